@@ -1,3 +1,13 @@
 """Record a fastai fit once, then look at it in as many ways as you like."""
 
+from .animation import FitAnimation, animate
+from .callbacks import AnimateFitCallback, LogLossCallback, RecordParamsCallback
+from .data import linear_data, linear_dls, tensor_dls
+from .learner import LinearModel, linear_learner
+from .trajectory import Trajectory
+from .views import FitView, LossView, ParamsView, View
+
 __version__ = '0.1.0'
+__all__ = ['AnimateFitCallback', 'FitAnimation', 'FitView', 'LinearModel', 'LogLossCallback', 'LossView', 'ParamsView',
+           'RecordParamsCallback', 'Trajectory', 'View', 'animate', 'linear_data', 'linear_dls', 'linear_learner',
+           'tensor_dls']

@@ -1,0 +1,7 @@
+"""The callbacks: record the parameters of a fit, animate it, log its loss."""
+
+from .animate import AnimateFitCallback
+from .log import LogLossCallback, SkipEmptyValidCallback
+from .record import RecordParamsCallback
+
+__all__ = ['RecordParamsCallback', 'AnimateFitCallback', 'LogLossCallback', 'SkipEmptyValidCallback']

@@ -1,0 +1,140 @@
+"""Synthetic tensors, and the fastai `DataLoaders` that serve them as whole batches."""
+
+import math
+import random
+from numbers import Integral, Real
+
+import torch
+from fastai.basics import DataLoaders, TfmdDL, delegates, explode_types, to_device
+from torch.utils.data import TensorDataset
+
+__all__ = ['linear_data', 'linear_dls', 'tensor_dls', 'TensorDL']
+
+
+def _count(name, value, least, hint):
+    "`value` as an int, or an error that says what `name` wants"
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise ValueError(f'{name}={value!r}: expected a whole number of at least {least}, for instance {hint}')
+    return int(value)
+
+
+def _pair(name, value, hint):
+    "`value` as two finite floats, or an error that says what `name` wants"
+    try: pair = [float(v) for v in value]
+    except (TypeError, ValueError): pair = []
+    if len(pair) != 2 or not all(map(math.isfinite, pair)):
+        raise ValueError(f'{name}={value!r}: expected two finite numbers, for instance {name}={hint}')
+    return pair
+
+
+def _generator(seed):
+    "A generator of our own for a given seed; None leaves the choice to torch's global one, as everywhere in torch"
+    if seed is None: return None
+    if isinstance(seed, bool) or not isinstance(seed, Integral):
+        raise ValueError(f'seed={seed!r}: expected a whole number, or None for torch\'s global random state')
+    return torch.Generator().manual_seed(int(seed) % 2**63)
+
+
+def linear_data(
+    n: int = 100, # Number of points
+    coef: tuple = (3., 2.), # True slope and intercept
+    noise: str | float = 'uniform', # 'uniform' on [0, 1), or the standard deviation of a Gaussian
+    seed: int | None = None, # Seed of a generator of its own; None draws from torch's global state
+) -> tuple: # `x` of shape (n, 2) and `y` of shape (n,)
+    """Points around a line: `y = x @ coef + noise`; `x[:, 0]` is uniform on [-1, 1), `x[:, 1]` is the constant 1.
+
+    Raises ValueError for an argument out of its range.
+    """
+    n, coef, gen = _count('n', n, 1, 'n=100'), _pair('coef', coef, '(3., 2.)'), _generator(seed)
+    gaussian = isinstance(noise, Real) and not isinstance(noise, bool)
+    if not (noise == 'uniform' or gaussian and math.isfinite(noise) and noise >= 0):
+        raise ValueError(f"noise={noise!r}: expected 'uniform' or the standard deviation of a Gaussian, "
+                         "a number of at least 0, for instance noise=0.25")
+    x = torch.ones(n, 2)
+    x[:, 0].uniform_(-1, 1, generator=gen)
+    spread = torch.randn(n, generator=gen) * noise if gaussian else torch.rand(n, generator=gen)
+    return x, x @ torch.tensor(coef) + spread
+
+
+class TensorDL(TfmdDL):
+    "A fastai `TfmdDL` over a `TensorDataset` that cuts a batch out of the tensors at once, not item by item"
+    @delegates(TfmdDL.__init__)
+    def __init__(self,
+        dataset, # A `TensorDataset`
+        bs: int | None = None, # Batch size; None is the full batch
+        shuffle: bool = False, # A new order each epoch?
+        seed: int | None = None, # Seed of the shuffling; None draws from torch's global state
+        num_workers: int = 0, # Kept at 0: there is no item to prepare
+        **kwargs
+    ):
+        _generator(seed) # a wrong seed is told here, not in the middle of the first epoch
+        state = random.getstate() # fastai's `DataLoader` draws from Python's global state
+        try: super().__init__(dataset, bs=bs or max(len(dataset), 1), shuffle=shuffle, num_workers=0, **kwargs)
+        finally: random.setstate(state)
+        self.seed, self.n_shuffles = seed, 0
+        tensors = getattr(dataset, 'tensors', None)
+        if tensors is not None: self._n_inp, self._types = max(len(tensors) - 1, 1), explode_types(tuple(tensors))
+
+    def new(self, dataset=None, cls=None, **kwargs):
+        "A new version of self with a few changed attributes"
+        return super().new(dataset, cls, **{'seed': self.seed, **kwargs})
+
+    def shuffle_fn(self, idxs):
+        "A permutation of `idxs`, another one at each call; the same sequence for the same seed"
+        gen = None if self.seed is None else _generator(self.seed * 1_000_003 + self.n_shuffles)
+        self.n_shuffles += 1
+        return [idxs[i] for i in torch.randperm(len(idxs), generator=gen).tolist()]
+
+    def one_batch(self):
+        "The first batch of the next epoch; looking at it does not change what the next epoch gets"
+        n_shuffles = self.n_shuffles
+        try: return super().one_batch()
+        finally: self.n_shuffles = n_shuffles
+
+    def __iter__(self):
+        tensors = getattr(self.dataset, 'tensors', None)
+        if tensors is None: # a list of items, as in `learn.predict`
+            yield from super().__iter__()
+            return
+        self.before_iter()
+        stop = len(self) * self.bs
+        idxs = None
+        if self.shuffle or 'get_idxs' in self.__dict__: idxs = torch.as_tensor(list(self.get_idxs()))
+        for start in range(0, stop, self.bs):
+            part = slice(start, start + self.bs)
+            # a copy also where a view would do: a model may work in place on its input
+            b = tuple(t[part].clone() if idxs is None else t[idxs[part]] for t in tensors)
+            if self.device is not None and self.device.type != 'cpu': b = to_device(b, self.device)
+            yield self.after_batch(b)
+        self.after_iter()
+
+
+def tensor_dls(
+    train: tuple, # Training tensors `(x, ..., y)` of equal length
+    valid: tuple | None = None, # Validation tensors; None or of length 0: no validation
+    bs: int | None = None, # Batch size; None is the full batch. Mini-batches are shuffled
+    seed: int | None = None, # Seed of the shuffling; None draws from torch's global state
+    device=None, # Where the batches go; None is the CPU, which is the fastest for data this small
+) -> DataLoaders:
+    "fastai `DataLoaders` that cut their batches out of whole tensors. Raises ValueError for a bad `bs` or `seed`."
+    if bs is not None: bs = _count('bs', bs, 1, 'bs=10, or bs=None for the full batch')
+    device = torch.device('cpu' if device is None else device)
+    train_ds, valid_ds = TensorDataset(*train), TensorDataset(*(valid or [t[:0] for t in train]))
+    return DataLoaders(TensorDL(train_ds, bs, shuffle=bs is not None, seed=seed, device=device),
+                       TensorDL(valid_ds, bs, seed=seed, device=device), device=device)
+
+
+def linear_dls(
+    n: int = 100, # Number of training points
+    coef: tuple = (3., 2.), # True slope and intercept
+    noise: str | float = 'uniform', # 'uniform' on [0, 1), or the standard deviation of a Gaussian
+    n_valid: int = 100, # Number of validation points, drawn afresh from the same line; 0 for none
+    bs: int | None = None, # Batch size; None is the full batch. Mini-batches are shuffled
+    seed: int | None = None, # Seed of points and batches; None draws from torch's global state
+    device=None, # Where the batches go; None is the CPU
+) -> DataLoaders:
+    "`linear_data` in fastai `DataLoaders`. Raises ValueError for an argument out of its range."
+    n_valid = _count('n_valid', n_valid, 0, 'n_valid=100, or n_valid=0 for no validation')
+    n = _count('n', n, 1, 'n=100')
+    x, y = linear_data(n + n_valid, coef, noise, seed) # one stream of points, then cut in two
+    return tensor_dls((x[:n], y[:n]), (x[n:], y[n:]), bs=bs, seed=seed, device=device)

@@ -1,0 +1,43 @@
+"""The lesson's model, and the `Learner` that fits it."""
+
+import torch
+from fastai.basics import SGD, L, Learner, MSELossFlat, delegates
+from torch import nn
+
+from .callbacks import AnimateFitCallback, LogLossCallback, RecordParamsCallback, SkipEmptyValidCallback
+from .data import _pair, linear_dls
+
+__all__ = ['LinearModel', 'linear_learner']
+
+
+class LinearModel(nn.Module):
+    "A line as the lesson has it: `forward(x) = x @ a`; `x` has shape (n, 2), the parameter `a` shape (2,)"
+    def __init__(self,
+        init: tuple = (0.5, 0.75), # First guess of slope and intercept
+    ):
+        super().__init__()
+        self.a = nn.Parameter(torch.tensor(_pair('init', init, '(0.5, 0.75)')))
+
+    def forward(self, x):
+        if x.ndim == 0 or x.shape[-1] != 2:
+            raise ValueError(f'x has shape {tuple(x.shape)}, expected (n, 2): one row per point, with the point and a '
+                             'constant 1; a transposed x wants x.T')
+        return x @ self.a
+
+
+@delegates(Learner.__init__)
+def linear_learner(
+    dls=None, # `DataLoaders` of `x` (n, 2) and `y` (n,); None: `linear_dls(seed=seed)`
+    init: tuple = (0.5, 0.75), # First guess of slope and intercept
+    seed: int | None = None, # Seed of the points where `dls` is None
+    log_every: int | None = 10, # Steps from one logged loss to the next; None keeps fastai's table
+    views: tuple = (), # Views to animate; none: those that suit
+    **kwargs
+) -> Learner:
+    "The lesson as a `Learner`: `LinearModel`, mean squared error, fastai's SGD, with recorder and animation attached"
+    if dls is None: dls = linear_dls(seed=seed)
+    cbs = [RecordParamsCallback(), AnimateFitCallback(*views)]
+    if log_every is not None: cbs.append(LogLossCallback(log_every))
+    if not len(dls.valid): cbs.append(SkipEmptyValidCallback())
+    kwargs['cbs'] = L(cbs) + L(kwargs.get('cbs'))
+    return Learner(dls, LinearModel(init), **{'loss_func': MSELossFlat(), 'opt_func': SGD, **kwargs})

@@ -1,0 +1,138 @@
+"""`Trajectory`: what happened in a fit. Knows torch, and neither fastai nor matplotlib."""
+
+import copy
+from collections.abc import Mapping
+
+import torch
+from torch.func import functional_call
+
+__all__ = ['Trajectory']
+
+
+class Trajectory:
+    """The parameters of a model along a fit: n optimiser steps give n + 1 points and n losses.
+
+    Point 0 is the initial state and the last point is the model as it stood; `losses[i]` is the raw loss of batch i at
+    the parameters of step i. When points were left out (`steps` tells which are there), losses are still complete.
+    """
+    def __init__(self,
+        params: Mapping, # Name -> tensor of shape (points, *shape)
+        steps=None, # Optimiser step of each point, shape (points,); None: one point per step
+        losses=(), # Raw loss of each step, shape (n,)
+        lrs=(), # Learning rate of each step, shape (n,)
+        buffers: Mapping | None = None, # Name -> tensor of shape (points, *shape)
+        *,
+        model: torch.nn.Module | None = None, # The architecture, for `predict`; its own weights don't matter
+        loss_func=None, # The loss of predictions and targets
+        data: tuple | None = None, # `(xs, ys)`: a sample of the training data as two tuples of tensors
+        batches: dict | None = None, # Step -> `(xs, ys)`, the batch of that step
+        valid: tuple | None = None, # `(steps, losses)` of the validations
+        aliases: dict | None = None, # Other name -> name, for shared parameters
+        persistent: frozenset | None = None, # Names of `model.state_dict()`; None: all
+        label: str = '', # What to call this fit beside others
+    ):
+        self.params, self.buffers = params, buffers if buffers is not None else {}
+        names = list(self.params)
+        if not names: raise ValueError('params is empty: expected at least one name -> tensor of shape (points, *shape)')
+        points = len(steps) if steps is not None else len(self.params[names[0]])
+        self.steps = torch.arange(points) if steps is None else torch.as_tensor(steps, dtype=torch.int64)
+        self.losses, self.lrs = torch.as_tensor(losses), torch.as_tensor(lrs)
+        self.model, self.loss_func, self.data, self.batches, self.label = model, loss_func, data, batches or {}, label
+        self.valid = valid if valid is not None else (torch.empty(0, dtype=torch.int64), torch.empty(0))
+        self.aliases, self.persistent, self._copy = aliases or {}, persistent, None
+        self._check(points)
+
+    def _check(self, points):
+        for name, p in {**self.params, **self.buffers}.items() if isinstance(self.params, dict) else ():
+            if len(p) != points: raise ValueError(f'params[{name!r}] has {len(p)} points, expected {points} as in steps')
+        if points and (self.steps.diff() < 0).any(): raise ValueError(f'steps={self.steps}: expected them in order')
+        if len(self.losses) != len(self.lrs):
+            raise ValueError(f'losses has {len(self.losses)} values and lrs {len(self.lrs)}: expected one of each per step')
+        if points and int(self.steps[-1]) > len(self.losses) and len(self.losses):
+            raise ValueError(f'steps ends at {int(self.steps[-1])}, but there are only {len(self.losses)} losses')
+
+    def __len__(self): return len(self.steps)
+
+    @property
+    def n_steps(self) -> int:
+        "Optimiser steps that were taken, kept as a point or not"
+        return max(len(self.losses), int(self.steps[-1]) if len(self) else 0)
+
+    @property
+    def flat(self) -> torch.Tensor:
+        "All parameters in a row, shape (points, P), in the order of `params`"
+        if hasattr(self.params, 'flat'): return self.params.flat()
+        return torch.cat([p.reshape(len(self), -1) for p in self.params.values()], 1)
+
+    def _row(self, columns, name, i):
+        return columns.row(name, i) if hasattr(columns, 'row') else columns[name][i]
+
+    def _index(self, i):
+        if not -len(self) <= i < len(self):
+            raise IndexError(f'point {i} does not exist: this trajectory has {len(self)} points, 0 to {len(self) - 1}')
+        return i % len(self)
+
+    def state(self, i: int = -1) -> dict:
+        "The model's `state_dict` at point `i`: parameters and buffers by name, as views of the record"
+        i = self._index(i)
+        res = {n: self._row(cols, n, i) for cols in (self.params, self.buffers) for n in cols}
+        res.update({other: res[n] for other, n in self.aliases.items()})
+        return res if self.persistent is None else {n: t for n, t in res.items() if n in self.persistent}
+
+    def predict(self,
+        i, # A point, or several as a slice or a sequence
+        *x: torch.Tensor, # Inputs of the model
+    ) -> torch.Tensor: # The model's output at point `i`; for several points stacked, shape (k, ...)
+        "What the model at point `i` predicts, in evaluation mode. The user's own model is not touched."
+        if self.model is None: raise ValueError('this trajectory has no model: give one with Trajectory.load(path, model)')
+        if self._copy is None: self._copy = copy.deepcopy(self.model).cpu().eval().requires_grad_(False)
+        many = range(len(self))[i] if isinstance(i, slice) else None if isinstance(i, int) else i
+        x = tuple(o.detach().cpu() if isinstance(o, torch.Tensor) else o for o in x)
+        with torch.no_grad():
+            if many is None: return functional_call(self._copy, self._tensors(self._index(i)), x)
+            return torch.stack([functional_call(self._copy, self._tensors(self._index(int(k))), x) for k in many])
+
+    def _tensors(self, i):
+        # copies of the buffers: a module may write to them also in evaluation mode
+        res = {n: self._row(self.params, n, i) for n in self.params}
+        res.update({n: self._row(self.buffers, n, i).clone() for n in self.buffers})
+        return res
+
+    def take(self, idxs) -> 'Trajectory':
+        "The same fit with only the points `idxs`, in this order; losses and learning rates stay complete"
+        idxs = torch.as_tensor(idxs, dtype=torch.int64)
+        pick = lambda cols: cols.take(idxs) if hasattr(cols, 'take') else {n: t[idxs] for n, t in cols.items()}
+        res = copy.copy(self)
+        res.params, res.buffers, res.steps = pick(self.params), pick(self.buffers), self.steps[idxs]
+        return res
+
+    def thin(self, max_frames: int) -> 'Trajectory':
+        "At most `max_frames` points, evenly spread, first and last kept. Raises ValueError below 2."
+        if isinstance(max_frames, bool) or int(max_frames) != max_frames or max_frames < 2:
+            raise ValueError(f'max_frames={max_frames!r}: expected a whole number of at least 2, '
+                             'for the first and the last point')
+        if len(self) <= max_frames: return self
+        return self.take(torch.linspace(0, len(self) - 1, int(max_frames), dtype=torch.float64).round().long())
+
+    def at(self, steps) -> 'Trajectory':
+        "One point for each of `steps`: the last one recorded by then"
+        return self.take((torch.searchsorted(self.steps, torch.as_tensor(steps), right=True) - 1).clamp(min=0))
+
+    def loss(self, i: int) -> float:
+        "The raw loss at point `i`; for the last point, whose batch never came, that of the step before"
+        return float(self.losses[min(int(self.steps[i]), len(self.losses) - 1)]) if len(self.losses) else float('nan')
+
+    @property
+    def diverged(self) -> int | None:
+        "The step from which the loss stays above 100 times the first one, or stops being a number; None if it does not"
+        if not len(self.losses): return None
+        first = abs(float(self.losses[0]))
+        fine = (self.losses.double() <= 100 * max(first, 1e-12)).nonzero()
+        start = int(fine[-1]) + 1 if len(fine) else 0
+        return start if start < len(self.losses) else None
+
+    def __repr__(self):
+        n = sum(self.params[k][0].numel() for k in self.params) if len(self) else 0
+        thinned = '' if len(self) == self.n_steps + 1 else f', {len(self)} of {self.n_steps + 1} points kept'
+        loss = f', loss {float(self.losses[0]):.4g} to {float(self.losses[-1]):.4g}' if len(self.losses) else ''
+        return f'Trajectory: {self.n_steps} steps, {n} parameters{loss}{thinned}'
