@@ -1,0 +1,32 @@
+"""`atomic_path`: a file that is replaced whole or not at all."""
+
+import os
+import secrets
+import shutil
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def atomic_path(
+    path, # File to write, existing or not
+):
+    """Yields a temporary path in the same folder, with the same suffix, which takes the place of `path` at the end.
+
+    After an error, an interrupt or a kill `path` is as it was before. Raises FileNotFoundError where the folder does not
+    exist, IsADirectoryError for a folder, ValueError for anything else that is not a plain file.
+    """
+    path = Path(os.path.realpath(os.path.expanduser(path))) # a link stays a link
+    if path.is_dir(): raise IsADirectoryError(f'{path} is a folder, expected the name of a file, for instance {path / "fit"}')
+    if path.exists() and not path.is_file(): raise ValueError(f'{path} is not a plain file: give the name of a new one')
+    if not path.parent.is_dir(): raise FileNotFoundError(f'{path.parent} does not exist: create this folder first')
+    temp = path.with_name(f'.{path.stem[:60]}.{secrets.token_hex(4)}{path.suffix}')
+    try:
+        temp.touch(exist_ok=False)
+        yield temp
+        # on the disk before it takes the old one's place: a power cut must not leave an empty file
+        with open(temp, 'rb+') as f: os.fsync(f.fileno())
+        if path.exists(): shutil.copymode(path, temp)
+        os.replace(temp, path)
+    finally:
+        with suppress(FileNotFoundError): temp.unlink()

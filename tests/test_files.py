@@ -1,0 +1,61 @@
+import os
+import stat
+
+import pytest
+
+from fastsgd.files import atomic_path
+
+
+def write(path, text):
+    with atomic_path(path) as temp: temp.write_text(text)
+
+
+def test_the_file_appears_whole_and_alone(tmp_path):
+    with atomic_path(tmp_path / 'fit.html') as temp:
+        assert temp.parent == tmp_path and temp.suffix == '.html'
+        temp.write_text('new')
+        assert not (tmp_path / 'fit.html').exists()
+    assert [p.name for p in tmp_path.iterdir()] == ['fit.html'] and (tmp_path / 'fit.html').read_text() == 'new'
+
+
+@pytest.mark.parametrize('error', [RuntimeError, KeyboardInterrupt, SystemExit])
+def test_an_error_leaves_the_old_file_and_no_litter(tmp_path, error, count):
+    path = tmp_path / 'fit.html'
+    path.write_text('old')
+    with pytest.raises(error), atomic_path(path) as temp:
+        temp.write_text('half')
+        raise error('in the middle')
+    assert path.read_text() == 'old' and os.listdir(tmp_path) == ['fit.html']
+    count('failed saves that left the old file whole')
+
+
+def test_a_writer_that_removes_its_file_is_told(tmp_path):
+    with pytest.raises(FileNotFoundError), atomic_path(tmp_path / 'fit.gif') as temp: temp.unlink()
+    assert os.listdir(tmp_path) == []
+
+
+def test_links_and_permissions_stay(tmp_path):
+    path, link = tmp_path / 'fit.html', tmp_path / 'link.html'
+    path.write_text('old')
+    path.chmod(0o640)
+    link.symlink_to(path)
+    write(link, 'new')
+    assert link.is_symlink() and path.read_text() == 'new' and stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+def test_a_new_file_has_the_usual_permissions(tmp_path):
+    write(tmp_path / 'a', '')
+    (tmp_path / 'b').write_text('')
+    assert (tmp_path / 'a').stat().st_mode == (tmp_path / 'b').stat().st_mode
+
+
+def test_a_very_long_name_works(tmp_path):
+    write(tmp_path / ('x' * 245 + '.html'), 'text')
+    assert len(os.listdir(tmp_path)) == 1
+
+
+def test_paths_that_cannot_be_written_are_refused(tmp_path, count):
+    for path, error in ((tmp_path, IsADirectoryError), (tmp_path / 'no' / 'fit.html', FileNotFoundError),
+                        (os.devnull, ValueError)):
+        with pytest.raises(error, match=str(path if error is not FileNotFoundError else tmp_path / 'no')): write(path, '')
+        count('bad inputs refused')
