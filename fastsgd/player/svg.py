@@ -1,0 +1,176 @@
+"""A figure and its update function -> one SVG drawing, whose changing parts are written frame by frame."""
+import uuid
+from dataclasses import dataclass, field
+
+import matplotlib as mpl
+from matplotlib import _path
+from matplotlib.backends.backend_mixed import MixedModeRenderer
+from matplotlib.backends.backend_svg import RendererSVG
+
+from .history import History
+from .scene import Scene, drawing, drawn_parts, hooked
+from .tidy import Tidy
+
+__all__ = ["Drawing", "draw_svg"]
+
+# Text as paths: crisp, and the same on every machine. Images apart, as each may be one that changes.
+RC = {"svg.fonttype": "path", "svg.image_inline": True, "image.composite_image": False}
+# Digits after the point, in units of 1/72 inch: 1/100 of that is not seen at ten times the size.
+PRECISION = 2
+
+
+@dataclass
+class Drawing:
+    "A figure over time. `parts` are in drawing order; joined at one frame they are the picture of this frame."
+    width: float                                   # of the picture, in points
+    height: float
+    dpi: float                                     # the figure's own, for the size on the page
+    n_frames: int = 0
+    defs: str = ""                                 # what parts refer to: glyphs, markers, clip paths; ids begin with @
+    parts: list = field(default_factory=list)      # of History; one entry only for a part that never changes
+
+    def frame(self, i):
+        "The inside of the picture at frame `i`, put together again."
+        shown = []
+        for part in self.parts:
+            shown.append([text for frame, text in part.texts() if frame <= i][-1])
+        return "".join(shown)
+
+
+class Tape:
+    "What the renderer writes to. `cut` hands out what came since the last cut."
+    def __init__(self): self.pieces = []
+    def write(self, text): self.pieces.append(text)
+
+    def cut(self):
+        text, self.pieces = "".join(self.pieces), []
+        return text
+
+
+class PartRenderer(RendererSVG):
+    "Matplotlib's SVG renderer; it writes no groups (thus no ids of users), no comments, and shorter numbers."
+    def __init__(self, width, height, image_dpi):
+        self.tape = Tape()
+        super().__init__(width, height, self.tape, image_dpi=image_dpi)
+        self._close_tag, self.writer.comment = self.writer.comment, lambda text: None
+        self.cut()
+
+    def open_group(self, s, gid=None): pass
+    def close_group(self, s): pass
+
+    def cut(self):
+        "All that was drawn since the last cut."
+        self._close_tag("")                        # the writer leaves a tag open until the next one comes
+        while not self.tape.pieces[-1].startswith("<!--"): self.tape.pieces.pop()
+        self.tape.pieces.pop()
+        return self.tape.cut()
+
+    def _convert_path(self, path, transform=None, clip=None, simplify=None, sketch=None):
+        box = (0.0, 0.0, self.width, self.height) if clip else None
+        data = _path.convert_to_string(path, transform, box, simplify, sketch, PRECISION,
+                                           [b"M", b"L", b"Q", b"C", b"z"], False)
+        return data.replace(b" \nL ", b"L").replace(b"\n", b"").replace(b"M ", b"M").decode("ascii").strip()
+
+    def draw_path_collection(self, gc, *args, **kwargs):
+        "One clip for the collection instead of one for each of its paths."
+        clip = self._get_clip_attrs(gc)
+        self._path_collection_id = 0               # ids then depend on the contents alone: equal ones are kept once
+        if not clip: return super().draw_path_collection(gc, *args, **kwargs)
+        inner = self.new_gc()
+        inner.copy_properties(gc)
+        inner._cliprect, inner._clippath = None, None
+        self.writer.start("g", **clip)
+        super().draw_path_collection(inner, *args, **kwargs)
+        self.writer.end("g")
+
+
+def draw_svg(figure, func, frames, tick=None):
+    """Draw all frames, what did not change only once.
+
+    figure : matplotlib Figure
+    func   : `func(frame)` updates the figure and returns the artists it changed (or None)
+    frames : iterable of what `func` takes
+    tick   : `tick(i)` is called when frame i is drawn
+    """
+    width, height = figure.get_size_inches() * 72
+    result = Drawing(width, height, figure.dpi)
+    with mpl.rc_context({**RC, "svg.hashsalt": uuid.uuid4().hex}), drawing(figure, 72):
+        camera = Camera(figure, result.dpi)
+        for i, frame in enumerate(frames):
+            camera.shoot(i, func(frame))
+            if tick: tick(i)
+            result.n_frames = i + 1
+        result.defs, result.parts = camera.develop()
+    return result
+
+
+class Camera:
+    "Keeps the parts of the figure as SVG texts, and draws again those that a frame changed."
+    def __init__(self, figure, dpi):
+        self.figure, self.scene = figure, None
+        w, h = figure.get_size_inches()
+        self.vector = PartRenderer(w * 72, h * 72, dpi)
+        self.renderer = MixedModeRenderer(figure, w, h, dpi, self.vector)
+        self.tidy = Tidy()
+        self.order, self.parts, self.slot = [], [], {}
+
+    def shoot(self, i, returned):
+        "Draw frame `i` after an update that returned `returned`."
+        changed = None if self.scene is None else self.scene.changed(returned)
+        if changed is None: return self.shoot_whole(i)
+        if not changed: return
+        self.scene.ready(changed, self.renderer)
+        for part in changed:
+            if part not in self.slot: continue     # not drawn: its axes are invisible, say
+            part.draw(self.renderer)
+            self.parts[self.slot[part]].append(i, self.cut())
+        self.scene.drawn()
+
+    def shoot_whole(self, i):
+        "Draw everything, part by part."
+        shots = []
+
+        def hook(part, draw, renderer):
+            shots.append((None, self.cut()))       # what axes draw between their parts
+            draw(renderer)
+            shots.append((part, self.cut()))
+        with hooked(list(drawn_parts(self.figure)), hook): self.figure.draw(self.renderer)
+        shots.append((None, self.cut()))
+        self.scene = Scene(self.figure)
+        order = [type(part) for part, _ in shots]
+        if i == 0: self.parts, self.order = [History() for _ in shots], order
+        if order != self.order: return self.give_up(i, shots)
+        for history, (_, text) in zip(self.parts, shots): history.append(i, text)
+        self.slot = {part: k for k, (part, _) in enumerate(shots) if part is not None}
+
+    def give_up(self, i, shots):
+        "Artists came or went: from now on the picture is one part. What is alike in two frames is still kept once."
+        whole, joined = History(), merged(self.parts)
+        if self.order != [None]:
+            for frame, text in joined: whole.append(frame, text)
+            self.order, self.parts = [None], [whole]
+        self.parts[0].append(i, "".join(text for _, text in shots))
+        self.slot, self.scene = {}, None
+
+    def cut(self):
+        "The text of what was drawn since the last cut, without its definitions."
+        if self.renderer._raster_renderer is not None:      # rasterized artists wait for the next to come
+            self.renderer.stop_rasterizing()
+            self.renderer._rasterizing = False
+        return self.tidy(self.vector.cut())
+
+    def develop(self):
+        "Definitions and parts, with short ids that begin with @ (to be replaced by what is unique on a page)."
+        self.vector.finalize()
+        self.tidy(self.vector.tape.cut())
+        return "".join(self.tidy.defs.values()), self.parts
+
+
+def merged(parts):
+    "Each `(frame, text)` of the whole picture that `parts` make up."
+    shown, changes = [""] * len(parts), {}
+    for k, part in enumerate(parts):
+        for frame, text in part.texts(): changes.setdefault(frame, []).append((k, text))
+    for frame in sorted(changes):
+        for k, text in changes[frame]: shown[k] = text
+        yield frame, "".join(shown)
