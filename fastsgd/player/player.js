@@ -1,0 +1,135 @@
+// Plays what html.py wrote: swaps the contents of the parts of the picture that change from frame to frame.
+(function (id) {
+  "use strict";
+
+  // All texts of one part, put together the first time they are shown. Entries are differences: see history.py.
+  function history(entries) {
+    const texts = [];
+    return function (k) {
+      while (texts.length <= k) {
+        const entry = entries[texts.length], last = texts.length ? texts[texts.length - 1] : "";
+        texts.push(typeof entry === "number" ? texts[entry]
+          : last.slice(0, entry[0]) + entry[2] + last.slice(last.length - entry[1]));
+      }
+      return texts[k];
+    };
+  }
+
+  // The last entry that holds at frame i, by halving: entry k holds from frame starts[k] on.
+  function entryAt(starts, i) {
+    let low = 0, high = starts.length;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (starts[middle] <= i) low = middle; else high = middle;
+    }
+    return low;
+  }
+
+  function start(root) {
+    const find = (name) => root.querySelector("[data-do=" + name + "]");
+    const data = JSON.parse(root.querySelector("script[type='application/json']").textContent);
+    const nodes = root.querySelectorAll("svg [data-part]");
+    const parts = data.parts.map((part, k) => ({
+      node: nodes[k], starts: part[0], text: history(part[1]), shown: -1
+    }));
+    const slider = find("seek"), label = find("label"), speed = find("speed"), mode = find("mode");
+    const last = data.frames - 1;
+    let frame = 0, direction = 1, playing = false, before = 0, waited = 0;
+
+    function show(i) {
+      frame = Math.max(0, Math.min(last, i));
+      for (const part of parts) {
+        const k = entryAt(part.starts, frame);
+        if (k === part.shown) continue;
+        part.node.innerHTML = part.text(k).replaceAll("#@", "#" + id + "-");
+        part.shown = k;
+      }
+      const name = data.labels ? data.labels[frame] : "frame " + frame;
+      slider.value = frame;
+      slider.style.setProperty("--done", (last ? 100 * frame / last : 100) + "%");
+      slider.setAttribute("aria-valuetext", name);
+      label.textContent = name;
+      root.dataset.frame = frame;
+    }
+
+    // n frames on, in the direction that it runs; false where it ends.
+    function advance(n) {
+      if (mode.value === "loop") show((frame + n) % (last + 1));
+      else if (mode.value === "once") {
+        show(frame + n);
+        return frame < last;
+      } else {
+        const round = Math.max(1, 2 * last), place = ((direction > 0 ? frame : round - frame) + n) % round;
+        direction = place < last ? 1 : -1;
+        show(place <= last ? place : round - place);
+      }
+      return true;
+    }
+
+    function tick(now) {
+      if (!playing) return;
+      if (!root.isConnected) return pause();        // the cell was run again
+      waited += (now - before) * Number(speed.value);
+      before = now;
+      const n = Math.floor(waited / data.interval);
+      waited -= n * data.interval;
+      if (n > 0 && !advance(n)) return pause();
+      requestAnimationFrame(tick);
+    }
+
+    function play() {
+      if (playing || last < 1) return;
+      if (mode.value === "once" && frame === last) show(0);
+      playing = true;
+      waited = 0;
+      before = performance.now();
+      mark();
+      requestAnimationFrame(tick);
+    }
+
+    function pause() {
+      playing = false;
+      mark();
+    }
+
+    function mark() {
+      root.classList.toggle("playing", playing);
+      const button = find("play");
+      button.setAttribute("aria-label", playing ? "Pause" : "Play");
+      button.title = playing ? "Pause (space)" : "Play (space)";
+    }
+
+    const actions = {
+      play: () => playing ? pause() : play(),
+      first: () => { pause(); show(0); },
+      back: () => { pause(); show(frame - 1); },
+      next: () => { pause(); show(frame + 1); },
+      last: () => { pause(); show(last); }
+    };
+    const keys = { " ": "play", ArrowLeft: "back", ArrowRight: "next", Home: "first", End: "last" };
+
+    for (const name of Object.keys(actions)) find(name).addEventListener("click", actions[name]);
+    slider.max = last;
+    slider.addEventListener("input", () => { pause(); show(Number(slider.value)); });
+    mode.addEventListener("change", () => { direction = 1; });
+    root.addEventListener("keydown", (event) => {
+      const on = event.target.tagName, name = keys[event.key];
+      if (!name || event.ctrlKey || event.metaKey || event.altKey || on === "SELECT") return;
+      if (on === "BUTTON" && event.key === " ") return;      // it presses that button
+      event.preventDefault();
+      event.stopPropagation();                               // a notebook has shortcuts of its own
+      actions[name]();
+    });
+
+    speed.value = "1";
+    mode.value = data.mode;
+    find("controls").hidden = false;
+    root.dataset.ready = "true";
+    mark();
+    show(0);
+    if (data.autoplay && !matchMedia("(prefers-reduced-motion: reduce)").matches) play();
+  }
+
+  // One and the same output may be on a page twice, in a second view of it.
+  for (const root of document.querySelectorAll("[data-fastsgd='" + id + "']")) if (!root.dataset.ready) start(root);
+})
