@@ -1,10 +1,16 @@
 """`animate`: views of a trajectory as one `FitAnimation`."""
 
+import itertools
+from contextlib import nullcontext
+from pathlib import Path
+
 import torch
-from matplotlib.animation import FuncAnimation
+from matplotlib.animation import FuncAnimation, HTMLWriter
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from .files import atomic_path
+from .player import MODES, SUFFIXES, VIDEOS, Progress, draw_svg, player_html, save_animation
 from .views import choose_views
 from .views.base import as_list
 
@@ -12,22 +18,99 @@ __all__ = ['FitAnimation', 'animate']
 
 
 class FitAnimation(FuncAnimation):
-    "A matplotlib `FuncAnimation` that shows itself in a notebook"
+    """A matplotlib `FuncAnimation` with an HTML player of its own and fast files. Any figure and function will do.
+
+    What `func` returns is redrawn, and what it changed besides; what a frame did not change is not drawn again.
+    """
     def __init__(self,
         fig, # Figure to draw in
-        func, # `func(frame) -> artists`
-        frames=None, # Number of frames, as in `FuncAnimation`
+        func, # `func(frame) -> artists`, or None
+        frames=None, # Number of frames, iterable or generator function, as in `FuncAnimation`
         *,
         alt: str = '', # What the animation shows, for those who can't see it
-        labels: list | None = None, # What to call each frame
+        labels: list | None = None, # What to call each frame; None: its number
         interval: float = 20, # Milliseconds from frame to frame
+        repeat: bool = True, # Begin again at the end?
+        autoplay: bool = False, # Does the player begin by itself?
+        default_mode: str | None = None, # At the end: 'loop', 'once' or 'reflect'; None: as `repeat` says
         **kwargs # Passed to `FuncAnimation`
     ):
-        self.alt, self.labels = alt, labels
-        super().__init__(fig, func, frames, interval=interval, cache_frame_data=False, **kwargs)
+        self.alt, self.labels, self.autoplay = alt, None if labels is None else list(labels), autoplay
+        self.default_mode = _mode(default_mode, repeat)
+        if not interval > 0: raise ValueError(f'interval is {interval}: expected milliseconds above 0')
+        kwargs.setdefault('cache_frame_data', False)
+        super().__init__(fig, func, frames, interval=interval, repeat=repeat, **kwargs)
         self._draw_was_started = True # an animation that nobody looked at is no mistake here: no warning
+        n = self._save_count
+        if None not in (self.labels, n) and len(self.labels) != n:
+            raise ValueError(f'labels has {len(self.labels)} entries for {n} frames: expected one for each')
+
+    def to_jshtml(self,
+        fps: float | None = None, # Frames a second; None: as `interval` says
+        embed_frames: bool = True, # Always so: the HTML is one piece
+        default_mode: str | None = None # At the end: 'loop', 'once' or 'reflect'; None: as given to the animation
+    ) -> str:
+        "One piece of HTML that plays the animation, without network, outside script or font"
+        mode = _mode(default_mode, self.default_mode == 'loop') if default_mode else self.default_mode
+        interval = self._milliseconds(fps)
+        with Progress(self._save_count or 1000) as bar: drawing = draw_svg(self._fig, self._update, self._frames(), bar.step)
+        return player_html(drawing, interval, self.labels, self.alt, mode, self.autoplay)
 
     def _repr_html_(self): return self.to_jshtml()
+
+    def save(self,
+        filename, # .html, .svg, .gif, .webp, .png (animated), .mp4; others as matplotlib has a writer for them
+        writer=None, # A writer of matplotlib's; None: by the suffix, drawing only what changes
+        fps: float | None = None, # Frames a second; None: as `interval` says
+        dpi: float | None = None, # Dots per inch; None: rcParams['savefig.dpi']
+        codec: str | None = None, # For videos, as are the next two
+        bitrate: int | None = None, # Kilobits a second
+        extra_args: list | None = None, # Further ones for ffmpeg
+        metadata: dict | None = None, # To include in the file
+        extra_anim: list | None = None, # Further animations of the same figure
+        savefig_kwargs: dict | None = None, # For `savefig`, which draws each frame for matplotlib's writers
+        *,
+        progress_callback=None # Called as `progress_callback(frame, n_frames)`
+    ):
+        """Save as a file, by its suffix. An error or an interrupt leaves an old file as it was, and no half one.
+
+        Raises RuntimeError for a video where there is no ffmpeg, FileNotFoundError for a missing folder, at once.
+        """
+        interval, suffix = self._milliseconds(fps), Path(filename).suffix.lower()
+        video = {k: v for k, v in dict(codec=codec, bitrate=bitrate, extra_args=extra_args, metadata=metadata).items()
+                 if v is not None}
+        ours = writer is None and suffix in SUFFIXES and not extra_anim and set(savefig_kwargs or ()) <= {'facecolor'}
+        if ours and (not video or suffix in VIDEOS):
+            player = dict(labels=self.labels, alt=self.alt, mode=self.default_mode, autoplay=self.autoplay)
+            tick = progress_callback and (lambda i: progress_callback(i, self._save_count))
+            return save_animation(filename, self._fig, self._update, self._frames(), self._save_count, interval=interval,
+                                  dpi=dpi, facecolor=(savefig_kwargs or {}).get('facecolor'), loop=self._repeat,
+                                  tick=tick, video=video, player=player)
+        if writer is None and suffix in SUFFIXES - VIDEOS: writer = 'pillow'
+        if writer == 'html' or isinstance(writer, HTMLWriter): target = nullcontext(filename) # may write a folder beside
+        else: target = atomic_path(filename)
+        with target as path:
+            super().save(str(path), writer, fps, dpi, codec, bitrate, extra_args, metadata, extra_anim, savefig_kwargs,
+                         progress_callback=progress_callback)
+
+    def _frames(self):
+        "The frames to draw, one after another"
+        if self._iter_gen is itertools.count and self._save_count is None:
+            raise ValueError('frames is None, which has no end: pass a number of frames, or save_count')
+        if self._init_func is not None: self._init_func()
+        return self.new_saved_frame_seq()
+
+    def _update(self, frame): return self._func(frame, *self._args)
+
+    def _milliseconds(self, fps):
+        if fps is not None and not fps > 0: raise ValueError(f'fps is {fps}: expected a number above 0')
+        return self._interval if fps is None else 1000 / fps
+
+
+def _mode(mode, repeat):
+    if mode is None: return 'loop' if repeat else 'once'
+    if mode not in MODES: raise ValueError(f'default_mode is {mode!r}: expected one of {", ".join(map(repr, MODES))}')
+    return mode
 
 
 def animate(

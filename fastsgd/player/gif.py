@@ -27,7 +27,7 @@ def write_gif(path, frames, interval, loop=True, tick=None):
             file.write(header(shape, palette, loop))
             shown, due = np.zeros(shape, np.uint8), 0.0
             for i, (y, x, h, w) in enumerate(crops):
-                index = to_index(np.frombuffer(spool.read(4 * h * w), np.uint32).reshape(h, w))
+                index = to_index(np.frombuffer(spool.read(4 * h * w), "<u4").reshape(h, w))
                 old = shown[y:y + h, x:x + w]
                 new = index if i == 0 else np.where(index == old, SEE_THROUGH, index).astype(np.uint8)
                 shown[y:y + h, x:x + w] = index
@@ -59,11 +59,11 @@ def collect(frames, spool):
 
 def opaque(frame):
     "RGBA on white, as one number per pixel."
-    pixels = frame.view(np.uint32)[..., 0].copy()
+    pixels = frame.view("<u4")[..., 0].copy()
     if frame[..., 3].min() < 255:
         alpha = frame[..., 3:] / 255
         pixels = np.dstack([np.uint8(np.round(frame[..., :3] * alpha + 255 * (1 - alpha))),
-                            np.full(frame.shape[:2], 255, np.uint8)]).view(np.uint32)[..., 0]
+                            np.full(frame.shape[:2], 255, np.uint8)]).view("<u4")[..., 0]
     return pixels
 
 
@@ -99,13 +99,12 @@ class Mapping:
         self.known = np.zeros(1 << 24, np.uint8)   # index + 1; 0 means: not looked for yet
 
     def __call__(self, pixels):
-        colors = pixels & 0xFFFFFF if np.little_endian else pixels >> 8
+        colors = pixels & 0xFFFFFF                 # without alpha
         index = self.known[colors]
         if not index.all():
             new = np.unique(colors[index == 0])
             for some in np.array_split(new, 1 + len(new) // 4096):
                 parts = np.stack([some & 255, some >> 8 & 255, some >> 16 & 255], 1).astype(np.float32)
-                if not np.little_endian: parts = parts[:, ::-1]
                 apart = ((parts[:, None] - self.palette) ** 2).sum(2)
                 self.known[some] = apart.argmin(1) + 1
             index = self.known[colors]

@@ -24,8 +24,8 @@ aria-label="Animation player" style="width:{css_width}px">
 <span class="buttons">{buttons}</span>
 <input type="range" min="0" max="{last}" value="{last}" step="1" data-do="seek" aria-label="Frame">
 <output data-do="label"></output>
-<select data-do="speed" aria-label="Speed" title="Speed">{speeds}</select>
-<select data-do="mode" aria-label="At the end" title="At the end">{modes}</select>
+<span class="pick"><select data-do="speed" aria-label="Speed" title="Speed">{speeds}</select></span>
+<span class="pick"><select data-do="mode" aria-label="At the end" title="At the end">{modes}</select></span>
 </div>
 <script type="application/json">{data}</script>
 <script>{script}("{id}");</script>

@@ -1,4 +1,4 @@
-"""Pixels -> MP4, WebP and APNG."""
+"""Pixels -> MP4 and WebP."""
 import shutil
 import subprocess
 import tempfile
@@ -6,7 +6,7 @@ import tempfile
 import matplotlib as mpl
 from PIL import Image
 
-__all__ = ["find_ffmpeg", "write_pillow", "write_video"]
+__all__ = ["find_ffmpeg", "write_video", "write_webp"]
 
 
 def find_ffmpeg():
@@ -62,13 +62,13 @@ def write_video(path, frames, interval, ffmpeg, codec=None, bitrate=None, extra_
         words.close()
 
 
-def write_pillow(path, frames, interval, format, loop=True):
-    "Write `frames`, arrays (height, width, 4) of uint8, as an animated WebP or PNG, without loss."
+def write_webp(path, frames, interval, loop=True):
+    "Write `frames`, arrays (height, width, 4) of uint8, as an animated WebP, without loss."
     images = (to_image(frame) for frame in frames)
     first = next(images, None)
     if first is None: raise ValueError("frames is empty: there is nothing to save")
-    how = dict(lossless=True, quality=20, method=2) if format == "WEBP" else dict(compress_level=6)
-    first.save(path, format, save_all=True, append_images=images, duration=interval, loop=0 if loop else 1, **how)
+    first.save(path, "WEBP", save_all=True, append_images=images, duration=interval, loop=0 if loop else 1,
+               lossless=True, quality=20, method=2)
 
 
 def to_image(frame):

@@ -1,49 +1,32 @@
-"""An animation -> a file, by its suffix. The file appears when it is complete, or not at all."""
-import os
-import shutil
-import uuid
-from contextlib import contextmanager
+"""An animation -> a file, by its suffix. It appears when it is complete, or not at all."""
 from pathlib import Path
 
+from ..files import atomic_path
+from .apng import write_apng
 from .gif import write_gif
 from .html import player_html, player_page
 from .moving_svg import animated_svg
 from .progress import Progress
 from .raster import draw_pixels
 from .svg import draw_svg
-from .video import find_ffmpeg, write_pillow, write_video
+from .video import find_ffmpeg, write_video, write_webp
 
-__all__ = ["SUFFIXES", "save_animation", "whole_file"]
+__all__ = ["SUFFIXES", "VIDEOS", "save_animation"]
 
 VIDEOS = {".mp4", ".m4v", ".mov", ".mkv"}
-PICTURES = {".webp": "WEBP", ".png": "PNG", ".apng": "PNG"}
 PAGES = {".html", ".htm", ".svg"}
-SUFFIXES = VIDEOS | PAGES | {".gif", *PICTURES}
-
-
-@contextmanager
-def whole_file(path):
-    "A path beside `path` to write to; it takes the place of `path` at the end, unless there was an error or interrupt."
-    path = Path(os.path.realpath(path))
-    if not path.parent.is_dir(): raise FileNotFoundError(f"{path} can't be written: there is no folder {path.parent}")
-    part = path.with_name(f".{uuid.uuid4().hex[:8]}-{path.name}")
-    try:
-        yield part
-        if path.exists(): shutil.copymode(path, part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+SUFFIXES = VIDEOS | PAGES | {".gif", ".webp", ".png", ".apng"}
 
 
 def save_animation(path, figure, func, frames, n_frames=None, *, interval=20, dpi=None, facecolor=None, loop=True,
-                   tick=None, video=None, **player):
+                   tick=None, video=None, player=None):
     """Draw and write all frames, as the suffix of `path` says.
 
     func, frames : as for matplotlib's FuncAnimation; `n_frames` is how many, if that is known, for the progress bar
     interval     : milliseconds from frame to frame
     tick         : `tick(i)` is called when frame i is drawn
     video        : dict of what `write_video` takes further
-    player       : what `player_html` takes further
+    player       : dict of what `player_html` takes further
 
     Raises RuntimeError if a video is asked for and there is no ffmpeg, FileNotFoundError if the folder is missing:
     both before anything is drawn.
@@ -52,18 +35,18 @@ def save_animation(path, figure, func, frames, n_frames=None, *, interval=20, dp
     suffix = path.suffix.lower()
     ffmpeg = find_ffmpeg() if suffix in VIDEOS else None
     drawn = (n_frames or 1000) * (2 if suffix == ".gif" else 1)
-    with whole_file(path) as part, Progress(drawn) as bar:
+    with atomic_path(path) as part, Progress(drawn) as bar:
         def done(i):
             bar.step()
             if tick: tick(i)
         if suffix in PAGES:
             drawing = draw_svg(figure, func, frames, done)
-            part.write_text(page(drawing, suffix, path.stem, interval, loop, player), encoding="utf-8")
+            part.write_text(page(drawing, suffix, path.stem, interval, loop, player or {}), encoding="utf-8")
             return
         pixels = ticking(draw_pixels(figure, func, frames, dpi, facecolor), done)
         if suffix in VIDEOS: write_video(part, pixels, interval, ffmpeg, **(video or {}))
-        elif suffix in PICTURES: write_pillow(part, pixels, interval, PICTURES[suffix], loop)
-        else: write_gif(part, pixels, interval, loop, bar.step)
+        elif suffix == ".gif": write_gif(part, pixels, interval, loop, bar.step)
+        else: (write_webp if suffix == ".webp" else write_apng)(part, pixels, interval, loop)
 
 
 def page(drawing, suffix, title, interval, loop, player):
