@@ -4,8 +4,10 @@ import copy
 import html
 
 from fastai.callback.core import Callback
+from fastai.torch_core import rank_distrib
 
 from ..animation import FitAnimation, animate
+from ..live import LiveView
 from ..trajectory import Trajectory
 from ..views import choose_views
 from .record import RecordParamsCallback
@@ -13,24 +15,42 @@ from .record import RecordParamsCallback
 
 class AnimateFitCallback(Callback):
     "Animate what the fit did: the last expression of a cell shows it. Brings a recorder along if there is none."
-    order = RecordParamsCallback.order + 1
-    _stateattrs = ('_recorder', '_animation', '_trajectory')
+    order, run_valid = RecordParamsCallback.order + 1, False
+    _stateattrs = ('_recorder', '_animation', '_trajectory', '_live_view')
     def __init__(self, *views, # Views to draw side by side; none: views that suit the data and the model
+        live: bool = False, # In a notebook, show the fit while it runs, and the animation at its end?
         **kwargs # Passed to `animate`
     ):
-        self.views, self.kwargs = views, kwargs
+        self.views, self.live, self.kwargs = views, live, kwargs
         self._init_state()
 
     def _init_state(self):
         super()._init_state()
-        self._recorder = self._animation = self._trajectory = None
+        self._recorder = self._animation = self._trajectory = self._live_view = None
+        self._new_fit = True
 
     def _bring_recorder(self):
         if not hasattr(self.learn, 'record_params'): self.learn.add_cb(RecordParamsCallback())
         self._recorder = self.learn.record_params # kept: a callback given to `fit` loses its Learner afterwards
 
     def after_create(self): self._bring_recorder()
-    def before_fit(self): self._bring_recorder()
+
+    def before_fit(self):
+        self._bring_recorder()
+        self._new_fit = True
+
+    def before_train(self):
+        if not self._new_fit or not self.live or hasattr(self.learn, 'lr_finder') or rank_distrib(): return
+        self._new_fit = False
+        if self._live_view is None: self._live_view = LiveView(self.views)
+        to_come = (self.learn.n_epoch - self.learn.epoch) * len(self.learn.dl)
+        self._live_view.start(lambda: self.trajectory, self._recorder.recording.n_steps + to_come)
+
+    def after_batch(self):
+        if self._live_view is not None: self._live_view.step()
+
+    def after_fit(self):
+        if self._live_view is not None: self._live_view.finish(lambda: self.animation)
 
     @property
     def trajectory(self) -> Trajectory | None:
@@ -56,8 +76,9 @@ class AnimateFitCallback(Callback):
 
     def __deepcopy__(self, memo):
         memo[id(self)] = res = type(self).__new__(type(self))
-        keep = {k: v for k, v in self.__dict__.items() if k not in ('_state', '_animation', '_trajectory')}
-        res.__dict__.update(copy.deepcopy(keep, memo), _state={}, _animation=None, _trajectory=None)
+        pictures = ('_animation', '_trajectory', '_live_view')
+        keep = {k: v for k, v in self.__dict__.items() if k not in ('_state', *pictures)}
+        res.__dict__.update(copy.deepcopy(keep, memo), _state={}, **dict.fromkeys(pictures))
         return res
 
     def __repr__(self):
@@ -68,4 +89,5 @@ class AnimateFitCallback(Callback):
 
     def _repr_html_(self):
         if self.trajectory is None: return f'<p>{html.escape(repr(self))}</p>'
+        if self._live_view is not None: self._live_view.give_way()
         return self.animation._repr_html_()

@@ -45,6 +45,7 @@ class View:
     several = False # does `draw` take a list of trajectories?
     figsize = (5., 4.) # inches that suit this view
     projection = None # of the axes, as in matplotlib
+    live_points = 100 # points that a picture of a fit under way is drawn from; 0: too dear, left out of it
 
     def draw(self,
         traj, # A `Trajectory`

@@ -17,6 +17,7 @@ def one_input(x: torch.Tensor) -> int | None:
 class FitView(View):
     "Points, the curve of the current step, and the first guess as a ghost, for a model with one input and one output"
     several = True
+    live_points = 2 # the first guess, and where the fit stands
     def __init__(self,
         x: torch.Tensor | None = None, # Inputs (n,), (n, 1), or (n, k) of which one column varies; None: as recorded
         y: torch.Tensor | None = None, # Targets, n of them
