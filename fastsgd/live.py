@@ -75,18 +75,24 @@ class _Running(Trajectory):
 class LivePicture:
     "Views of a fit under way as a PNG, in one figure that is used again and again"
     dpi = 100
+    margins = 0.75, 0.2, 0.55, 0.5 # inches left, right, bottom, top: fixed, for axes that move with the numbers would tremble
     def __init__(self, views=()): self.given, self.views, self.fig = views, None, None
 
     def _set_up(self, traj):
         views = self.given or choose_views(traj)[0]
         self.views = [v for v in views if getattr(v, 'live_points', 100)]
-        sizes = [getattr(v, 'figsize', (5., 4.)) for v in self.views]
-        self.fig = Figure(figsize=(sum(w for w, _ in sizes) or 5., max((h for _, h in sizes), default=1.)),
-                          dpi=self.dpi, layout='constrained')
+        self.sizes = [getattr(v, 'figsize', (5., 4.)) for v in self.views]
+        self.fig = Figure((sum(w for w, _ in self.sizes) or 5., max((h for _, h in self.sizes), default=0.5)), dpi=self.dpi)
         FigureCanvasAgg(self.fig)
-        self.title = self.fig.suptitle('', x=0.01, ha='left', fontsize='medium')
-        self.axs = [self.fig.add_subplot(1, len(self.views), k + 1, projection=getattr(v, 'projection', None))
-                    for k, v in enumerate(self.views)]
+
+    def _axes(self):
+        "New axes for each view: nothing that it added stays behind"
+        self.fig.clear()
+        (width, height), (left, right, bottom, top), x = self.fig.get_size_inches(), self.margins, 0.
+        for view, (w, _) in zip(self.views, self.sizes):
+            box = (x + left) / width, bottom / height, (w - left - right) / width, (height - bottom - top) / height
+            yield view, self.fig.add_axes(box, projection=getattr(view, 'projection', None))
+            x += w
 
     def describe(self, traj, planned) -> str:
         step = int(traj.steps[-1])
@@ -95,16 +101,11 @@ class LivePicture:
 
     def png(self, traj, planned: int = 0) -> bytes:
         "The last point of `traj`, a fit of `planned` steps"
-        first = self.fig is None
-        if first: self._set_up(traj)
-        self.title.set_text(self.describe(traj, planned))
-        for view, ax in zip(self.views, self.axs):
-            ax.clear()
+        if self.fig is None: self._set_up(traj)
+        for view, ax in self._axes():
             running = _Running(traj.thin(getattr(view, 'live_points', 100)), planned)
             view.draw(running, ax)(len(running) - 1)
-        if first: # a layout that moves with the numbers would tremble
-            self.fig.get_layout_engine().execute(self.fig)
-            self.fig.set_layout_engine('none')
+        self.fig.text(0.01, 0.985, self.describe(traj, planned), va='top')
         self.fig.canvas.draw()
         out = io.BytesIO()
         # the fastest compression: several times the speed for a few kilobytes more

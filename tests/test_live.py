@@ -4,9 +4,11 @@ import base64
 import copy
 import gc
 import io
+import os
 import pickle
 import random
 import warnings
+from pathlib import Path
 
 import fastai.callback.schedule  # noqa: F401 -- patches `lr_find` in
 import numpy as np
@@ -16,6 +18,7 @@ from fastai.callback.core import Callback, CancelFitException
 from fastai.callback.training import GradientAccumulation
 from PIL import Image
 
+import fastsgd
 from fastsgd import AnimateFitCallback, FitView, LossView, ParamsView, View, linear_learner, live
 from fastsgd.live import LivePicture, Throttle
 
@@ -104,14 +107,14 @@ def test_the_last_picture_is_the_last_step(shell, eager):
     picture = LivePicture((ParamsView(),))
     want = picture.html(learn.record_params.trajectory)
     assert shell.shown[0][-2]['text/html'] == want
-    assert [float(line.get_ydata()[-1]) for line in picture.axs[0].lines] == learn.model.a.tolist()
+    assert [float(line.get_ydata()[-1]) for line in picture.fig.axes[0].lines] == learn.model.a.tolist()
 
 
 def test_axes_of_steps_stand_still():
     learn = fit(lesson(live=False), 4)
     picture = LivePicture((LossView(),))
     picture.png(learn.record_params.trajectory, planned=50)
-    assert picture.axs[0].get_xlim() == (0, 50) and len(picture.axs[0].lines[0].get_xdata()) == 4
+    assert picture.fig.axes[0].get_xlim() == (0, 50) and len(picture.fig.axes[0].lines[0].get_xdata()) == 4
     assert learn.record_params.trajectory.n_steps == 4
 
 
@@ -245,7 +248,7 @@ def test_views_choose_how_much_they_need(shell):
     learn = fit(lesson(live=False), 20)
     picture = LivePicture((FitView(), Counts(), Dear()))
     picture.png(learn.record_params.trajectory)
-    assert seen == [7] and len(picture.axs) == 2
+    assert seen == [7] and len(picture.fig.axes) == 2
 
 
 def test_diverged_fit_says_so():
@@ -292,3 +295,25 @@ def test_copies_and_pickles_leave_the_picture_behind(shell, eager):
         assert pickle.loads(pickle.dumps(AnimateFitCallback(live=True))).live
     fit(learn)
     assert len(shell.shown) == 1
+
+
+def test_in_a_real_kernel(tmp_path):
+    "Beside fastai's bar and table; the displays of a cell as a notebook file keeps them"
+    nbformat, nbclient = pytest.importorskip('nbformat'), pytest.importorskip('nbclient')
+    cells = ["from fastsgd import *\nfrom fastsgd.live import Throttle\nimport time\nThrottle.ready = True\n"
+             "learn = linear_learner(seed=0)\nlearn.animate_fit.live = True\nprint('before')",
+             "learn.fit(12, lr=0.1)",
+             "from fastai.callback.core import Callback\n"
+             "class Stop(Callback):\n    def after_step(self):\n        if self.epoch == 4: raise KeyboardInterrupt\n"
+             "learn.fit(12, lr=0.1, cbs=Stop())"]
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    env = {**os.environ, 'PYTHONPATH': str(Path(fastsgd.__file__).parent.parent)}
+    nbclient.NotebookClient(nb, timeout=120, allow_errors=True, resources={'metadata': {'path': str(tmp_path)}}).execute(env=env)
+    (before,), fitted, stopped = (cell.outputs for cell in nb.cells)
+    assert before.text == 'before\n'
+    pictures = [o for o in fitted if 'FitAnimation' in o.get('data', {}).get('text/plain', '')]
+    assert len(pictures) == 1 and '<progress' not in pictures[0].data['text/html']
+    assert any('step 10' in o.get('data', {}).get('text/html', '') for o in fitted) # fastai's log goes on
+    texts = [o.get('data', {}).get('text/plain', '') for o in stopped]
+    assert sum(t.startswith('step 16 of 24') for t in texts) == 1
+    assert [o.ename for o in stopped if o.output_type == 'error'] == ['KeyboardInterrupt']
