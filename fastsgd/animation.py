@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from .files import atomic_path
 from .player import MODES, SUFFIXES, VIDEOS, Progress, draw_svg, player_html, save_animation
 from .views import choose_views
-from .views.base import as_list
+from .views.base import as_list, draw_view, in_step, name_of
 
 __all__ = ['FitAnimation', 'animate']
 
@@ -124,12 +124,12 @@ def animate(
     "One animation from one trajectory, or from several to compare. Raises ValueError for an argument that does not fit."
     trajs = as_list(traj)
     if not trajs: raise ValueError('traj is an empty list: expected at least one Trajectory')
-    trajs = _in_step(trajs, max_frames)
+    trajs = in_step(trajs, max_frames)
     views = views or choose_views(trajs[0])[0]
     fig, axs = _axes(views, axs, figsize)
     label = (fig.suptitle('', x=0.01, ha='left', fontsize='medium') if fig._suptitle is None
              else fig.text(0.01, 0.99, '', va='top'))
-    updates = [_draw(view, trajs, ax) for view, ax in zip(views, axs)]
+    updates = [draw_view(view, trajs, ax) for view, ax in zip(views, axs)]
     texts = _labels(trajs)
     label.set_text(max(texts, key=len)) # room for the longest
     if fig.get_layout_engine() is not None: # once: a layout that moves with the numbers would tremble
@@ -144,13 +144,6 @@ def animate(
                         labels=[t.split('   ')[0] for t in texts], **kwargs)
 
 
-def _in_step(trajs, max_frames):
-    "The trajectories with the same steps at the same points, at most `max_frames` of them"
-    if len(trajs) == 1: return [trajs[0].thin(max_frames)]
-    longest = max(trajs, key=lambda t: int(t.steps[-1]))
-    return [t.at(longest.thin(max_frames).steps) for t in trajs]
-
-
 def _axes(views, axs, figsize):
     if axs is None:
         sizes = [getattr(v, 'figsize', (5., 4.)) for v in views]
@@ -163,23 +156,25 @@ def _axes(views, axs, figsize):
     return axs[0].figure, axs
 
 
-def _draw(view, trajs, ax):
-    "A view that takes one trajectory is drawn for each of them"
-    if len(trajs) == 1: return view.draw(trajs[0], ax)
-    if getattr(view, 'several', False): return view.draw(trajs, ax)
-    updates = [view.draw(t, ax) for t in trajs]
-    return lambda i: [artist for update in updates for artist in update(i)]
-
-
 def _labels(trajs):
+    "What to write above each frame: the step, the loss of a single fit, and which fit of several has come to its end"
     n = max(t.n_steps for t in trajs)
     steps = torch.stack([t.steps for t in trajs]).max(0).values.tolist()
     res = [f'step {s} of {n}' for s in steps]
-    if len(trajs) > 1: return res
-    traj = trajs[0]
-    where = traj.diverged
-    return [f'{text}   loss {traj.loss(i):.4g}' + (f'   diverged at step {where}' if where is not None and s >= where else '')
-            for i, (text, s) in enumerate(zip(res, steps))]
+    if len(trajs) == 1:
+        where = trajs[0].diverged
+        return [f'{text}   loss {trajs[0].loss(i):.4g}' + ('' if where is None or s < where else f'   diverged at step {where}')
+                for i, (text, s) in enumerate(zip(res, steps))]
+    diverged = [(t.diverged, name_of(t, k)) for k, t in enumerate(trajs) if t.diverged is not None]
+    ended = [(t.n_steps, name_of(t, k)) for k, t in enumerate(trajs) if t.n_steps < n and t.diverged is None]
+    return [text + _notes('diverged', diverged, s) + _notes('ended', ended, s) for text, s in zip(res, steps)]
+
+
+def _notes(what, fits, step):
+    "Which of the `fits`, as (step, name), have come to this by now; in number where a line could not hold the names"
+    past = [fit for fit in fits if fit[0] <= step]
+    if not past: return ''
+    return f'   {past[0][1] if len(past) == 1 else f"{len(past)} fits"} {what} at step {", ".join(map(str, sorted({s for s, _ in past})))}'
 
 
 def _describe(trajs, views):
