@@ -174,7 +174,8 @@ def _notes(what, fits, step):
     "Which of the `fits`, as (step, name), have come to this by now; in number where a line could not hold the names"
     past = [fit for fit in fits if fit[0] <= step]
     if not past: return ''
-    return f'   {past[0][1] if len(past) == 1 else f"{len(past)} fits"} {what} at step {", ".join(map(str, sorted({s for s, _ in past})))}'
+    who = past[0][1] if len(past) == 1 else f'{len(past)} fits'
+    return f'   {who} {what} at step {", ".join(map(str, sorted({s for s, _ in past})))}'
 
 
 def _describe(trajs, views):
@@ -184,7 +185,8 @@ def _describe(trajs, views):
         name = f'{t.label or f"fit {k + 1}"}: ' if len(trajs) > 1 else ''
         loss = f', loss from {float(t.losses[0]):.4g} to {float(t.losses[-1]):.4g}' if len(t.losses) else ''
         lrs = t.lrs.unique()
-        lr = '' if not len(lrs) else f', learning rate {float(lrs[0]):.3g}' + (f' to {float(lrs[-1]):.3g}' if len(lrs) > 1 else '')
+        to = f' to {float(lrs[-1]):.3g}' if len(lrs) > 1 else ''
+        lr = f', learning rate {float(lrs[0]):.3g}{to}' if len(lrs) else ''
         bad = '' if t.diverged is None else f', diverged at step {t.diverged}'
         fits.append(f'{name}{t.n_steps} steps{loss}{lr}{bad}')
     return f'Animation of a fit, {"; ".join(fits)}. Shown: {", ".join(type(v).__name__ for v in views)}.'

@@ -137,7 +137,8 @@ def _plan(learn, name, own, shared) -> _Plan:
     where = f'settings[{name!r}]'
     method = own.get('fit', shared.get('fit', 'fit'))
     methods = [m for m in dir(type(learn)) if m == 'fine_tune' or m.startswith('fit') and callable(getattr(type(learn), m))]
-    if method not in methods: raise ValueError(f'{where} has fit={method!r}: expected the name of a Learner method, one of {methods}')
+    if method not in methods:
+        raise ValueError(f'{where} has fit={method!r}: expected the name of a Learner method, one of {methods}')
     allowed = list(inspect.signature(getattr(type(learn), method)).parameters)[2:] # without self and the epochs
     lr_name = next((n for n in LR_NAMES if n in allowed), 'lr')
     every = {**_checked(shared, 'shared settings', allowed, lr_name), **_checked(own, where, allowed, lr_name)}
