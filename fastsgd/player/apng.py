@@ -16,7 +16,8 @@ def write_apng(path, frames, interval, loop=True):
     """
     with open(path, "wb") as file:
         n, sequence, last, parts = 0, 0, None, False
-        for n, frame in enumerate(frames, 1):
+        for frame in frames:
+            n += 1
             pixels = frame.view("<u4")[..., 0]
             if last is None:
                 parts = bool(frame[..., 3].min() == 255)    # without alpha of its own: it can mean "as before"
@@ -54,11 +55,10 @@ def control(n, loop): return chunk(b"acTL", struct.pack(">II", n, 0 if loop else
 
 
 def compressed(pixels):
-    "Rows as differences from the row above, which suits drawings, and deflated."
+    "Rows as they are (filter 0: no other is better for flat colors), deflated."
     rows = np.ascontiguousarray(pixels).reshape(len(pixels), -1)
-    lines = np.full((rows.shape[0], rows.shape[1] + 1), 2, np.uint8)
-    lines[0, 1:] = rows[0]
-    lines[1:, 1:] = rows[1:] - rows[:-1]
+    lines = np.zeros((rows.shape[0], rows.shape[1] + 1), np.uint8)
+    lines[:, 1:] = rows
     return zlib.compress(lines.tobytes(), 6)
 
 

@@ -23,7 +23,7 @@ class Progress:
         self.done = min(self.done + 1, self.total)
         if self._bar is None:
             if time.monotonic() < self._show_at or not watched(): return
-            from fastprogress.fastprogress import progress_bar      # imports much, and is seldom needed
+            from fastprogress.fastprogress import progress_bar  # imports much, and is seldom needed
             self._bar = progress_bar(range(self.total), total=self.total, leave=False)
             self._bar.update(0)
         if self.done < self.total: self._bar.update(self.done)

@@ -1,4 +1,5 @@
 """An animation -> a file, by its suffix. It appears when it is complete, or not at all."""
+from contextlib import closing
 from pathlib import Path
 
 from ..files import atomic_path
@@ -43,10 +44,12 @@ def save_animation(path, figure, func, frames, n_frames=None, *, interval=20, dp
             drawing = draw_svg(figure, func, frames, done)
             part.write_text(page(drawing, suffix, path.stem, interval, loop, player or {}), encoding="utf-8")
             return
-        pixels = ticking(draw_pixels(figure, func, frames, dpi, facecolor), done)
-        if suffix in VIDEOS: write_video(part, pixels, interval, ffmpeg, **(video or {}))
-        elif suffix == ".gif": write_gif(part, pixels, interval, loop, bar.step)
-        else: (write_webp if suffix == ".webp" else write_apng)(part, pixels, interval, loop)
+        # closing: whatever happens to the writer, the figure is given back as it was
+        with closing(draw_pixels(figure, func, frames, dpi, facecolor)) as pixels:
+            pixels = ticking(pixels, done)
+            if suffix in VIDEOS: write_video(part, pixels, interval, ffmpeg, **(video or {}))
+            elif suffix == ".gif": write_gif(part, pixels, interval, loop, bar.step)
+            else: (write_webp if suffix == ".webp" else write_apng)(part, pixels, interval, loop)
 
 
 def page(drawing, suffix, title, interval, loop, player):

@@ -71,6 +71,7 @@ class Scene:
             if clip is not None and clip is not part: self.clipped_by.setdefault(clip, set()).add(part)
             if follows_others(artist): self.followers.append(part)
             if isinstance(artist, Annotation): self.pointed[artist] = (part, tuple(map(str, artist.xy)))
+        self.nested = any(ax.child_axes for ax in self.axes)       # these follow the limits of others
         self.of_axes = {ax: {p for p in drawn_parts(ax)} for ax in self.axes}
         in_axes = set().union(*self.of_axes.values())
         self.loose = {p for p in self.parts if p not in in_axes} - {self.figure.patch}
@@ -86,7 +87,7 @@ class Scene:
 
     def axes_look(self, ax):
         "What places everything inside `ax`: limits, position, and whether it is drawn at all."
-        frame = (ax.bbox.bounds, ax.zorder, ax.get_visible(), ax.axison, ax.get_frame_on())
+        frame = (ax.bbox.bounds, ax.zorder, ax.get_visible(), ax.axison, ax._frameon)
         view = ax.get_proj() if is_3d(ax) else ax.viewLim.get_points()
         return frame, np.array(view)
 
@@ -122,13 +123,13 @@ class Scene:
         if frame[1:] != old_frame[1:] or not np.allclose(frame[0], old_frame[0], rtol=0, atol=1e-4): return None
         own = changed & parts
         if not np.array_equal(view, old_view):
-            if is_3d(ax) or ax.child_axes: return None
+            if is_3d(ax) or self.nested: return None
             self.look[ax] = frame, view
             return parts | self.loose
         if not own: return own
         if is_3d(ax) and not self.same_depths(ax, own): return None
         if not own.isdisjoint(ax._axis_map.values()) or ax.patch in own:
-            if is_3d(ax) or ax.child_axes: return None
+            if is_3d(ax) or self.nested: return None
             return set(parts)
         if ax.legend_ is not None and ax.legend_._loc == 0: own.add(ax.legend_)      # 'best' looks at the data
         return own

@@ -67,8 +67,9 @@ def write_webp(path, frames, interval, loop=True):
     images = (to_image(frame) for frame in frames)
     first = next(images, None)
     if first is None: raise ValueError("frames is empty: there is nothing to save")
-    first.save(path, "WEBP", save_all=True, append_images=images, duration=interval, loop=0 if loop else 1,
-               lossless=True, quality=20, method=2)
+    with open(path, "wb") as file:                 # Pillow would leave it open after an interrupt
+        first.save(file, "WEBP", save_all=True, append_images=images, duration=round(interval), loop=0 if loop else 1,
+                   lossless=True, quality=20, method=2)
 
 
 def to_image(frame):
