@@ -7,9 +7,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from figures import build
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from player_figures import build
 
 from fastsgd.player import draw_svg, player_html, player_page
 from fastsgd.player.history import History, common_prefix, common_suffix

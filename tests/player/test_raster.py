@@ -3,7 +3,7 @@ import io
 
 import numpy as np
 import pytest
-from figures import FIGURES, build
+from player_figures import FIGURES, build
 
 from fastsgd.player import draw_pixels
 

@@ -2,7 +2,7 @@
 import re
 
 import pytest
-from figures import FIGURES, build
+from player_figures import FIGURES, build
 
 from fastsgd.player import draw_svg
 

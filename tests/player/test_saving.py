@@ -4,8 +4,8 @@ import subprocess
 
 import numpy as np
 import pytest
-from figures import build
 from PIL import Image
+from player_figures import build
 
 from fastsgd.player import SUFFIXES, VIDEOS, draw_pixels, save_animation
 from fastsgd.player import video as video_module
