@@ -185,17 +185,18 @@ class LiveView:
     def finish(self,
         get_animation, # Called for what takes the picture's place
     ):
-        "End of a fit: the last step, and then the animation"
+        "End of a fit: the last step, if there is time, and then the animation of all"
         if not self.running: return
         self.planned = 0 # it may have been stopped early
-        if self.drawn: self._draw() # the animation of a large model may take its time
+        self.step()
         if not self.running: return
-        self._stop()
         try:
             with random_state_kept(): self.handle.update(get_animation())
         except Exception as e:
             warnings.warn(f'the live view keeps its last picture, since there is no animation: {type(e).__name__}: {e}',
                           stacklevel=2)
+            self._draw()
+        if self.running: self._stop()
 
     def give_way(self):
         "The animation is about to be shown elsewhere in the same cell: once is enough"

@@ -232,9 +232,12 @@ def test_drawing_never_harms_the_fit(shell, eager):
     assert learn.record_params.trajectory.n_steps == 12 and not shell.events.callbacks['post_run_cell']
 
 
-def test_no_animation_keeps_the_last_picture(shell):
-    with pytest.warns(UserWarning, match='keeps its last picture'): fit(lesson(views=(Broken(),)))
-    assert texts(shell.shown[0]) == ['the fit is running']
+def test_no_animation_leaves_the_last_step(shell, monkeypatch):
+    learn = lesson()
+    monkeypatch.setattr(AnimateFitCallback, 'animation', property(lambda self: 1 / 0))
+    with pytest.warns(UserWarning, match='keeps its last picture.*ZeroDivisionError'): fit(learn)
+    assert texts(shell.shown[0])[1:] == [LivePicture().describe(learn.record_params.trajectory, 12)]
+    assert not shell.events.callbacks['post_run_cell']
 
 
 def test_views_choose_how_much_they_need(shell):

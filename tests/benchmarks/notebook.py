@@ -1,0 +1,97 @@
+"""What a notebook costs: from the end of `fit` to the player, beside matplotlib's; a fit with and without the live view.
+
+    python tests/benchmarks/notebook.py
+"""
+
+import argparse
+import statistics
+from time import perf_counter
+
+import torch
+from fastai.basics import CrossEntropyLossFlat, Learner
+from matplotlib.animation import FuncAnimation
+
+from fastsgd import AnimateFitCallback, LossView, ParamsView, linear_learner, live, tensor_dls
+
+
+class Shell:
+    "A notebook that throws away what it is shown"
+    kernel, execution_count = True, 1
+    class events:
+        callbacks = {'post_run_cell': []}
+        register = unregister = staticmethod(lambda name, f: None)
+
+
+def seconds(f):
+    began = perf_counter()
+    f()
+    return perf_counter() - began
+
+
+def spread(values): return f'{statistics.median(values):.3f} s ({min(values):.3f} to {max(values):.3f})'
+
+
+def to_player(repeats):
+    "From the end of the lesson's `fit` to the HTML that the cell shows"
+    ours, theirs = [], []
+    for _ in range(repeats):
+        learn = linear_learner(seed=0)
+        with learn.no_bar(), learn.no_logging(): learn.fit(100, lr=0.1)
+        ours.append(seconds(lambda: learn.animate_fit._repr_html_()))
+        animation = learn.animate_fit.animation
+        plain = FuncAnimation(animation._fig, animation._func, len(learn.animate_fit.trajectory))
+        theirs.append(seconds(plain.to_jshtml))
+    ratio = statistics.median(theirs) / statistics.median(ours)
+    print(f'end of fit to player, lesson of 100 steps   fastsgd {spread(ours)}   '
+          f'matplotlib to_jshtml {spread(theirs)}   {ratio:.1f} times as fast')
+
+
+def lesson():
+    return linear_learner(seed=0, log_every=None)
+
+
+def mlp():
+    torch.manual_seed(0)
+    x = torch.randn(2560, 64)
+    y = (x[:, 0] * x[:, 1] > 0).long()
+    model = torch.nn.Sequential(torch.nn.Linear(64, 128), torch.nn.ReLU(), torch.nn.Linear(128, 2))
+    return Learner(tensor_dls((x, y), bs=64, seed=0), model, CrossEntropyLossFlat(),
+                   cbs=AnimateFitCallback(LossView(), ParamsView()))
+
+
+def live_cost(name, learner, epochs, repeats):
+    "The same fit with and without the live view in turn, up to the moment when the player takes over"
+    times, pictures, shares = {False: [], True: []}, [], []
+    live.LiveView.finish = lambda self, get_animation: self.step()
+    throttle = live.Throttle()
+    for _ in range(repeats):
+        for on in (False, True):
+            learn = learner()
+            learn.animate_fit.live = on
+            if on:
+                learn.animate_fit._live_view = view = live.LiveView(learn.animate_fit.views)
+                view.throttle = throttle # knows from the last fit what a picture costs, as in a second fit
+            with learn.no_bar(), learn.no_logging(): times[on].append(seconds(lambda: learn.fit(epochs)))
+        pictures.append(view.drawn)
+        shares.append(view.throttle.spent / (times[True][-1] - view.throttle.spent))
+    off, on = (min(times[k]) for k in (False, True)) # the least disturbed of each
+    print(f'live view, {name}   without {spread(times[False])}   with {spread(times[True])}   '
+          f'{100 * (on / off - 1):+.1f} %; '
+          f'{statistics.median(pictures):.0f} pictures took {100 * statistics.median(shares):.1f} % of the rest')
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--repeats', type=int, default=5)
+    repeats = parser.parse_args().repeats
+    to_player(1) # warm up
+    to_player(repeats)
+    live.notebook = lambda: Shell
+    import IPython.display
+    IPython.display.display = lambda *args, **kwargs: type('Handle', (), {'update': lambda self, data, raw=False: None})()
+    live_cost('lesson of 100 steps', lesson, 100, repeats)
+    live_cost('lesson of 3,000 steps', lesson, 3000, max(repeats // 2, 2))
+    live_cost('perceptron of 2,000 steps', mlp, 50, repeats)
+
+
+if __name__ == '__main__': main()
