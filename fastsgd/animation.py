@@ -136,12 +136,20 @@ def animate(
         for update in updates: update(len(trajs[0]) - 1)
         fig.get_layout_engine().execute(fig)
         fig.set_layout_engine('none')
+        _fix_legends(fig)
 
     def func(i):
         label.set_text(texts[i])
         return [label, *(artist for update in updates for artist in update(i))]
     return FitAnimation(fig, func, len(trajs[0]), alt=_describe(trajs, views),
                         labels=[t.split('   ')[0] for t in texts], **kwargs)
+
+
+def _fix_legends(fig):
+    "Keep legends where they are now: the place that is 'best' would hop, and be searched anew for each frame"
+    for legend in filter(None, (ax.get_legend() for ax in fig.axes)):
+        box, anchor = legend.get_window_extent(), legend.get_bbox_to_anchor()
+        legend.set_loc(((box.x0 - anchor.x0) / anchor.width, (box.y0 - anchor.y0) / anchor.height))
 
 
 def _axes(views, axs, figsize):
