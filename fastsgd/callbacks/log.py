@@ -1,5 +1,7 @@
 """What the reader sees while a fit runs: `LogLossCallback`, and no stumbling over an empty validation."""
 
+import math
+
 from fastai.callback.core import Callback, CancelValidException
 from fastai.callback.progress import ProgressCallback
 from fastai.imports import noop
@@ -9,36 +11,59 @@ from fastcore.basics import store_attr
 class LogLossCallback(Callback):
     "Log the raw loss every few steps, in place of fastai's table with a row per epoch"
     order, run_valid = ProgressCallback.order - 5, False # before ProgressCallback asks whether there is a logger
+    _learn = None
     def __init__(self,
         every: int = 10, # Steps from one line to the next
     ):
         if isinstance(every, bool) or not isinstance(every, int) or every < 1:
-            raise ValueError(f'every={every!r}: expected a whole number of steps of at least 1, for instance 10')
+            raise ValueError(f'every={every!r}: expected a whole number of steps of at least 1, for instance every=10')
         store_attr()
-        self.silenced = False
+        self.silenced, self.cancelled, self.step = False, False, 0
+
+    @property
+    def learn(self): return self._learn
+
+    @learn.setter
+    def learn(self, learn):
+        if learn is None: self._give_back() # taken off, maybe from a fit that was interrupted
+        self._learn = learn
 
     def before_fit(self):
-        if self.silenced: self.after_fit() # the last fit was interrupted
-        self.old_logger, self.step, self.silenced = self.learn.logger, 0, True
-        self.learn.logger = noop
+        self._give_back() # the last fit may have been interrupted
+        self.old_logger, self.silenced, self.learn.logger = self.learn.logger, True, noop
+        self.step, self.shown, self.header = 0, True, False
+
+    def before_step(self): self.cancelled = False
+    def after_cancel_step(self): self.cancelled = True
 
     def after_step(self):
         "The loss that led to this step, counted on from an earlier fit where that was recorded"
+        if self.cancelled: return # fastai comes here all the same
         recording = getattr(getattr(self.learn, 'record_params', None), 'recording', None)
         step = self.step if recording is None else recording.n_steps
-        if step % self.every == 0 and self.old_logger is not noop:
-            self._write(f'step {step:<5} loss {float(self.learn.loss.detach().mean()):.4f}')
         self.step += 1
+        if step % self.every or self.old_logger is noop: return
+        loss = float(self.learn.loss.detach().mean())
+        if self.shown or math.isfinite(loss): self._write(step, loss)
+        self.shown = math.isfinite(loss) # of losses that are no numbers, the first one tells enough
 
-    def _write(self, line):
+    def _write(self, step, loss):
+        text = f'{loss:.4f}' if loss == 0 or 1e-3 <= abs(loss) < 1e4 else f'{loss:.3e}'
         mbar = getattr(getattr(self.learn, 'progress', None), 'mbar', None)
-        if mbar is None: self.old_logger(line)
-        else: mbar.write(line)
+        if mbar is None: return self.old_logger(f'step {step:<6} loss {text}')
+        if not self.header: mbar.write(['step', 'loss'], table=True)
+        self.header = True
+        mbar.write([str(step), text], table=True)
 
-    def after_fit(self):
-        # ProgressCallback, which comes later, would put back the silence that it found
-        if hasattr(self.learn, 'progress'): self.learn.progress.old_logger = self.old_logger
+    def _give_back(self):
+        "Let the Learner have the logger that it had before the fit"
+        if not self.silenced: return
+        # ProgressCallback and CSVLogger, which come later, would put back the silence that they found
+        for cb in self.learn.cbs:
+            if cb is not self and getattr(cb, 'old_logger', None) is noop: cb.old_logger = self.old_logger
         self.learn.logger, self.silenced = self.old_logger, False
+
+    def after_fit(self): self._give_back()
 
 
 class SkipEmptyValidCallback(Callback):

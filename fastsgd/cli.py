@@ -1,0 +1,103 @@
+"""The `fastsgd` command: the lesson from the shell, into a file."""
+
+import math
+import os
+import sys
+import tempfile
+from contextlib import nullcontext
+from errno import EACCES, EISDIR
+from pathlib import Path
+
+import torch
+from fastcore.script import call_parse
+
+from .data import linear_dls
+from .learner import linear_learner
+
+SUFFIXES = ('.html', '.svg', '.gif', '.png', '.webp', '.mp4')
+
+
+def _option(
+    name, # Of the option
+    kind, # What the help calls a value
+    wanted, # What it expects, for the message
+    parse, # `parse(text) -> value`, or ValueError
+    fits, # `fits(value)`: is it within its range?
+):
+    "A type for argparse. A wrong value ends the command with one line, before any work is done."
+    def typed(text):
+        try: value = parse(text)
+        except ValueError: value = None
+        if value is None or not fits(value): raise SystemExit(f'fastsgd: {name}={text}: expected {wanted}')
+        return value
+    typed.__name__ = kind
+    return typed
+
+
+def _count(name, example):
+    return _option(name, 'int', f'a whole number of at least 1, for instance {name}={example}', int, lambda n: n >= 1)
+
+
+def _pair(name, example):
+    return _option(name, 'a,b', f'two finite numbers, for instance {name}={example}', lambda s: tuple(map(float, s.split(','))),
+                   lambda pair: len(pair) == 2 and all(map(math.isfinite, pair)))
+
+
+def _output(text):
+    "The path of a file that can be written; a wrong one ends the command with one line, before any work is done"
+    try: return _writable(Path(text))
+    except OSError as e: raise SystemExit(f'fastsgd: cannot write {text}: {e.strerror}. Choose another folder or file') from None
+
+
+def _writable(path):
+    if path.suffix.lower() not in SUFFIXES:
+        raise SystemExit(f'fastsgd: {path} ends in {path.suffix!r}, expected one of {", ".join(SUFFIXES)}')
+    if path.is_dir(): raise IsADirectoryError(EISDIR, 'it is a folder')
+    if path.exists() and not os.access(path, os.W_OK): raise PermissionError(EACCES, 'it is write-protected')
+    tempfile.TemporaryFile(dir=path.parent).close() # os.access alone knows neither quotas nor read-only disks
+    return path
+
+
+noise_option = _option('--noise', 'uniform|sigma',
+                       "'uniform' or the standard deviation of a Gaussian, for instance --noise=0.25",
+                       lambda s: s if s == 'uniform' else float(s), lambda v: v == 'uniform' or 0 <= v < math.inf)
+lr_option = _option('--lr', 'float', 'a number above 0, for instance --lr=0.1', float, lambda v: 0 < v < math.inf)
+seed_option = _option('--seed', 'int', 'a whole number, for instance --seed=42', int, lambda n: True)
+
+
+@call_parse
+def main(
+    file: _output, # File to write; its suffix chooses the format: .html, .svg, .gif, .png, .webp or .mp4
+    points: _count('--points', 100) = 100, # Number of points
+    coef: _pair('--coef', '3,2') = (3., 2.), # True slope and intercept, as in --coef=3,2
+    init: _pair('--init', '0.5,0.75') = (0.5, 0.75), # First guess of slope and intercept, as in --init=-1,1
+    noise: noise_option = 'uniform', # 'uniform' on [0, 1), or the standard deviation of a Gaussian
+    lr: lr_option = 0.1, # Learning rate
+    epochs: _count('--epochs', 100) = 100, # Passes over the points
+    bs: _count('--bs', 10) = None, # Batch size (default: all points at once)
+    seed: seed_option = None, # Seed of points and batches (default: others each time)
+    every: _count('--every', 10) = 10, # Steps from one printed loss to the next
+):
+    "Fit a line by gradient descent, print how the loss falls, and write an animation of it."
+    learn = linear_learner(linear_dls(points, coef, noise, n_valid=0, bs=bs, seed=seed), init=init, log_every=every)
+    try:
+        # the bar is for a person who waits, not for a file or a pipe
+        with nullcontext() if sys.stdout.isatty() else learn.no_bar(): learn.fit(epochs, lr=lr)
+        _report(learn, coef)
+        learn.animate_fit.save(file)
+    except KeyboardInterrupt: raise SystemExit('fastsgd: interrupted, nothing was written') from None
+    except OSError as e: raise SystemExit(f'fastsgd: cannot write {str(file)!r}: {e}') from None
+    print(file)
+
+
+def _report(learn, coef):
+    "Print fitted beside true coefficients, and beside the least-squares optimum"
+    x, y = (t.double() for t in learn.dls.train_ds.tensors)
+    best = torch.linalg.lstsq(x, y[:, None], driver='gelsd').solution[:, 0] # also for points that leave the line open
+    print(f'\n{"":<14} {"slope":>10} {"intercept":>10} {"loss":>10}')
+    for name, a in ('fitted', learn.model.a.detach().double()), ('least squares', best), ('true', torch.tensor(coef)):
+        a = a.double()
+        print(f'{name:<14} {a[0]:>10.4f} {a[1]:>10.4f} {(x @ a - y).square().mean():>10.4f}')
+    diverged = learn.record_params.trajectory.diverged
+    if diverged is not None: print(f'\nThe fit diverged at step {diverged}: try a smaller --lr.')
+    print()
