@@ -5,7 +5,6 @@ import os
 import sys
 import tempfile
 from contextlib import nullcontext
-from errno import EACCES, EISDIR
 from pathlib import Path
 
 import torch
@@ -13,8 +12,8 @@ from fastcore.script import call_parse
 
 from .data import linear_dls
 from .learner import linear_learner
-
-SUFFIXES = ('.html', '.svg', '.gif', '.png', '.webp', '.mp4')
+from .player import SUFFIXES, VIDEOS
+from .player.video import find_ffmpeg
 
 
 def _option(
@@ -45,16 +44,16 @@ def _pair(name, example):
 
 def _output(text):
     "The path of a file that can be written; a wrong one ends the command with one line, before any work is done"
-    try: return _writable(Path(text))
-    except OSError as e: raise SystemExit(f'fastsgd: cannot write {text}: {e.strerror}. Choose another folder or file') from None
-
-
-def _writable(path):
-    if path.suffix.lower() not in SUFFIXES:
-        raise SystemExit(f'fastsgd: {path} ends in {path.suffix!r}, expected one of {", ".join(SUFFIXES)}')
-    if path.is_dir(): raise IsADirectoryError(EISDIR, 'it is a folder')
-    if path.exists() and not os.access(path, os.W_OK): raise PermissionError(EACCES, 'it is write-protected')
-    tempfile.TemporaryFile(dir=path.parent).close() # os.access alone knows neither quotas nor read-only disks
+    path = Path(text).expanduser()
+    try:
+        if path.suffix.lower() not in SUFFIXES:
+            raise ValueError(f'the suffix is {path.suffix!r}, expected one of {", ".join(sorted(SUFFIXES))}')
+        if path.suffix.lower() in VIDEOS: find_ffmpeg()
+        if path.exists() and not path.is_file(): raise ValueError('it is there already, and is not a plain file')
+        if path.exists() and not os.access(path, os.W_OK): raise ValueError('it is write-protected')
+        tempfile.TemporaryFile(dir=path.parent).close() # tells more than os.access: quotas, disks that are read-only
+    except (OSError, RuntimeError, ValueError) as e:
+        raise SystemExit(f'fastsgd: cannot write {text}: {getattr(e, "strerror", None) or e}') from None
     return path
 
 
@@ -67,7 +66,7 @@ seed_option = _option('--seed', 'int', 'a whole number, for instance --seed=42',
 
 @call_parse
 def main(
-    file: _output, # File to write; its suffix chooses the format: .html, .svg, .gif, .png, .webp or .mp4
+    file: _output, # File to write; its suffix chooses the format: .html, .svg, .gif, .webp, .png or .mp4
     points: _count('--points', 100) = 100, # Number of points
     coef: _pair('--coef', '3,2') = (3., 2.), # True slope and intercept, as in --coef=3,2
     init: _pair('--init', '0.5,0.75') = (0.5, 0.75), # First guess of slope and intercept, as in --init=-1,1

@@ -50,7 +50,10 @@ class LogLossCallback(Callback):
     def _write(self, step, loss):
         text = f'{loss:.4f}' if loss == 0 or 1e-3 <= abs(loss) < 1e4 else f'{loss:.3e}'
         mbar = getattr(getattr(self.learn, 'progress', None), 'mbar', None)
-        if mbar is None: return self.old_logger(f'step {step:<6} loss {text}')
+        bar_width = getattr(getattr(mbar, 'child', None), 'max_len', 0) # a terminal's bar, to be written over
+        if mbar is None or bar_width:
+            line = f'step {step:<6} loss {text}'
+            return self.old_logger('\r' + line.ljust(bar_width) if bar_width else line)
         if not self.header: mbar.write(['step', 'loss'], table=True)
         self.header = True
         mbar.write([str(step), text], table=True)
