@@ -6,9 +6,9 @@ from .compare import Comparison, compare_fits
 from .data import linear_data, linear_dls, tensor_dls
 from .learner import LinearModel, linear_learner
 from .trajectory import Trajectory
-from .views import FitView, LossView, ParamsView, View
+from .views import FitView, LossView, LRView, ParamsView, View
 
 __version__ = '0.1.0'
-__all__ = ['AnimateFitCallback', 'Comparison', 'FitAnimation', 'FitView', 'LinearModel', 'LogLossCallback', 'LossView',
-           'ParamsView', 'RecordParamsCallback', 'Trajectory', 'View', 'animate', 'compare_fits', 'linear_data', 'linear_dls',
-           'linear_learner', 'tensor_dls']
+__all__ = ['AnimateFitCallback', 'Comparison', 'FitAnimation', 'FitView', 'LRView', 'LinearModel', 'LogLossCallback',
+           'LossView', 'ParamsView', 'RecordParamsCallback', 'Trajectory', 'View', 'animate', 'compare_fits', 'linear_data',
+           'linear_dls', 'linear_learner', 'tensor_dls']

@@ -16,6 +16,8 @@ from .views.base import as_list, draw_view, in_step, name_of
 
 __all__ = ['FitAnimation', 'animate']
 
+WIDTH = 10 # inches at the most: a notebook's page is no wider, and text that shrinks with a picture can't be read
+
 
 class FitAnimation(FuncAnimation):
     """A matplotlib `FuncAnimation` with an HTML player of its own and fast files. Any figure and function will do.
@@ -123,7 +125,6 @@ def animate(
 ) -> FitAnimation:
     "One animation from one trajectory, or from several to compare. Raises ValueError for an argument that does not fit."
     trajs = as_list(traj)
-    if not trajs: raise ValueError('traj is an empty list: expected at least one Trajectory')
     trajs = in_step(trajs, max_frames)
     views = views or choose_views(trajs[0])[0]
     fig, axs = _axes(views, axs, figsize)
@@ -154,10 +155,14 @@ def _fix_legends(fig):
 
 def _axes(views, axs, figsize):
     if axs is None:
-        sizes = [getattr(v, 'figsize', (5., 4.)) for v in views]
-        fig = Figure(figsize=figsize or (sum(w for w, _ in sizes), max(h for _, h in sizes)), layout='constrained')
+        columns = len(views) if len(views) <= 3 else 2 if len(views) == 4 else 3
+        rows = -(-len(views) // columns)
+        widths, heights = zip(*(getattr(v, 'figsize', (5., 4.)) for v in views))
+        wanted = max(sum(widths[k:k + columns]) for k in range(0, len(views), columns))
+        shrink = min(WIDTH / wanted, 1)
+        fig = Figure(figsize=figsize or (wanted * shrink, rows * max(heights) * shrink**0.5), layout='constrained')
         FigureCanvasAgg(fig)
-        return fig, [fig.add_subplot(1, len(views), k + 1, projection=getattr(v, 'projection', None))
+        return fig, [fig.add_subplot(rows, columns, k + 1, projection=getattr(v, 'projection', None))
                      for k, v in enumerate(views)]
     axs = list(axs.flat) if hasattr(axs, 'flat') else list(axs) if isinstance(axs, (list, tuple)) else [axs]
     if len(axs) != len(views): raise ValueError(f'axs has {len(axs)} axes, expected {len(views)}: one for each view')

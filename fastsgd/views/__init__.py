@@ -5,5 +5,6 @@ from .choose import choose_views
 from .fit import FitView
 from .loss import LossView
 from .params import ParamsView
+from .steps import LRView
 
-__all__ = ['View', 'FitView', 'LossView', 'ParamsView', 'choose_views']
+__all__ = ['View', 'FitView', 'LossView', 'LRView', 'ParamsView', 'choose_views']

@@ -1,5 +1,6 @@
 """`View`, and what all views share: colours that a colour-blind reader tells apart, markers, robust axis limits."""
 
+import numpy as np
 import torch
 
 # Okabe and Ito, "Color Universal Design", 2008: black is left to text and axes
@@ -19,12 +20,35 @@ def style(k: int) -> dict:
 
 def as_list(traj) -> list:
     "One trajectory or several, as a list"
-    return list(traj) if isinstance(traj, (list, tuple)) else [traj]
+    trajs = list(traj) if isinstance(traj, (list, tuple)) else [traj]
+    if not trajs: raise ValueError('traj is an empty list: expected at least one Trajectory')
+    for t in trajs:
+        if not hasattr(t, 'params') or not hasattr(t, 'steps'):
+            raise TypeError(f'traj is of type {type(t).__name__}, expected a Trajectory or a list of them: a Learner keeps '
+                            'its own in learn.record_params.trajectory, which is None before the first training step')
+        if not len(t): raise ValueError('traj has no points: expected at least one')
+    return trajs
 
 
 def name_of(traj, k: int) -> str:
-    "What to call the k-th of several trajectories"
-    return traj.label or f'fit {k + 1}'
+    "What to call the k-th of several trajectories: its label, and its learning rate unless the label tells it"
+    label = traj.label or f'fit {k + 1}'
+    lrs = traj.lrs[traj.lrs.isfinite()] if len(traj.lrs) else traj.lrs
+    if not len(lrs) or 'lr' in label.lower().replace('=', ' ').split(): return label
+    low, high = float(lrs.min()), float(lrs.max())
+    return f'{label}, lr {"up to " if f"{low:.3g}" != f"{high:.3g}" else ""}{high:.3g}'
+
+
+def plain(t) -> torch.Tensor:
+    "A tensor of any subclass, dtype and device as one that matplotlib draws: on the CPU, float64 where it is fractional"
+    t = torch.as_tensor(t).detach().cpu().as_subclass(torch.Tensor)
+    return t.double() if t.is_floating_point() else t
+
+
+def finite(values) -> torch.Tensor:
+    "Those of `values` that can be drawn, as a flat float64 tensor"
+    values = torch.as_tensor(values, dtype=torch.float64).flatten()
+    return values[values.isfinite() & (values.abs() < 1e100)]
 
 
 def in_step(trajs: list, max_frames: int | None = None) -> list:
@@ -48,12 +72,87 @@ def in_step(trajs: list, max_frames: int | None = None) -> list:
 
 def padded(values, pad=0.05) -> tuple | None:
     "Axis limits around the finite `values`, with a margin and never empty; None if there is nothing finite"
-    values = torch.as_tensor(values, dtype=torch.float64).flatten()
-    values = values[values.isfinite() & (values.abs() < 1e100)]
+    values = finite(values)
     if not len(values): return None
     low, high = float(values.min()), float(values.max())
-    margin = (high - low) * pad or max(abs(low), 1.) * pad
+    margin = (high - low) * pad
+    if margin < 1e-9 * max(abs(low), abs(high)): margin = 0 # rounding errors of a constant are no picture
+    margin = margin or abs(low) * pad or pad
     return low - margin, high + margin
+
+
+def within(values, limits: tuple | None) -> np.ndarray:
+    "`values` as an array that can be drawn on an axis with `limits`: cut off far outside, with a hole where not finite"
+    values = plain(values).double().numpy()
+    values = np.where(np.isfinite(values), values, np.nan)
+    if limits is None: return np.full_like(values, np.nan)
+    far = 100 * (limits[1] - limits[0])
+    return np.clip(values, limits[0] - far, limits[1] + far)
+
+
+def calm(traj) -> int:
+    "Number of points before the fit diverged, at least one: what axis limits are made from"
+    if traj.diverged is None: return len(traj)
+    return max(int((traj.steps < traj.diverged).sum()), 1)
+
+
+def step_limits(trajs: list) -> tuple:
+    "Limits of an axis of steps, with room for a marker at both ends"
+    n = max(max(t.n_steps for t in trajs), 1)
+    return -0.025 * n, 1.025 * n
+
+
+def tidy(ax, **settings):
+    "Set labels and limits of `ax`, with a light grid and without the frame's upper and right side"
+    ax.set(**settings)
+    if ax.name != 'rectilinear': return
+    ax.spines[['top', 'right']].set_visible(False)
+    ax.grid(True, color='0.9', lw=0.6)
+    ax.set_axisbelow(True)
+
+
+def legend(ax, x: list, y: list, handles: list | None = None):
+    """A legend in the corner of `ax` where the fewest of the points `x`, `y` lie; where there is none that is empty, room
+    is made for it. Unlike with 'best' it then stays where it is."""
+    handles = ax.get_legend_handles_labels()[0] if handles is None else handles
+    size = ax.get_window_extent().size / ax.figure.dpi # inches
+    width = (0.6 + 0.08 * max(len(h.get_label()) for h in handles)) / size[0]
+    height = min((0.15 + 0.17 * len(handles)) / size[1], 0.6)
+    x, y = (np.concatenate([np.ravel(np.asarray(part, dtype=float)) for part in parts]) for parts in (x, y))
+    keep = np.isfinite(x) & np.isfinite(y)
+    with np.errstate(all='ignore'): # a logarithm of what is not positive
+        px, py = (ax.transData + ax.transAxes.inverted()).transform(np.column_stack([x[keep], y[keep]])).T
+    inside = (py >= 0) & (py <= 1)
+    near = {'left': px < width, 'right': px > 1 - width}
+    taken = {f'{v} {h}': (near[h] & inside & (py > 1 - height if v == 'upper' else py < height)).sum()
+             for v in ('upper', 'lower') for h in ('right', 'left')}
+    loc = min(taken, key=taken.get)
+    if taken[loc]:
+        low, high = ax.transScale.transform([(1, v) for v in ax.get_ylim()])[:, 1]
+        room = (high - low) * height / (1 - height)
+        low, high = (low, high + room) if loc.startswith('upper') else (low - room, high)
+        ax.set_ylim(ax.transScale.inverted().transform([(0, low), (0, high)])[:, 1])
+    res = ax.legend(handles=handles, loc=loc, fontsize='small', framealpha=0.85, edgecolor='none', borderpad=0.3)
+    res.set_zorder(6)
+    return res
+
+
+def diverged_note(ax, trajs: list):
+    "`show(i) -> artists`: says in `ax` at which step a fit left the picture, once it did"
+    notes = []
+    for k, t in enumerate(trajs):
+        if t.diverged is None: continue
+        name = f'{t.label or f"fit {k + 1}"} ' if len(trajs) > 1 else ''
+        at = 0.04 + 0.08 * len(notes)
+        notes.append((t, name, ax.annotate('', (0.97, at), xycoords='axes fraction', ha='right', color=VERMILION,
+                                           fontsize='small', zorder=7)))
+
+    def show(i):
+        for t, name, note in notes:
+            gone = int(t.steps[i]) >= t.diverged
+            note.set_text(f'{name}left the picture at step {t.diverged}' if gone else '')
+        return [note for *_, note in notes]
+    return show
 
 
 def draw_view(view, trajs: list, ax):
@@ -67,8 +166,18 @@ def draw_view(view, trajs: list, ax):
         updates.append(view.draw(t, ax))
         first = next((line for line in ax.lines if line not in before), None)
         if first is not None and first.get_label().startswith('_'): first.set_label(name_of(t, k))
-    if ax.get_legend_handles_labels()[1]: ax.legend(loc='best', fontsize='small')
+    if ax.get_legend_handles_labels()[1]:
+        for update in updates: update(len(trajs[0]) - 1)
+        legend(ax, [line.get_xdata() for line in ax.lines], [line.get_ydata() for line in ax.lines])
     return lambda i: [artist for update in updates for artist in update(i)]
+
+
+def color_bar(ax, image, label: str):
+    "A colour bar beside `ax` that belongs to it: it goes when `ax` is cleared"
+    bar = ax.figure.colorbar(image, cax=ax.inset_axes([1.03, 0, 0.035, 1]))
+    bar.set_label(label)
+    bar.outline.set_visible(False)
+    return bar
 
 
 class View:
@@ -89,7 +198,7 @@ class View:
         raise NotImplementedError(f'{type(self).__name__} needs a method draw(traj, ax) that returns update(i)')
 
     def plot(self,
-        traj, # A `Trajectory`, or several where the view allows it
+        traj, # A `Trajectory`, or several to compare
         ax=None, # Axes to draw on; None: pyplot's current ones, as in matplotlib
         i: int = -1, # The point to show
     ):

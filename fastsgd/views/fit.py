@@ -3,15 +3,23 @@
 import torch
 from matplotlib.lines import Line2D
 
-from .base import BLUE, GREY, ORANGE, View, as_list, name_of, padded, style
+from .base import BLUE, GREY, ORANGE, View, as_list, legend, name_of, padded, plain, style, tidy, within
 
 
 def one_input(x: torch.Tensor) -> int | None:
     "The one column of `x` (n,) or (n, k) that varies; None if there is none or more than one"
+    if not x.is_floating_point() or not len(x): return None
     if x.ndim == 1: return 0
-    if x.ndim != 2 or not x.is_floating_point(): return None
+    if x.ndim != 2: return None
+    if x.shape[1] == 1: return 0
     varies = (x != x[:1]).any(0).nonzero().flatten()
     return int(varies[0]) if len(varies) == 1 else None
+
+
+def column_of(t: torch.Tensor, column: int = 0) -> torch.Tensor:
+    "One column of `t` (n,) or (n, k), to draw"
+    t = plain(t)
+    return t if t.ndim == 1 else t.flatten(1)[:, column]
 
 
 class FitView(View):
@@ -28,48 +36,65 @@ class FitView(View):
         if (x is None) != (y is None): raise ValueError('x and y go together: expected both or none of them')
         if x is not None and len(x) != len(y):
             raise ValueError(f'x has {len(x)} rows and y {len(y)}: expected one target per row')
+        if isinstance(n, bool) or not isinstance(n, int) or n < 2:
+            raise ValueError(f'n={n!r}: expected a whole number of points of at least 2, for instance n=200')
         self.x, self.y, self.n, self.ghost, self.batch = x, y, n, ghost, batch
 
     def _data(self, traj):
         if self.x is not None: x, y = torch.as_tensor(self.x), torch.as_tensor(self.y)
         elif traj.data is None:
             raise ValueError('this trajectory recorded no data: give it, as in FitView(x, y)')
-        else: (x, *_), (y, *_) = traj.data
+        else: (x, *more), (y, *_) = traj.data
+        if self.x is None and more:
+            raise ValueError(f'the model takes {1 + len(more)} tensors, expected one: FitView is for models of one input; '
+                             'LossView and ParamsView suit any')
         column = one_input(x)
         if column is None:
             raise ValueError(f'x has shape {tuple(x.shape)}, expected (n,), (n, 1), or (n, k) with one column that varies: '
-                             'this view is for models of one input; LossView and ParamsView suit any')
-        return x, y.flatten(1)[:, 0] if y.ndim > 1 else y, column
+                             'FitView is for models of one input; LossView and ParamsView suit any')
+        return x, column_of(y), column
 
     def draw(self, traj, ax):
         trajs = as_list(traj)
         x, y, column = self._data(trajs[0])
-        inputs = x if x.ndim == 1 else x[:, column]
-        low, high = padded(inputs)
-        grid = torch.linspace(low, high, self.n, dtype=x.dtype)
+        inputs = column_of(x, column)
+        grid = torch.linspace(*padded(inputs), self.n, dtype=x.dtype)
         rows = grid if x.ndim == 1 else x[:1].repeat(self.n, 1)
         if x.ndim == 2: rows[:, column] = grid
-        curves = [t.predict(slice(None), rows).reshape(len(t), self.n, -1)[..., 0].float().numpy() for t in trajs]
-        limits = padded(torch.cat([y.double(), torch.as_tensor(curves[0][0]).double()]), 0.1)
+        at = column_of(grid).numpy()
+        guess = self._curve(trajs[0], 0, rows)
+        limits = padded(torch.cat([y.double(), guess]), 0.1) or (-1., 1.)
+        tidy(ax, xlabel='x', ylabel='y', xlim=(at[0], at[-1]), ylim=limits)
+
         ax.scatter(inputs, y, s=18, color=ORANGE, edgecolors='none', alpha=0.8, label='data', zorder=2)
-        if self.ghost: ax.plot(grid, curves[0][0], '--', color=GREY, lw=1.5, label='first guess', zorder=1.8)
-        lines = []
-        for k, t in enumerate(trajs):
-            look = {'color': BLUE} if len(trajs) == 1 else {**style(k), 'markevery': (7 * k, self.n // 5)}
-            lines += ax.plot(grid, curves[k][0], lw=2, label='model' if len(trajs) == 1 else name_of(t, k), zorder=3, **look)
-        artists = [*lines]
+        if self.ghost: ax.plot(at, within(guess, limits), '--', color=GREY, lw=1.5, label='first guess', zorder=2.2)
+        lines = [self._line(ax, t, k, len(trajs)) for k, t in enumerate(trajs)]
         ring = None
         if self.batch and len(trajs) == 1 and trajs[0].batches:
-            ring = Line2D([], [], ls='none', marker='o', ms=7, mfc='none', mec='black', mew=1.2, label='batch', zorder=4)
-            artists.append(ax.add_line(ring))
-        ax.set(xlim=(low, high), xlabel='x', ylabel='y')
-        if limits: ax.set_ylim(limits)
-        ax.legend(loc='best', fontsize='small')
+            ring = ax.add_line(Line2D([], [], ls='none', marker='o', ms=7, mfc='none', mec='black', mew=1.2, label='batch',
+                                      zorder=2.4))
+        ends = [within(self._curve(t, i, rows), limits) for t in trajs for i in (0, -1)]
+        legend(ax, [inputs, *[at] * len(ends)], [y, *ends])
 
         def update(i):
-            for line, curve in zip(lines, curves): line.set_ydata(curve[i])
-            if ring is not None:
-                (bx, *_), (by, *_) = trajs[0].batches.get(int(trajs[0].steps[i]), ((x[:0],), (y[:0],)))
-                ring.set_data(bx if bx.ndim == 1 else bx[:, column], by.flatten(1)[:, 0] if by.ndim > 1 else by)
-            return artists
+            # the model is asked here, frame by frame: a still picture of a long fit needs one of its points
+            for line, t in zip(lines, trajs): line.set_data(at, within(self._curve(t, i, rows), limits))
+            if ring is not None: ring.set_data(*self._batch(trajs[0], i, column))
+            return [*lines, *([] if ring is None else [ring])]
         return update
+
+    def _line(self, ax, traj, k, total):
+        if total == 1: return ax.plot([], [], lw=2.2, color=BLUE, label='model', zorder=3)[0]
+        return ax.plot([], [], lw=2, ms=5, **style(k), markevery=(7 * k % self.n, max(self.n // 5, 1)), zorder=3,
+                       label=name_of(traj, k))[0]
+
+    def _curve(self, traj, i, rows):
+        out = plain(traj.predict(i, rows))
+        if out.numel() != len(rows):
+            raise ValueError(f'the model answers {len(rows)} inputs with shape {tuple(out.shape)}, expected one number each: '
+                             'FitView is for models of one output; LossView and ParamsView suit any')
+        return out.double().flatten()
+
+    def _batch(self, traj, i, column):
+        batch = traj.batches.get(int(traj.steps[i]))
+        return ([], []) if batch is None else (column_of(batch[0][0], column), column_of(batch[1][0]))

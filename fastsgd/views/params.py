@@ -1,8 +1,10 @@
 """`ParamsView`: the parameters along the fit."""
 
+import numpy as np
 import torch
+from matplotlib.lines import Line2D
 
-from .base import View, as_list, name_of, padded, style
+from .base import GREY, LINESTYLES, View, as_list, calm, diverged_note, legend, name_of, padded, step_limits, style, tidy, within
 
 
 class ParamsView(View):
@@ -11,48 +13,66 @@ class ParamsView(View):
     def __init__(self,
         names: tuple | None = None, # Parameters to show by name, all their entries; None: those that moved most
         most: int = 6, # Lines at the most
-    ): self.names, self.most = names, most
+    ):
+        if isinstance(most, bool) or not isinstance(most, int) or most < 1:
+            raise ValueError(f'most={most!r}: expected a whole number of lines of at least 1, for instance most=6')
+        self.names, self.most = (names,) if isinstance(names, str) else names, most
 
-    def _curves(self, traj):
-        "label -> values (points,), and how many there are in all"
-        names = list(traj.params) if self.names is None else list(self.names)
+    def _entries(self, trajs):
+        "The `(name, index)` of what is shown, the same for all trajectories, and how many there were to choose from"
+        names = list(trajs[0].params) if self.names is None else list(self.names)
         for name in names:
-            if name not in traj.params:
-                raise ValueError(f'names has {name!r}, expected names among {list(traj.params)}')
-        total, best = 0, []
+            if name not in trajs[0].params:
+                raise ValueError(f'names has {name!r}, expected names among {list(trajs[0].params)}')
+        most, total, best = max(self.most // len(trajs), 1), 0, []
         for name in names:
-            values = traj.params[name].reshape(len(traj), -1)
-            total += values.shape[1]
-            finite = values.float().nan_to_num(0, 0, 0)
-            moved = finite.amax(0) - finite.amin(0)
-            for v, j in zip(*(o.tolist() for o in moved.topk(min(self.most, len(moved))))):
-                index = ','.join(str(int(k)) for k in torch.unravel_index(torch.tensor(j), traj.params[name].shape[1:]))
-                best.append((v, name, j, f'{name}[{index}]' if index else name, values[:, j].float().numpy()))
-        best.sort(key=lambda o: -o[0])
-        best = sorted(best[:self.most], key=lambda o: (names.index(o[1]), o[2]))
-        return {label: values for *_, label, values in best}, total
+            moved = sum(_range(t.params[name][:calm(t)]) for t in trajs)
+            total += len(moved)
+            best += [(v, name, j) for v, j in zip(*(o.tolist() for o in moved.topk(min(most, len(moved)))))]
+        best = sorted(best, key=lambda o: -o[0])[:most]
+        return sorted(((name, j) for _, name, j in best), key=lambda o: (names.index(o[0]), o[1])), total
 
     def draw(self, traj, ax):
         trajs = as_list(traj)
-        lines, shown = [], []
-        for k, t in enumerate(trajs):
-            curves, total = self._curves(t)
-            until = t.diverged
-            for j, (label, values) in enumerate(curves.items()):
-                look = style(j if len(trajs) == 1 else k)
-                if len(trajs) > 1: look['linestyle'], label = ('-', '--', '-.', ':')[j % 4], f'{label}, {name_of(t, k)}'
-                shown.append(torch.as_tensor(values if until is None else values[:max(int((t.steps <= until).sum()), 2)]))
-                line, = ax.plot([], [], lw=1.8, ms=4, markevery=max(len(t) // 8, 1), label=label, **look)
-                lines.append((t.steps.numpy(), values, line))
-            if len(curves) < total: ax.set_title(f'the {len(curves)} of {total:,} parameters that moved most', fontsize='small')
-        ax.set(xlabel='step', ylabel='parameter value', xlim=(0, max(max(t.n_steps for t in trajs), 1)))
-        limits = padded(torch.cat(shown))
-        if limits: ax.set_ylim(limits)
-        ax.legend(loc='best', fontsize='small')
-        artists = [line for *_, line in lines]
+        entries, total = self._entries(trajs)
+        curves = {(k, e): t.params[e[0]].reshape(len(t), -1)[:, e[1]] for k, t in enumerate(trajs) for e in entries}
+        limits = padded(torch.cat([c[:calm(trajs[k])].double() for (k, _), c in curves.items()])) or (-1., 1.)
+        tidy(ax, xlabel='step', ylabel='parameter value', xlim=step_limits(trajs), ylim=limits)
+        if len(entries) < total: ax.set_title(f'the {len(entries)} of {total:,} parameters that moved most', fontsize='small')
+        lines = []
+        for (k, e), curve in curves.items():
+            t, j = trajs[k], entries.index(e)
+            look = style(j if len(trajs) == 1 else k)
+            if len(trajs) > 1: look['linestyle'] = LINESTYLES[j % 4]
+            label = _label(trajs[0], *e) if len(trajs) == 1 else name_of(t, k)
+            line, = ax.plot([], [], lw=1.8, ms=5, markevery=max(len(t) // 8, 1), label=label, **look)
+            values = within(curve, limits)
+            values[calm(t) + 1:] = np.nan # after the point that leaves the picture it would only come and go
+            lines.append((t.steps.numpy(), values, line))
+        self._legend(ax, trajs, entries, lines)
+        note = diverged_note(ax, trajs)
 
         def update(i):
-            stop = i + 1
-            for steps, values, line in lines: line.set_data(steps[:stop], values[:stop])
-            return artists
+            for steps, values, line in lines:
+                stop = range(len(steps))[i] + 1
+                line.set_data(steps[:stop], values[:stop])
+            return [*(line for *_, line in lines), *note(i)]
         return update
+
+    def _legend(self, ax, trajs, entries, lines):
+        handles = [line for *_, line in lines]
+        if len(trajs) > 1: # the fit by colour and marker, the parameter by the kind of line
+            handles = handles[::len(entries)] + [Line2D([], [], color=GREY, ls=LINESTYLES[j % 4], label=_label(trajs[0], *e))
+                                                 for j, e in enumerate(entries)]
+        legend(ax, [s for s, _, _ in lines], [v for _, v, _ in lines], handles)
+
+
+def _range(values):
+    "How far each entry of `values` (points, ...) moved"
+    values = values.reshape(len(values), -1)
+    return (values.amax(0) - values.amin(0)).double().nan_to_num(0, 0, 0)
+
+
+def _label(traj, name, j):
+    shape = traj.params[name].shape[1:]
+    return f'{name}[{", ".join(str(int(k)) for k in np.unravel_index(j, shape))}]' if shape else name

@@ -1,0 +1,87 @@
+"""`StepView`, for what there is one number of per step, and the simplest of its kind, `LRView`."""
+
+import numpy as np
+import torch
+
+from .base import BLUE, VERMILION, View, as_list, diverged_note, finite, legend, name_of, padded, plain, step_limits, style, tidy
+
+POINTS = 2000 # of a drawn line: more than a panel has pixels across
+
+
+def spans_decades(values, decades: float = 2) -> bool:
+    "Are the `values` nowhere negative, and the largest at least 10 ** `decades` times the smallest above zero?"
+    values = finite(values)
+    above = values[values > 0]
+    return len(above) > 1 and float(values.min()) >= 0 and float(above.max()) >= 10**decades * float(above.min())
+
+
+def extremes(values: np.ndarray, most: int = POINTS) -> np.ndarray:
+    "Indices of at most `most` values that draw the same line: the lowest and the highest of each stretch, and both ends"
+    if len(values) <= most: return np.arange(len(values))
+    parts = np.array_split(np.arange(len(values)), most // 2 - 1)
+    known = np.nan_to_num(values) # `argmax` would stop at the first NaN
+    ends = [{p[0] + known[p].argmin(), p[0] + known[p].argmax()} for p in parts]
+    return np.array(sorted(set().union(*ends, {0, len(values) - 1})))
+
+
+class StepView(View):
+    "What `LossView` and `LRView` share: a line for each trajectory that grows step by step, and a dot at its end"
+    several = True
+    label = '' # of the y axis
+    leaves = False # does a fit that diverged leave the picture?
+    def __init__(self,
+        log: bool | None = None, # Log scale? None: when the values span two decades or more
+    ): self.log = log
+
+    def _values(self, traj): raise NotImplementedError
+    def _shown(self, traj): return self._values(traj)
+
+    def draw(self, traj, ax):
+        trajs = as_list(traj)
+        shown = torch.cat([finite(self._shown(t)) for t in trajs])
+        log = (spans_decades(shown) if self.log is None else self.log) and bool((shown > 0).any())
+        tidy(ax, xlabel='step', ylabel=self.label, xlim=step_limits(trajs))
+        if log: ax.set_yscale('log')
+        limits = padded(shown[shown > 0].log10() if log else shown) or (0., 1.)
+        limits = tuple(10**v for v in limits) if log else limits
+        ax.set_ylim(limits)
+        if not len(shown): # none of the values is a number
+            ax.text(0.5, 0.5, f'no finite {self.label}', transform=ax.transAxes, ha='center', va='center', color=VERMILION)
+        shows = [show for k, t in enumerate(trajs) for show in self._draw_one(t, ax, k, len(trajs), limits, log)]
+        if self.leaves: shows.append(diverged_note(ax, trajs))
+        if len(ax.get_legend_handles_labels()[0]) > 1:
+            values = [plain(self._values(t)).double() for t in trajs]
+            legend(ax, [range(len(v)) for v in values], values)
+
+        def update(i): return [artist for show in shows for artist in show(i)]
+        return update
+
+    def _draw_one(self, traj, ax, k, total, limits, log):
+        values = plain(self._values(traj)).double().numpy()
+        values = np.where(np.isfinite(values), values, np.nan)
+        # far outside the picture it is all the same, and matplotlib's pixels stay in their range
+        values = np.clip(values, limits[0] / 1e3, limits[1] * 1e3) if log else np.clip(
+            values, limits[0] - 100 * (limits[1] - limits[0]), limits[1] + 100 * (limits[1] - limits[0]))
+        kept = extremes(values)
+        steps, drawn = kept, values[kept]
+        look = {'color': BLUE} if total == 1 else {**style(k), 'markevery': max(len(kept) // 8, 1), 'ms': 5}
+        line, = ax.plot([], [], lw=1.8, label=self._name(traj, k, total), zorder=3, **look)
+        head, = ax.plot([], [], ls='none', marker=look.get('marker', 'o'), ms=7, color=look['color'], mec='white', mew=0.8,
+                        zorder=4)
+
+        def show(i):
+            stop = min(int(traj.steps[i]) + 1, len(values)) # a step's number is known when it was taken
+            upto = np.searchsorted(steps, stop)
+            line.set_data(steps[:upto], drawn[:upto])
+            head.set_data([stop - 1] if stop else [], values[stop - 1:stop])
+            return line, head
+        return [show]
+
+    def _name(self, traj, k, total): return self.label if total == 1 else name_of(traj, k)
+
+
+class LRView(StepView):
+    "The learning rate of each step"
+    label = 'learning rate'
+
+    def _values(self, traj): return traj.lrs
