@@ -1,0 +1,162 @@
+import numpy as np
+import pytest
+import torch
+from fits import axes, line
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fastsgd.trajectory import Trajectory
+from fastsgd.views import LossView, LRView, ParamsView
+from fastsgd.views.base import name_of, padded
+from fastsgd.views.steps import extremes, spans_decades
+
+
+def labelled(ax): return {a.get_label(): a for a in ax.lines}
+
+
+def losses(values, **kwargs):
+    values = torch.as_tensor(values)
+    return Trajectory({'a': torch.zeros(len(values) + 1, 1)}, losses=values, lrs=torch.ones(len(values)), **kwargs)
+
+
+def test_loss_is_raw_and_grows_step_by_step():
+    t, ax = line(), axes()
+    update = LossView().draw(t, ax)
+    for i in (5, 0, 20):
+        update(i)
+        x, y = labelled(ax)['training'].get_data()
+        shown = min(i + 1, 20) # the loss at the last point, a step that was not taken, is not known
+        assert np.array_equal(x, range(shown)) and np.allclose(y, t.losses[:shown])
+
+
+def test_validation_comes_at_the_end_of_its_epoch():
+    t, ax = line(), axes()
+    update = LossView().draw(t, ax)
+    dots = labelled(ax)['validation']
+    for i, seen in ((4, 0), (5, 1), (19, 3), (20, 4)):
+        update(i)
+        assert np.array_equal(dots.get_xdata(), t.valid[0][:seen]) and np.allclose(dots.get_ydata(), t.valid[1][:seen])
+    assert 'validation' not in labelled(LossView().plot(line(valid=False), axes()))
+
+
+@pytest.mark.parametrize('values, scale', [
+    ([5., 1., 0.01], 'log'), ([5., 1., 0.5], 'linear'), ([5., 0.01, -1.], 'linear'), ([5., 0.01, 0.], 'log'),
+    ([0., 0., 0.], 'linear'), ([torch.nan] * 3, 'linear'), ([5., torch.inf, torch.nan], 'linear'), ([5.], 'linear')])
+def test_log_scale_when_the_loss_spans_decades(values, scale):
+    ax = LossView().plot(losses(values), axes())
+    assert ax.get_yscale() == scale
+    assert np.isfinite(ax.get_ylim()).all() and ax.get_ylim()[0] < ax.get_ylim()[1]
+    ax.figure.canvas.draw()
+
+
+def test_log_can_be_chosen():
+    assert LossView(log=True).plot(losses([5., 4.]), axes()).get_yscale() == 'log'
+    assert LossView(log=False).plot(losses([5., 0.001]), axes()).get_yscale() == 'linear'
+    assert LossView(log=True).plot(losses([0., 0.]), axes()).get_yscale() == 'linear', 'there is nothing to take a log of'
+
+
+def test_nan_is_a_hole_and_no_end():
+    ax = LossView().plot(losses([3., torch.nan, 2., torch.inf, 1.]), axes())
+    assert np.array_equal(np.isnan(labelled(ax)['loss' if 'loss' in labelled(ax) else 'training'].get_ydata()),
+                          [False, True, False, True, False])
+
+
+@pytest.mark.parametrize('view', [LossView(), ParamsView()], ids=repr)
+def test_diverged_has_sane_axes_and_names_the_step(view):
+    t, ax = line(n=60, lr=1.5), axes()
+    assert t.diverged is not None
+    update = view.draw(t, ax)
+    assert np.abs(ax.get_ylim()).max() < 1e4 * float(t.losses[0])
+    note = lambda i: [a.get_text() for a in update(i) if hasattr(a, 'get_text')]
+    assert note(t.diverged - 1) == [''] and note(t.diverged) == note(60) == [f'left the picture at step {t.diverged}']
+
+
+def test_diverged_beside_others():
+    trajs = [line(lr=0.1, label='calm'), line(lr=1.5, label='wild')]
+    update = LossView().draw(trajs, axes())
+    assert [a.get_text() for a in update(20) if hasattr(a, 'get_text')] == [
+        f'wild left the picture at step {trajs[1].diverged}']
+
+
+def test_long_fits_are_drawn_with_few_points():
+    values = torch.rand(50_000)
+    values[12_345], values[23_456] = 9., -9.
+    ax = LossView().plot(losses(values), axes())
+    x, y = labelled(ax)['training'].get_data()
+    assert len(x) <= 2000 and y.max() == 9 and y.min() == -9 and x[0] == 0 and x[-1] == 49_999
+
+
+@given(st.lists(st.floats(allow_nan=True, width=32), min_size=1, max_size=300), st.integers(8, 100))
+def test_extremes_keep_ends_lowest_and_highest(values, most):
+    values = np.array(values)
+    kept = extremes(values, most)
+    assert len(kept) <= max(most, 8) and kept[0] == 0 and kept[-1] == len(values) - 1 and (np.diff(kept) > 0).all()
+    known = np.nan_to_num(values)
+    assert known[kept].max() == known.max() and known[kept].min() == known.min()
+
+
+@given(st.lists(st.floats(), max_size=20))
+def test_padded_is_finite_and_not_empty(values):
+    limits = padded(values)
+    assert limits is None or np.isfinite(limits).all() and limits[0] < limits[1]
+
+
+def test_spans_decades():
+    assert spans_decades([1., 100.]) and not spans_decades([1., 99.]) and not spans_decades([]) and not spans_decades([-1., 1e5])
+
+
+def test_learning_rate():
+    lrs = torch.linspace(0.1, 1, 20)
+    t = line()
+    t = Trajectory(t.params, losses=t.losses, lrs=lrs)
+    ax = LRView().plot(t, axes(), i=9)
+    assert np.allclose(labelled(ax)['learning rate'].get_ydata(), lrs[:10])
+    assert ax.get_ylabel() == 'learning rate' and ax.get_xlabel() == 'step'
+
+
+def test_name_tells_the_learning_rate_once():
+    t = line(lr=0.1)
+    assert name_of(t, 1) == 'fit 2, lr 0.1'
+    t.label = 'Adam'
+    assert name_of(t, 0) == 'Adam, lr 0.1'
+    t.label = 'SGD lr=0.1'
+    assert name_of(t, 0) == 'SGD lr=0.1'
+    t.label, t.lrs = '1cycle', torch.linspace(0.01, 0.3, 20)
+    assert name_of(t, 0) == '1cycle, lr up to 0.3'
+    assert name_of(Trajectory({'a': torch.zeros(2, 1)}), 0) == 'fit 1'
+
+
+def test_params_grow_step_by_step():
+    t, ax = line(), axes()
+    update = ParamsView().draw(t, ax)
+    update(4)
+    for j, label in enumerate(('a[0]', 'a[1]')):
+        assert np.allclose(labelled(ax)[label].get_ydata(), t.params['a'][:5, j])
+
+
+def big():
+    params = {'w': torch.zeros(4, 50, 3), 'b': torch.zeros(4)}
+    params['w'][:, 7, 2] = torch.arange(4) * 2.
+    params['w'][:, 9, 0] = torch.arange(4) * 3.
+    params['b'] = torch.arange(4) * 1.
+    return Trajectory(params)
+
+
+def test_params_that_moved_most():
+    ax = ParamsView(most=3).plot(big(), axes())
+    assert list(labelled(ax)) == ['w[7, 2]', 'w[9, 0]', 'b']
+    assert ax.get_title() == 'the 3 of 151 parameters that moved most'
+    assert list(labelled(ParamsView('b').plot(big(), axes()))) == ['b']
+
+
+def test_params_of_three_are_the_same_ones():
+    ax = ParamsView(most=6).plot([big(), big(), big()], axes())
+    lines = ax.lines
+    assert len(lines) == 6 and len({(a.get_color(), a.get_linestyle()) for a in lines}) == 6
+    assert {t.get_text() for t in ax.get_legend().get_texts()} == {'fit 1', 'fit 2', 'fit 3', 'w[7, 2]', 'w[9, 0]'}
+
+
+def test_params_errors_teach():
+    with pytest.raises(ValueError, match=r"names has 'x', expected names among \['w', 'b'\]"):
+        ParamsView(['x']).plot(big(), axes())
+    with pytest.raises(ValueError, match='most=0: expected a whole number of lines of at least 1'): ParamsView(most=0)
