@@ -195,7 +195,7 @@ def _describe(trajs, views):
     "Alternative text: what the fit did"
     fits = []
     for k, t in enumerate(trajs):
-        name = f'{t.label or f"fit {k + 1}"}: ' if len(trajs) > 1 else ''
+        name = f'{name_of(t, k)}: ' if len(trajs) > 1 else ''
         loss = f', loss from {float(t.losses[0]):.4g} to {float(t.losses[-1]):.4g}' if len(t.losses) else ''
         lrs = t.lrs.unique()
         to = f' to {float(lrs[-1]):.3g}' if len(lrs) > 1 else ''

@@ -72,21 +72,22 @@ def test_max_frames_is_checked(lengths):
 # -- drawn together
 
 NAMES = ['a', 'b', 'c']
+LABELS = [f'{n}, lr=0.1' for n in NAMES]
 
 
 @pytest.mark.parametrize('view', [FitView(), LossView(), DotView()], ids=lambda v: type(v).__name__)
 def test_a_colour_and_a_marker_each(view):
     ax = Figure().add_subplot()
     view.plot([walk(n, name) for n, name in zip((10, 10, 5), NAMES)], ax)
-    colours, markers = zip(*looks(ax, NAMES))
+    colours, markers = zip(*looks(ax, LABELS))
     assert len(set(colours)) == len(set(markers)) == 3
-    assert [t.get_text() for t in ax.get_legend().get_texts()][-3:] == NAMES
+    assert [t.get_text() for t in ax.get_legend().get_texts()][-3:] == LABELS
 
 
 def test_params_of_several():
     ax = Figure().add_subplot()
     ParamsView().plot([walk(10, name) for name in NAMES], ax)
-    colours, markers = zip(*looks(ax, [f'weight[0,0], {n}' for n in NAMES]))
+    colours, markers = zip(*looks(ax, LABELS))
     assert len(set(colours)) == len(set(markers)) == 3
 
 

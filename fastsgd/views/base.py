@@ -1,5 +1,7 @@
 """`View`, and what all views share: colours that a colour-blind reader tells apart, markers, robust axis limits."""
 
+import re
+
 import numpy as np
 import torch
 
@@ -31,12 +33,17 @@ def as_list(traj) -> list:
 
 
 def name_of(traj, k: int) -> str:
-    "What to call the k-th of several trajectories: its label, and its learning rate unless the label tells it"
-    label = traj.label or f'fit {k + 1}'
+    "What to call the k-th of several trajectories"
+    return traj.label or f'fit {k + 1}'
+
+
+def label_of(traj, k: int) -> str:
+    "The k-th of several trajectories in a legend: its name, and its learning rate unless the name tells it"
+    label = name_of(traj, k)
     lrs = traj.lrs[traj.lrs.isfinite()] if len(traj.lrs) else traj.lrs
-    if not len(lrs) or 'lr' in label.lower().replace('=', ' ').split(): return label
-    low, high = float(lrs.min()), float(lrs.max())
-    return f'{label}, lr {"up to " if f"{low:.3g}" != f"{high:.3g}" else ""}{high:.3g}'
+    if not len(lrs) or re.search(r'\blr', label): return label
+    low, high = f'{float(lrs.min()):.3g}', f'{float(lrs.max()):.3g}'
+    return f'{label}, lr={high}' if low == high else f'{label}, lr up to {high}'
 
 
 def plain(t) -> torch.Tensor:
@@ -142,7 +149,7 @@ def diverged_note(ax, trajs: list):
     notes = []
     for k, t in enumerate(trajs):
         if t.diverged is None: continue
-        name = f'{t.label or f"fit {k + 1}"} ' if len(trajs) > 1 else ''
+        name = f'{name_of(t, k)} ' if len(trajs) > 1 else ''
         at = 0.04 + 0.08 * len(notes)
         notes.append((t, name, ax.annotate('', (0.97, at), xycoords='axes fraction', ha='right', color=VERMILION,
                                            fontsize='small', zorder=7)))
@@ -165,7 +172,7 @@ def draw_view(view, trajs: list, ax):
         ax.set_prop_cycle(**{key: [value] for key, value in style(k).items()}, markevery=[max(len(t) // 8, 1)])
         updates.append(view.draw(t, ax))
         first = next((line for line in ax.lines if line not in before), None)
-        if first is not None and first.get_label().startswith('_'): first.set_label(name_of(t, k))
+        if first is not None and first.get_label().startswith('_'): first.set_label(label_of(t, k))
     if ax.get_legend_handles_labels()[1]:
         for update in updates: update(len(trajs[0]) - 1)
         legend(ax, [line.get_xdata() for line in ax.lines], [line.get_ydata() for line in ax.lines])

@@ -3,7 +3,7 @@
 import torch
 from matplotlib.lines import Line2D
 
-from .base import BLUE, GREY, ORANGE, View, as_list, legend, name_of, padded, plain, style, tidy, within
+from .base import BLUE, GREY, ORANGE, View, as_list, label_of, legend, padded, plain, style, tidy, within
 
 
 def one_input(x: torch.Tensor) -> int | None:
@@ -86,7 +86,7 @@ class FitView(View):
     def _line(self, ax, traj, k, total):
         if total == 1: return ax.plot([], [], lw=2.2, color=BLUE, label='model', zorder=3)[0]
         return ax.plot([], [], lw=2, ms=5, **style(k), markevery=(7 * k % self.n, max(self.n // 5, 1)), zorder=3,
-                       label=name_of(traj, k))[0]
+                       label=label_of(traj, k))[0]
 
     def _curve(self, traj, i, rows):
         out = plain(traj.predict(i, rows))

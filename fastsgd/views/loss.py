@@ -2,7 +2,7 @@
 
 import torch
 
-from .base import ORANGE, name_of, plain, style
+from .base import ORANGE, label_of, plain, style
 from .steps import StepView
 
 
@@ -19,7 +19,7 @@ class LossView(StepView):
         top = 1000 * max(abs(float(losses[0])), 1e-12)
         return torch.cat([losses[losses <= top], valid[valid <= top]])
 
-    def _name(self, traj, k, total): return 'training' if total == 1 else name_of(traj, k)
+    def _name(self, traj, k, total): return 'training' if total == 1 else label_of(traj, k)
 
     def _draw_one(self, traj, ax, k, total, limits, log):
         shows = super()._draw_one(traj, ax, k, total, limits, log)

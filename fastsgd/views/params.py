@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from matplotlib.lines import Line2D
 
-from .base import GREY, LINESTYLES, View, as_list, calm, diverged_note, legend, name_of, padded, step_limits, style, tidy, within
+from .base import GREY, LINESTYLES, View, as_list, calm, diverged_note, label_of, legend, padded, step_limits, style, tidy, within
 
 
 class ParamsView(View):
@@ -44,7 +44,7 @@ class ParamsView(View):
             t, j = trajs[k], entries.index(e)
             look = style(j if len(trajs) == 1 else k)
             if len(trajs) > 1: look['linestyle'] = LINESTYLES[j % 4]
-            label = _label(trajs[0], *e) if len(trajs) == 1 else name_of(t, k)
+            label = _label(trajs[0], *e) if len(trajs) == 1 else label_of(t, k)
             line, = ax.plot([], [], lw=1.8, ms=5, markevery=max(len(t) // 8, 1), label=label, **look)
             values = within(curve, limits)
             values[calm(t) + 1:] = np.nan # after the point that leaves the picture it would only come and go

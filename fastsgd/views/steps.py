@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from .base import BLUE, VERMILION, View, as_list, diverged_note, finite, legend, name_of, padded, plain, step_limits, style, tidy
+from .base import BLUE, VERMILION, View, as_list, diverged_note, finite, label_of, legend, padded, plain, step_limits, style, tidy
 
 POINTS = 2000 # of a drawn line: more than a panel has pixels across
 
@@ -77,7 +77,7 @@ class StepView(View):
             return line, head
         return [show]
 
-    def _name(self, traj, k, total): return self.label if total == 1 else name_of(traj, k)
+    def _name(self, traj, k, total): return self.label if total == 1 else label_of(traj, k)
 
 
 class LRView(StepView):

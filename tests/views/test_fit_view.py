@@ -80,7 +80,7 @@ def test_diverged_keeps_the_axes_of_the_data():
 
 def test_three_are_told_apart_by_colour_and_marker():
     ax = FitView().plot([line(label='SGD', lr=lr) for lr in (0.01, 0.1, 0.5)], axes())
-    lines = [labelled(ax)[f'SGD, lr {lr}'] for lr in (0.01, 0.1, 0.5)]
+    lines = [labelled(ax)[f'SGD, lr={lr}'] for lr in (0.01, 0.1, 0.5)]
     assert len({a.get_color() for a in lines}) == len({a.get_marker() for a in lines}) == 3
 
 

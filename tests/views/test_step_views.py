@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from fastsgd.trajectory import Trajectory
 from fastsgd.views import LossView, LRView, ParamsView
-from fastsgd.views.base import name_of, padded
+from fastsgd.views.base import label_of, padded
 from fastsgd.views.steps import extremes, spans_decades
 
 
@@ -114,16 +114,16 @@ def test_learning_rate():
     assert ax.get_ylabel() == 'learning rate' and ax.get_xlabel() == 'step'
 
 
-def test_name_tells_the_learning_rate_once():
+def test_label_tells_the_learning_rate_once():
     t = line(lr=0.1)
-    assert name_of(t, 1) == 'fit 2, lr 0.1'
+    assert label_of(t, 1) == 'fit 2, lr=0.1'
     t.label = 'Adam'
-    assert name_of(t, 0) == 'Adam, lr 0.1'
+    assert label_of(t, 0) == 'Adam, lr=0.1'
     t.label = 'SGD lr=0.1'
-    assert name_of(t, 0) == 'SGD lr=0.1'
+    assert label_of(t, 0) == 'SGD lr=0.1'
     t.label, t.lrs = '1cycle', torch.linspace(0.01, 0.3, 20)
-    assert name_of(t, 0) == '1cycle, lr up to 0.3'
-    assert name_of(Trajectory({'a': torch.zeros(2, 1)}), 0) == 'fit 1'
+    assert label_of(t, 0) == '1cycle, lr up to 0.3'
+    assert label_of(Trajectory({'a': torch.zeros(2, 1)}), 0) == 'fit 1'
 
 
 def test_params_grow_step_by_step():
