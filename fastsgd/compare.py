@@ -192,6 +192,9 @@ def _fit(learn, plan, seed) -> tuple:
         with no_random(seed), twin.no_logging(), twin.no_mbar(): # once more: copying may have drawn
             try: getattr(twin, plan.method)(plan.n_epoch, **copy.deepcopy(plan.kwargs))
             except KeyboardInterrupt: interrupted = True
+            except Exception as e:
+                if hasattr(e, 'add_note'): e.add_note(f'in the fit {plan.name!r} of compare_fits') # Python 3.11 and later
+                raise
     traj = twin.record_params.trajectory
     if traj is not None and not traj.n_steps: traj = None
     if traj is None and not interrupted:

@@ -317,6 +317,14 @@ def test_not_a_learner():
     with pytest.raises(TypeError, match='learn is a Linear, expected a fastai Learner'): compare_fits(nn.Linear(2, 1), FOUR, 2)
 
 
+@pytest.mark.skipif(not hasattr(Exception, 'add_note'), reason='notes came with Python 3.11')
+def test_error_within_a_fit_names_the_fit():
+    def broken(params, lr): raise RuntimeError('out of order')
+    with pytest.raises(RuntimeError, match="out of order") as e:
+        compare_fits(quiet_linear(), {'a': dict(), 'b': dict(opt_func=broken)}, 2)
+    assert e.value.__notes__ == ["in the fit 'b' of compare_fits"]
+
+
 def test_no_batches():
     dls = tensor_dls((torch.randn(5, 1), torch.randn(5, 1)))
     dls.loaders[0] = DataLoader(dls.train.dataset, bs=10, drop_last=True)
