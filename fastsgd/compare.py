@@ -4,7 +4,6 @@ import copy
 import inspect
 import math
 import random
-import re
 import warnings
 from collections.abc import Mapping
 from functools import partial
@@ -21,6 +20,7 @@ from fastprogress.fastprogress import progress_bar
 from .animation import FitAnimation, animate
 from .callbacks import AnimateFitCallback, LogLossCallback, RecordParamsCallback
 from .data import TensorDL
+from .views.base import label_of
 
 __all__ = ['compare_fits', 'Comparison']
 
@@ -200,7 +200,9 @@ def _fit(learn, plan, seed) -> tuple:
     if traj is None and not interrupted:
         raise ValueError(f'the fit {plan.name!r} took no step: expected learn.dls.train with a batch at least; it has '
                          f'{len(twin.dls.train)} of them')
-    if traj is not None: traj.label = _label(plan.name, traj) + (f', interrupted at {traj.n_steps}' if interrupted else '')
+    if traj is None: return None, interrupted
+    traj.label = plan.name
+    traj.label = label_of(traj, 0) + (f', interrupted at {traj.n_steps}' if interrupted else '')
     return traj, interrupted
 
 
@@ -233,10 +235,3 @@ def _reseed(dl, seed):
     if isinstance(dl, TensorDL): dl.seed, dl.n_shuffles = seed, 0
     if hasattr(dl, 'rng'): dl.rng = random.Random(seed)
     if isinstance(getattr(dl, 'generator', None), torch.Generator): dl.generator.manual_seed(seed)
-
-
-def _label(name, traj) -> str:
-    "The name, and the learning rate where the name does not tell it"
-    if re.search(r'\blr', name) or not len(traj.lrs): return name
-    low, high = float(traj.lrs.min()), float(traj.lrs.max())
-    return f'{name}, lr={high:.3g}' if low == high else f'{name}, lr up to {high:.3g}'
