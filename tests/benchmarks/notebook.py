@@ -22,9 +22,9 @@ class Shell:
         register = unregister = staticmethod(lambda name, f: None)
 
 
-def seconds(f):
+def seconds(f, *args):
     began = perf_counter()
-    f()
+    f(*args)
     return perf_counter() - began
 
 
@@ -37,7 +37,7 @@ def to_player(repeats):
     for _ in range(repeats):
         learn = linear_learner(seed=0)
         with learn.no_bar(), learn.no_logging(): learn.fit(100, lr=0.1)
-        ours.append(seconds(lambda: learn.animate_fit._repr_html_()))
+        ours.append(seconds(learn.animate_fit._repr_html_))
         animation = learn.animate_fit.animation
         plain = FuncAnimation(animation._fig, animation._func, len(learn.animate_fit.trajectory))
         theirs.append(seconds(plain.to_jshtml))
@@ -71,7 +71,7 @@ def live_cost(name, learner, epochs, repeats):
             if on:
                 learn.animate_fit._live_view = view = live.LiveView(learn.animate_fit.views)
                 view.throttle = throttle # knows from the last fit what a picture costs, as in a second fit
-            with learn.no_bar(), learn.no_logging(): times[on].append(seconds(lambda: learn.fit(epochs)))
+            with learn.no_bar(), learn.no_logging(): times[on].append(seconds(learn.fit, epochs))
         pictures.append(view.drawn)
         shares.append(view.throttle.spent / (times[True][-1] - view.throttle.spent))
     off, on = (min(times[k]) for k in (False, True)) # the least disturbed of each
