@@ -67,8 +67,8 @@ class Painter:
         if changed is None:
             self.runs = None                       # what was kept may lie elsewhere now
             return self.whole()
+        changed = self.scene.settle(changed, self.renderer)
         if self.runs is None or not changed <= self.moving: self.prepare(changed)
-        self.scene.ready(changed, self.renderer)
         if not self.follow(): return self.whole()
         self.scene.drawn()
         return self.image

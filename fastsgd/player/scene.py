@@ -78,7 +78,7 @@ class Scene:
         self.look = {ax: self.axes_look(ax) for ax in self.axes}
         self.zorder = {part: part.zorder for part in self.parts}
         self.depth = {ax: depths(ax) for ax in self.axes if is_3d(ax)}
-        self.title_bottom = {}
+        self.title_bottom, self.legend_box = {}, {}
         self.drawn()
 
     def drawn(self):
@@ -131,7 +131,6 @@ class Scene:
         if not own.isdisjoint(ax._axis_map.values()) or ax.patch in own:
             if is_3d(ax) or self.nested: return None
             return set(parts)
-        if ax.legend_ is not None and ax.legend_._loc == 0: own.add(ax.legend_)      # 'best' looks at the data
         return own
 
     def same_depths(self, ax, own):
@@ -151,15 +150,20 @@ class Scene:
         engine.execute(self.figure)
         return any(not np.allclose(ax.bbox.bounds, self.look[ax][0][0], rtol=0, atol=1e-4) for ax in self.axes)
 
-    def ready(self, changed, renderer):
-        "Let axes place those titles that are about to be drawn, as they do when they draw themselves."
+    def settle(self, changed, renderer):
+        "Place titles and legends as axes do when they draw themselves. Returns `changed` and the legends that moved."
         for ax in self.axes:
-            for title in (ax.title, ax._left_title, ax._right_title):
-                if title not in changed: continue
+            for title in {ax.title, ax._left_title, ax._right_title} & changed:
                 bottom = title.get_window_extent(renderer).y0
                 if abs(bottom - self.title_bottom.get(title, np.inf)) < 1e-6: continue      # slow; no need to
                 ax._update_title_position(renderer)
                 self.title_bottom[title] = title.get_window_extent(renderer).y0
+            legend = ax.legend_
+            if legend is None or legend._loc != 0 or not legend.get_visible() or changed.isdisjoint(self.of_axes[ax]): continue
+            box = legend.get_window_extent(renderer).bounds                     # 'best' looks at the data
+            if box != self.legend_box.get(legend): changed = changed | {legend}
+            self.legend_box[legend] = box
+        return changed
 
 
 def flatten(artists):

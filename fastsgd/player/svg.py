@@ -50,7 +50,7 @@ class Tape:
 class PartRenderer(RendererSVG):
     "Matplotlib's SVG renderer; it writes no groups (thus no ids of users), no comments, and shorter numbers."
     def __init__(self, width, height, image_dpi):
-        self.tape = Tape()
+        self.tape, self._style = Tape(), None
         super().__init__(width, height, self.tape, image_dpi=image_dpi)
         self._close_tag, self.writer.comment = self.writer.comment, lambda text: None
         self.cut()
@@ -70,6 +70,14 @@ class PartRenderer(RendererSVG):
         data = _path.convert_to_string(path, transform, box, simplify, sketch, PRECISION,
                                            [b"M", b"L", b"Q", b"C", b"z"], False)
         return data.replace(b" \nL ", b"L").replace(b"\n", b"").replace(b"M ", b"M").decode("ascii").strip()
+
+    def draw_markers(self, gc, marker_path, marker_trans, path, trans, rgbFace=None):
+        "The style is worked out once, not once a marker."
+        self._style = self._get_style(gc, rgbFace)
+        super().draw_markers(gc, marker_path, marker_trans, path, trans, rgbFace)
+        self._style = None
+
+    def _get_style(self, gc, rgbFace): return self._style or super()._get_style(gc, rgbFace)
 
     def draw_path_collection(self, gc, *args, **kwargs):
         "One clip for the collection instead of one for each of its paths."
@@ -119,8 +127,7 @@ class Camera:
         changed = None if self.scene is None else self.scene.changed(returned)
         if changed is None: return self.shoot_whole(i)
         if not changed: return
-        self.scene.ready(changed, self.renderer)
-        for part in changed:
+        for part in self.scene.settle(changed, self.renderer):
             if part not in self.slot: continue     # not drawn: its axes are invisible, say
             part.draw(self.renderer)
             self.parts[self.slot[part]].append(i, self.cut())
