@@ -79,7 +79,7 @@ def zorder_between(fig):
     ax.bar([1, 2, 3], [3, 2, 1], zorder=3, alpha=0.6)
     line, = ax.plot([0, 4], [1, 1], lw=12, color="C1", zorder=2.5)
     top, = ax.plot([0, 4], [0.5, 2.5], lw=6, color="C2", zorder=4)
-    ax.text(2, 1.5, "above all", zorder=9, bbox=dict(facecolor="white"))
+    ax.add_patch(Circle((2, 1), 0.4, color="C3", zorder=9))
 
     def func(i):
         line.set_ydata([i / 2, 2])
