@@ -41,7 +41,7 @@ def test_noise_is_what_it_says():
 
 @contextlib.contextmanager
 def random_state_untouched():
-    states = lambda: (torch.get_rng_state().tolist(), random.getstate(), pickle.dumps(np.random.get_state()))
+    states = lambda: (torch.get_rng_state().tolist(), random.getstate(), pickle.dumps(np.random.get_state())) # noqa: NPY002
     before = states()
     yield
     assert states() == before

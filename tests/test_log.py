@@ -100,8 +100,8 @@ def test_beside_csv_logger(tmp_path, capsys, progress):
     assert len(re.findall(r'step \d+ +loss', capsys.readouterr().out)) == 2
 
 
-def test_silence_is_kept(capsys):
-    learn = linear_learner(linear_dls(seed=1))
+def test_silence_is_kept(capsys, tmp_path):
+    learn = linear_learner(linear_dls(seed=1), path=tmp_path)
     with learn.no_logging(): fit(learn, 12, lr=0.1)
     with learn.no_bar():
         learn.lr_find(show_plot=False)
