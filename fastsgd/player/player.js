@@ -130,6 +130,12 @@
     if (data.autoplay && !matchMedia("(prefers-reduced-motion: reduce)").matches) play();
   }
 
-  // One and the same output may be on a page twice, in a second view of it.
-  for (const root of document.querySelectorAll("[data-fastsgd='" + id + "']")) if (!root.dataset.ready) start(root);
+  // One and the same output may be on a page twice, in a second view of it. A notebook may also run the script before
+  // it puts the output on the page.
+  function startAll(tries) {
+    const roots = document.querySelectorAll("[data-fastsgd='" + id + "']");
+    for (const root of roots) if (!root.dataset.ready) start(root);
+    if (!roots.length && tries > 0) setTimeout(() => startAll(tries - 1), 50);
+  }
+  startAll(40);
 })

@@ -31,4 +31,5 @@ class Progress:
 
 def watched():
     "Does someone see a bar? Not where the output is a file or a pipe."
-    return "ipykernel" in sys.modules or (sys.stdout is not None and sys.stdout.isatty())
+    from fastprogress.fastprogress import IN_NOTEBOOK
+    return IN_NOTEBOOK or (sys.stdout is not None and sys.stdout.isatty())

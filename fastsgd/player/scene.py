@@ -15,6 +15,9 @@ from matplotlib.text import Annotation, Text
 
 __all__ = ["Scene", "drawing", "drawn_parts", "hooked"]
 
+# Data of 3-D artists, for which there are no setters that would mark them as stale.
+HELD = ("_offsets3d", "_segments3d", "_vec")
+
 
 @contextmanager
 def drawing(figure, dpi):
@@ -61,7 +64,7 @@ class Scene:
         self.parts = list(drawn_parts(self.figure))
         self.axes = [ax for ax in self.figure.findobj(Axes)]
         self.owner, self.watched, self.clipped_by, self.followers = {}, [], {}, []
-        self.pointed = {}
+        self.pointed, self.held = {}, []
         for part in self.parts:
             for artist in part.findobj():
                 self.owner[artist] = part
@@ -70,6 +73,7 @@ class Scene:
             clip = self.owner.get(getattr(artist._clippath, "_patch", None))
             if clip is not None and clip is not part: self.clipped_by.setdefault(clip, set()).add(part)
             if follows_others(artist): self.followers.append(part)
+            self.held += [(artist, part, name, vars(artist)[name]) for name in HELD if name in vars(artist)]
             if isinstance(artist, Annotation): self.pointed[artist] = (part, tuple(map(str, artist.xy)))
         self.nested = any(ax.child_axes for ax in self.axes)       # these follow the limits of others
         self.of_axes = {ax: {p for p in drawn_parts(ax)} for ax in self.axes}
@@ -98,6 +102,10 @@ class Scene:
         """
         if list(drawn_parts(self.figure)) != self.parts: return None
         changed = {part for artist, part in self.watched if artist._stale}
+        for k, (artist, part, name, value) in enumerate(self.held):
+            if vars(artist)[name] is value: continue
+            self.held[k] = artist, part, name, vars(artist)[name]
+            changed.add(part)
         for note, (part, xy) in self.pointed.items():      # setting what a note points at makes nothing stale
             if (now := tuple(map(str, note.xy))) != xy:
                 self.pointed[note] = part, now

@@ -99,6 +99,8 @@ def draw_svg(figure, func, frames, tick=None):
     func   : `func(frame)` updates the figure and returns the artists it changed (or None)
     frames : iterable of what `func` takes
     tick   : `tick(i)` is called when frame i is drawn
+
+    Raises ValueError if there are no frames.
     """
     width, height = figure.get_size_inches() * 72
     result = Drawing(width, height, figure.dpi)
@@ -108,6 +110,7 @@ def draw_svg(figure, func, frames, tick=None):
             camera.shoot(i, func(frame))
             if tick: tick(i)
             result.n_frames = i + 1
+        if not result.n_frames: raise ValueError("frames is empty: there is nothing to draw")
         result.defs, result.parts = camera.develop()
     return result
 

@@ -244,6 +244,16 @@ def solid(fig):
 
 
 @figure
+def solid_returns_nothing(fig):
+    ax = fig.add_subplot(projection="3d")
+    dots = ax.scatter([0.1, 0.5], [0.2, 0.5], [0.3, 1.0], s=90)
+    ax.scatter([0.5], [0.1], [0.5], s=400, color="C1")
+
+    def func(i): dots._offsets3d = [0.1, i / 4], [0.2, 1 - i / 4], [0.3, 0.2 * i]
+    return func
+
+
+@figure
 def turning(fig):
     ax = fig.add_subplot(projection="3d")
     ax.plot([0, 1], [0, 1], [0, 1], lw=4)
@@ -273,7 +283,6 @@ def clip_path(fig):
 
     def func(i):
         hole.center = 2 + i / 2, 0
-        hole.stale = True
         return [hole]
     return func
 

@@ -305,3 +305,16 @@ def test_controls_take_the_pages_color(opened):
     for color in ("rgb(10, 20, 30)", "rgb(240, 230, 220)"):
         player = players(opened(f'<div style="color:{color}">{animation().to_jshtml()}</div>'))
         assert player.locator("output").evaluate("node => getComputedStyle(node).color") == color
+
+
+def test_script_may_run_before_its_output_is_on_the_page(opened):
+    page = opened("<p>a notebook</p>")
+    page.evaluate("""(html) => {
+      const output = document.createElement('div');
+      output.innerHTML = html;
+      (0, eval)(output.querySelector('script:not([type])').textContent);
+      setTimeout(() => document.body.append(output), 120);
+    }""", animation().to_jshtml())
+    page.wait_for_function("document.querySelector('.fastsgd-player')?.dataset.ready")
+    press(players(page), "next")
+    assert frame(players(page)) == 1

@@ -151,7 +151,7 @@ def test_failure_leaves_the_old_file_and_no_other(tmp_path, suffix, error, count
     count("faults survived")
 
 
-@pytest.mark.parametrize("suffix", [".gif", ".webp", ".png", ".mp4"])
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".png", ".mp4", ".html", ".svg"])
 def test_no_frames(tmp_path, suffix):
     with pytest.raises(ValueError, match="frames is empty"):
         save_animation(tmp_path / f"fit{suffix}", *build("line_points_text"), [])
