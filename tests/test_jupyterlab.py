@@ -258,3 +258,22 @@ def test_live_view(browser, jupyter):
     assert outputs[0].strip() == 'before' and 'step 50' in ' '.join(outputs)
     lab.check_console()
     lab.page.close()
+
+
+def test_explore(browser, jupyter):
+    "A slider moved in the browser: a new fit, played at once, in the same place"
+    write(jupyter[2], 'explore.ipynb', 'from fastsgd import *\nexplorer = explore()\nexplorer')
+    lab = Lab(browser, jupyter, 'explore.ipynb')
+    lab.run_all()
+    player = lab.page.locator('.fastsgd-player[data-ready=true]')
+    player.wait_for()
+    name, note = player.get_attribute('data-fastsgd'), lab.page.locator('.jp-OutputArea-output code').first
+    before = note.inner_text()
+    began = time.perf_counter()
+    lab.page.locator('.noUi-handle').first.press('ArrowRight')
+    lab.page.wait_for_selector(f'.fastsgd-player[data-ready=true]:not([data-fastsgd={name}])')
+    print(f'{time.perf_counter() - began:.2f} s from the slider to the new player')
+    assert player.count() == 1 and note.inner_text() != before
+    lab.page.wait_for_function("() => Number(document.querySelector('.fastsgd-player').dataset.frame) >= 2")
+    lab.check_console()
+    lab.page.close()

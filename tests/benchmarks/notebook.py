@@ -1,4 +1,4 @@
-"""What a notebook costs: from the end of `fit` to the player, beside matplotlib's; a fit with and without the live view.
+"""What a notebook costs: from the end of `fit` to the player, beside matplotlib's; a slider of `explore`; the live view.
 
     python tests/benchmarks/notebook.py
 """
@@ -11,7 +11,7 @@ import torch
 from fastai.basics import CrossEntropyLossFlat, Learner
 from matplotlib.animation import FuncAnimation
 
-from fastsgd import AnimateFitCallback, LossView, ParamsView, linear_learner, live, tensor_dls
+from fastsgd import AnimateFitCallback, LossView, ParamsView, explore, linear_learner, live, tensor_dls
 
 
 class Shell:
@@ -44,6 +44,13 @@ def to_player(repeats):
     ratio = statistics.median(theirs) / statistics.median(ours)
     print(f'end of fit to player, lesson of 100 steps   fastsgd {spread(ours)}   '
           f'matplotlib to_jshtml {spread(theirs)}   {ratio:.1f} times as fast')
+
+
+def slider(repeats):
+    "From a slider's new value to the HTML of the fit that it makes"
+    explorer = explore()
+    times = [seconds(setattr, explorer.lr, 'value', 0.05 + 0.01 * k) for k in range(repeats)]
+    print(f'a slider of explore to its player   {spread(times)}')
 
 
 def lesson():
@@ -86,6 +93,7 @@ def main():
     repeats = parser.parse_args().repeats
     to_player(1) # warm up
     to_player(repeats)
+    slider(repeats)
     live.notebook = lambda: Shell
     import IPython.display
     IPython.display.display = lambda *args, **kwargs: type('Handle', (), {'update': lambda self, data, raw=False: None})()
