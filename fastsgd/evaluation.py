@@ -151,14 +151,14 @@ class Objective:
     def _bytes(self, f, vector):
         "Bytes in flight for one vector: `(fixed, per row of data)`, measured on few rows"
         xs, ys = max(self.batches, key=_rows)
-        rows = min(_rows((xs, ys)), 64)
+        rows = min(_rows((xs, ys)), 128)
         measured = []
-        for k in {rows, (rows + 1) // 2}:
+        for k in {rows, (rows + 1) // 2} if _rows((xs, ys)) > rows else {rows}:
             self._settle()
             with PeakBytes() as peak: f(vector, *_cut((xs, ys), 0, k))
             measured.append((k, peak.most))
         (k1, b1), (k2, b2) = min(measured), max(measured)
-        slope = max(b2 - b1, 0) / (k2 - k1) if k2 > k1 else b2
+        slope = max(b2 - b1, 0) / (k2 - k1) if k2 > k1 else b2 / k2
         # half as much again for what kernels allocate inside
         return 1.5 * max(b2 - slope * k2, 4 * self.size), 1.5 * slope
 
@@ -180,6 +180,7 @@ class Sizes:
     def spans(self, n):
         i, up, down = 0, self.best < self.most, self.best > 1
         size = self.best
+        if n <= min(4 * size, self.most): size, up, down = n, False, False # not worth a search
         while i < n:
             j = min(i + size, n)
             begin = time.perf_counter()

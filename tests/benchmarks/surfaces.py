@@ -92,12 +92,12 @@ def principal_plane(threads):
 def peak(what, max_bytes=2**28):
     "MB that the peak grows by, in a process of its own"
     code = f'''
-import resource, sys
+import re, sys
 sys.path.insert(0, {__file__.rpartition("/")[0] or "."!r})
 import surfaces, torch
 from fastsgd import Plane, loss_surface
 torch.set_num_threads(2)
-peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+peak = lambda: int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) / 1024
 case = {{'two layers': lambda: surfaces.two_layers(torch.nn.Tanh), 'lesson': surfaces.lesson, 'path': surfaces.path}}[{what!r}]()
 if {what!r} == 'path': Plane.pca(case[:, :1000])
 else:
@@ -119,5 +119,6 @@ if __name__ == '__main__':
         compare('the lesson, 2 parameters, 100 points, 100 × 100', lesson(), threads)
         principal_plane(threads)
     for what in ('two layers', 'lesson'):
-        print(f'peak memory, {what}: ' + ', '.join(f'{peak(what, 2**k):.0f} MB with max_bytes={2**k >> 20} MB' for k in (28, 25, 22)))
+        peaks = [f'{peak(what, 2**k):.0f} MB with max_bytes={2**k >> 20} MB' for k in (28, 25, 22)]
+        print(f'peak memory beside what was there, {what}: {", ".join(peaks)}')
     print(f'peak memory, PCA plane: {peak("path"):.0f} MB beside a path of 800 MB')
