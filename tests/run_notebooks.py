@@ -1,0 +1,51 @@
+"""Run notebooks from the top down, each in a kernel of its own: `python tests/run_notebooks.py [--write] [notebook ...]`.
+
+Without names: all of `examples/`. With `--write` the outputs go into the files, without what changes from run to run.
+"""
+
+import asyncio
+import os
+import sys
+import time
+from pathlib import Path
+
+import nbclient
+import nbformat
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOKS = sorted((ROOT/'examples').glob('*.ipynb'))
+
+
+def run(path, timeout=120):
+    "The notebook at `path`, run from the top down. Raises nbclient's CellExecutionError for the first cell that fails."
+    notebook = nbformat.read(path, as_version=4)
+    env = {**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, [str(ROOT), os.environ.get('PYTHONPATH')]))}
+    client = nbclient.NotebookClient(notebook, timeout=timeout, resources={'metadata': {'path': str(path.parent)}})
+    asyncio.run(client.async_execute(env=env))
+    return notebook
+
+
+def tidy(notebook):
+    "Keep what a reader sees, drop what differs from run to run"
+    notebook.metadata = {'kernelspec': {'display_name': 'Python 3', 'language': 'python', 'name': 'python3'},
+                         'language_info': {'name': 'python'}}
+    for cell in notebook.cells:
+        cell.metadata = {}
+        if cell.cell_type != 'code': continue
+        # fastprogress sends a style sheet of its own, and each table three times over
+        cell.outputs = [o for o in cell.outputs if not o.get('data', {}).get('text/html', '').lstrip().startswith('<style>')]
+        for output in cell.outputs:
+            if 'data' not in output: continue
+            output.data.pop('text/markdown', None)
+            if output.data['text/plain'].startswith('<div>'): output.data['text/plain'] = '<table>'
+            output.metadata = {}
+    return notebook
+
+
+if __name__ == '__main__':
+    write = '--write' in sys.argv
+    for path in [Path(arg) for arg in sys.argv[1:] if arg != '--write'] or NOTEBOOKS:
+        start = time.perf_counter()
+        notebook = run(path)
+        if write: nbformat.write(tidy(notebook), path)
+        print(f'{path.name}: {time.perf_counter() - start:.0f} s, {path.stat().st_size // 1024} kB')
