@@ -1,0 +1,104 @@
+"""How points are kept: `Block`, some points in a row, and `Columns`, all of them by name. Torch only."""
+
+from bisect import bisect_right
+from collections.abc import Mapping
+from itertools import accumulate
+
+import torch
+
+
+def nbytes(tensors) -> int:
+    "Bytes of all `tensors` together"
+    return sum(t.numel() * t.element_size() for t in tensors)
+
+
+class Block:
+    """Some points in a row. `data` holds key -> tensor (rows, numbers), which `layout` cuts into name -> (key, start, stop).
+
+    Small points share a block, since a tensor of its own costs some 200 bytes. A name that is not in `layout` had its
+    first value all along.
+    """
+    def __init__(self, steps, layout, data, events=()):
+        self.steps, self.layout, self.data, self.events = steps, layout, data, events
+        self.nbytes = nbytes(data.values())
+
+    def __len__(self): return len(self.steps)
+
+    def get(self, name, shape):
+        "The values of `name`, shape (rows, *shape)"
+        key, start, stop = self.layout[name]
+        return self.data[key][:, start:stop].reshape(-1, *shape)
+
+    def pick(self, mask):
+        "The rows where `mask` is true; a copy, so that the memory of the others is freed"
+        if bool(mask.all()): return self
+        self.settle()
+        return Block(self.steps[mask], self.layout, {k: t[mask] for k, t in self.data.items()})
+
+    def drop(self, names):
+        "The block without `names`"
+        layout, data = {}, {}
+        for key, rows in self.data.items():
+            start, parts = 0, []
+            for name, (k, a, b) in self.layout.items():
+                if k != key or name in names: continue
+                layout[name] = key, start, start + b - a
+                start += b - a
+                parts.append(rows[:, a:b])
+            if parts: data[key] = torch.cat(parts, 1)
+        return Block(self.steps, layout, data)
+
+    def settle(self):
+        "Wait for a transfer from a GPU; then leave page-locked memory to others"
+        if not self.events: return
+        for event in self.events: event.synchronize()
+        self.data, self.events = {k: t.clone() for k, t in self.data.items()}, ()
+
+
+class Columns(Mapping):
+    "Name -> tensor (points, *shape), put together from blocks when asked for"
+    def __init__(self, first, blocks, points=None):
+        self.first, self.blocks = first, blocks # name -> value at the start of the fit
+        self.points = points # the rows that are shown, in this order; None: all
+        self.starts = list(accumulate(map(len, blocks), initial=0))
+
+    def __iter__(self): return iter(self.first)
+    def __len__(self): return len(self.first)
+    def __contains__(self, name): return name in self.first
+
+    @property
+    def n_points(self): return self.starts[-1] if self.points is None else len(self.points)
+
+    def row(self, name, i):
+        "The value of `name` at point `i`, without touching the other points"
+        if self.points is not None: i = int(self.points[i])
+        k = bisect_right(self.starts, i) - 1
+        block, first = self.blocks[k], self.first[name]
+        if name not in block.layout: return first
+        key, start, stop = block.layout[name]
+        return block.data[key][i - self.starts[k], start:stop].view(first.shape)
+
+    def __getitem__(self, name):
+        first = self.first[name]
+        if self.constant(name): return first.expand(self.n_points, *first.shape)
+        if self.points is not None: return torch.stack([self.row(name, i) for i in range(self.n_points)])
+        return torch.cat([b.get(name, first.shape) if name in b.layout else first.expand(len(b), *first.shape)
+                          for b in self.blocks])
+
+    def constant(self, name) -> bool:
+        "Did `name` keep its first value all along?"
+        return not any(name in b.layout for b in self.blocks)
+
+    def only(self, names): return Columns({n: self.first[n] for n in names}, self.blocks, self.points)
+
+    def take(self, idxs): return Columns(self.first, self.blocks, idxs if self.points is None else self.points[idxs])
+
+    def flat(self):
+        "All columns side by side, shape (points, P), filled name by name so that nothing is held twice"
+        dtype = torch.float32
+        for t in self.first.values(): dtype = torch.promote_types(dtype, t.dtype)
+        res, start = torch.empty(self.n_points, sum(t.numel() for t in self.first.values()), dtype=dtype), 0
+        for name, t in self.first.items():
+            res[:, start:start + t.numel()] = self[name].reshape(len(res), -1)
+            start += t.numel()
+        return res

@@ -1,0 +1,434 @@
+import copy
+
+import pytest
+import torch
+from fastai.basics import (
+    SGD,
+    Callback,
+    CancelBackwardException,
+    CancelBatchException,
+    CancelStepException,
+    Learner,
+    MSELossFlat,
+    load_learner,
+)
+from fastai.callback.all import GradientAccumulation, SaveModelCallback  # and `lr_find`, `fit_one_cycle`, `to_fp16` ...
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from learners import (
+    DEVICES,
+    Net,
+    Oracle,
+    check,
+    interrupts_at,
+    line_learner,
+    net_dls,
+    net_learner,
+    outcome,
+    same_state,
+    seed_all,
+    silent,
+)
+from torch import nn
+
+from fastsgd import AnimateFitCallback, RecordParamsCallback, linear_dls, linear_learner, tensor_dls
+from fastsgd.recording import Recording
+
+
+def traj_of(learn): return learn.record_params.trajectory
+
+
+# -- what is recorded
+
+@pytest.mark.parametrize('device', DEVICES)
+@pytest.mark.parametrize('epochs', [1, 3])
+def test_points_losses_and_rates_are_those_of_each_step(device, epochs):
+    oracle = Oracle()
+    learn = net_learner(cbs=[oracle], device=device)
+    learn.fit(epochs)
+    check(traj_of(learn), learn, steps=5 * epochs)
+    oracle.check(traj_of(learn), learn)
+
+
+@given(n=st.integers(1, 30), bs=st.none() | st.integers(1, 40), epochs=st.integers(1, 4), lr=st.floats(0, 0.5))
+@settings(max_examples=25, deadline=None)
+def test_any_batch_size_and_rate(n, bs, epochs, lr):
+    oracle = Oracle()
+    learn = silent(linear_learner(linear_dls(n, bs=bs, seed=1, n_valid=3), cbs=oracle))
+    learn.fit(epochs, lr=lr)
+    oracle.check(traj_of(learn), learn)
+
+
+def test_losses_are_raw_where_fastai_smooths_them():
+    learn = net_learner()
+    learn.fit(2)
+    raw = traj_of(learn).losses
+    smooth = torch.tensor([float(x) for x in learn.recorder.losses])
+    assert ((raw[1:] - smooth[1:]).abs() > 1e-3).all()
+
+
+def test_points_do_not_alias_the_live_weights():
+    learn = line_learner()
+    learn.fit(1, lr=0.1)
+    before = traj_of(learn).flat
+    with torch.no_grad(): learn.model.a.fill_(7)
+    traj = traj_of(learn)
+    assert torch.equal(traj.flat, before) and len(before.unique(dim=0)) == 5
+
+
+def test_buffers_shared_and_frozen_tensors_are_there_by_name():
+    learn = net_learner()
+    learn.fit(2)
+    traj = traj_of(learn)
+    assert 'body.1.running_mean' in traj.buffers and 'scratch' in traj.buffers and 'scratch' not in traj.state()
+    assert traj.aliases == {'again.weight': 'tied.weight', 'again.bias': 'tied.bias'}
+    assert traj.params.constant('fixed') and traj.params.constant('codes') and not traj.params.constant('head.bias')
+    assert torch.equal(traj.params['fixed'], torch.ones(11, 4)) and traj.params['codes'].dtype == torch.int64
+    assert torch.equal(traj.state(3)['again.weight'], traj.params['tied.weight'][3])
+
+
+def test_validation_losses_come_with_their_step():
+    learn = net_learner()
+    learn.fit(3)
+    steps, losses = traj_of(learn).valid
+    assert steps.tolist() == [5, 10, 15]
+    assert losses.tolist() == pytest.approx([v[1] for v in learn.recorder.values], rel=1e-6)
+    learn.validate()
+    learn.get_preds()
+    assert traj_of(learn).valid[0].tolist() == [5, 10, 15]
+
+
+def test_a_trajectory_asked_for_before_the_validation_is_not_the_last_word():
+    class Ask(Callback):
+        order = 100
+        def after_batch(self): self.record_params.trajectory # noqa: B018
+    learn = net_learner(cbs=[Ask()])
+    learn.fit(2)
+    assert traj_of(learn).valid[0].tolist() == [5, 10]
+
+
+@pytest.mark.parametrize('order', [-100, 0, 69, 71, 200])
+@pytest.mark.parametrize('event', ['before_batch', 'after_pred', 'after_loss', 'before_backward', 'after_backward',
+                                   'before_step', 'after_step', 'after_batch', 'after_epoch'])
+def test_asking_at_any_moment_changes_nothing(event, order):
+    ask = Callback(**{event: lambda self: self.record_params.trajectory})
+    ask.order = order
+    oracle, learn = Oracle(), None
+    learn = net_learner(cbs=[ask, oracle])
+    learn.fit(2)
+    oracle.check(traj_of(learn), learn)
+
+
+# -- recording changes nothing
+
+FITS = {
+    'fit': lambda learn: learn.fit(2),
+    'fit twice': lambda learn: (learn.fit(1), learn.fit(2, lr=0.01)),
+    'fit_one_cycle': lambda learn: learn.fit_one_cycle(2),
+    'fit_flat_cos': lambda learn: learn.fit_flat_cos(2),
+    'fit_sgdr': lambda learn: learn.fit_sgdr(2, 1),
+    'lr_find': lambda learn: (learn.fit(1), learn.lr_find(num_it=8, show_plot=False), learn.fit(1)),
+    'fine_tune': lambda learn: learn.fine_tune(1),
+    'freeze': lambda learn: (learn.freeze(), learn.fit(1), learn.unfreeze(), learn.fit(1)),
+    'validate': lambda learn: (learn.validate(), learn.fit(1), learn.validate(), learn.fit(1)),
+    'get_preds': lambda learn: (learn.get_preds(), learn.fit(1), learn.get_preds(), learn.fit(1)),
+    'bf16': lambda learn: (learn.to_bf16(), learn.fit(2)),
+    'fp16': lambda learn: (learn.to_fp16(), learn.fit(2)),
+    'no epoch': lambda learn: (learn.fit(0), learn.fit(1), learn.fit(0)),
+    'start_epoch': lambda learn: learn.fit(3, start_epoch=1),
+}
+
+
+def split(model): return [list(model.body.parameters()), [*model.tied.parameters(), *model.head.parameters(), model.fixed]]
+
+
+@pytest.mark.filterwarnings('ignore:.*CUDA is not available:UserWarning') # torch, on fp16 without a GPU
+@pytest.mark.parametrize('momentum', [0., 0.9])
+@pytest.mark.parametrize('how', FITS)
+def test_with_and_without_is_the_same_bit_for_bit(how, momentum, tmp_path):
+    from functools import partial
+    outcomes = []
+    for cbs in ([], [RecordParamsCallback()], [AnimateFitCallback()]):
+        oracle = Oracle()
+        learn = net_learner(record=False, cbs=[*cbs, oracle], splitter=split, opt_func=partial(SGD, mom=momentum),
+                            path=tmp_path)
+        FITS[how](learn)
+        outcomes.append(outcome(learn))
+    assert outcomes[0] == outcomes[1] == outcomes[2]
+    traj = learn.animate_fit.trajectory
+    check(traj, learn)
+    if how != 'lr_find': oracle.check(traj, learn)
+
+
+@pytest.mark.parametrize('n_acc', [8, 12, 16, 1000])
+def test_gradient_accumulation_has_fewer_steps_than_batches(n_acc):
+    oracle = Oracle()
+    learn = net_learner(cbs=[oracle, GradientAccumulation(n_acc)])
+    learn.fit(3)
+    steps = {8: 15, 12: 7, 16: 7, 1000: 0}[n_acc]
+    if not steps: assert traj_of(learn) is None
+    else:
+        check(traj_of(learn), learn, steps=steps)
+        oracle.check(traj_of(learn), learn)
+
+
+def test_the_loss_of_an_accumulated_step_is_that_of_its_batches():
+    dls = net_dls(n=12, bs=8)
+    learn = net_learner(dls=dls, cbs=[GradientAccumulation(12)], model=nn.Linear(3, 1))
+    start = copy.deepcopy(learn.model)
+    x, y = dls.train_ds.tensors
+    learn.fit(1)
+    # two batches, of 8 and 4: together the whole data
+    assert float(traj_of(learn).losses) == pytest.approx(float(((start(x) - y)**2).mean().detach()), rel=1e-5)
+
+
+# -- what people do with a Learner
+
+def test_a_second_fit_goes_on_from_the_first():
+    learn = net_learner()
+    learn.fit(1)
+    first = traj_of(learn)
+    learn.fit(2)
+    both = traj_of(learn)
+    check(both, learn, steps=15)
+    assert torch.equal(both.flat[:6], first.flat) and torch.equal(both.losses[:5], first.losses)
+    assert len(first) == 6 # what was handed out does not grow
+
+
+def test_lr_find_leaves_no_trace(tmp_path):
+    learn = net_learner(path=tmp_path)
+    learn.lr_find(num_it=5, show_plot=False)
+    assert traj_of(learn) is None
+    learn.fit(1)
+    before = traj_of(learn)
+    learn.lr_find(num_it=5, show_plot=False)
+    assert traj_of(learn) is before
+    learn.fit(1)
+    check(traj_of(learn), learn, steps=10)
+
+
+def test_validate_and_get_preds_neither_start_nor_end_anything():
+    learn = net_learner()
+    learn.validate()
+    learn.get_preds()
+    assert traj_of(learn) is None
+    learn.fit(1)
+    before = traj_of(learn)
+    learn.validate()
+    learn.get_preds()
+    assert traj_of(learn) is before
+
+
+def test_weights_loaded_between_fits_take_the_place_of_the_last_point(tmp_path):
+    oracle = Oracle()
+    learn = net_learner(path=tmp_path, cbs=[oracle])
+    learn.save('start')
+    start = {n: t.clone() for n, t in learn.model.state_dict().items()}
+    learn.fit(1)
+    ended = traj_of(learn)
+    learn.load('start', with_opt=False)
+    same_state(ended.state(5), traj_of(learn).state(5)) # until the next fit
+    learn.fit(1)
+    oracle.check(traj_of(learn), learn)
+    same_state(traj_of(learn).state(5), start) # the loss of step 5 belongs to these
+
+
+def test_weights_that_a_callback_puts_back_at_the_end_are_the_last_point(tmp_path):
+    learn = net_learner(path=tmp_path, cbs=[SaveModelCallback()])
+    learn.fit(1)
+    learn.fit(3, lr=0.1) # best after the first epoch, which is loaded at the end
+    traj = traj_of(learn)
+    assert traj.valid[1][1:].argmin() == 0
+    check(traj, learn, steps=20)
+    same_state(traj.state(-1), traj.state(10))
+
+
+def test_weights_changed_before_the_first_step_are_the_first_point():
+    class Stop(Callback):
+        def before_batch(self): raise KeyboardInterrupt
+    learn = line_learner()
+    with pytest.raises(KeyboardInterrupt): learn.fit(1, cbs=Stop())
+    with torch.no_grad(): learn.model.a.fill_(-1)
+    learn.fit(1)
+    check(traj_of(learn), learn, steps=4)
+    assert traj_of(learn).flat[0].tolist() == [-1, -1]
+
+
+def test_weights_changed_after_a_batch_was_cut_off_are_taken_anew():
+    class Stop(Callback):
+        def after_pred(self):
+            if self.iter == 2: raise KeyboardInterrupt
+    learn = line_learner()
+    with pytest.raises(KeyboardInterrupt): learn.fit(1, cbs=Stop())
+    assert len(traj_of(learn)) == 3
+    with torch.no_grad(): learn.model.a.fill_(-1)
+    learn.fit(1)
+    check(traj_of(learn), learn, steps=6)
+    assert traj_of(learn).flat[2].tolist() == [-1, -1]
+
+
+@pytest.mark.parametrize('bar', [False, True])
+def test_with_and_without_a_progress_bar(bar, capsys):
+    learn = Learner(net_dls(), Net(), loss_func=MSELossFlat(), opt_func=SGD, cbs=RecordParamsCallback())
+    if bar: learn.fit(2)
+    else:
+        with learn.no_bar(), learn.no_logging(): learn.fit(2)
+    check(traj_of(learn), learn, steps=10)
+
+
+def test_no_validation_set():
+    learn = silent(linear_learner(linear_dls(10, n_valid=0, seed=0)))
+    learn.fit(3)
+    check(traj_of(learn), learn, steps=3)
+    assert len(traj_of(learn).valid[0]) == 0
+
+
+def test_loaders_without_a_batch():
+    x, y = torch.ones(0, 3), torch.ones(0, 1)
+    learn = net_learner(dls=tensor_dls((x, y), bs=4))
+    learn.fit(2)
+    assert traj_of(learn) is None and 'nothing recorded' in repr(learn.record_params)
+
+
+def test_export_leaves_the_record_out_and_load_learner_records_anew(tmp_path):
+    learn = net_learner(path=tmp_path, cbs=[AnimateFitCallback()])
+    learn.fit(1)
+    before = traj_of(learn)
+    learn.export('learner.pkl')
+    assert traj_of(learn) is before
+    with pytest.warns(UserWarning, match='pickle'): loaded = load_learner(tmp_path / 'learner.pkl')
+    assert loaded.record_params.trajectory is None and loaded.record_params.max_bytes == learn.record_params.max_bytes
+    same_state(loaded.model.state_dict(), learn.model.state_dict())
+    loaded.dls = net_dls()
+    loaded.fit(1)
+    check(traj_of(loaded), loaded, steps=5)
+
+
+def test_a_deep_copy_takes_its_record_along_and_goes_on_alone():
+    learn = net_learner(cbs=[AnimateFitCallback()])
+    learn.fit(1)
+    other = copy.deepcopy(learn)
+    other.fit(1)
+    check(traj_of(learn), learn, steps=5)
+    check(traj_of(other), other, steps=10)
+    learn.fit(2)
+    check(traj_of(learn), learn, steps=15)
+    check(traj_of(other), other, steps=10)
+    assert traj_of(other).model is other.model
+
+
+def test_several_recorders_and_one_given_to_fit():
+    learn = net_learner(record=False)
+    recorder = RecordParamsCallback()
+    learn.fit(1, cbs=recorder)
+    check(recorder.trajectory, learn, steps=5)
+    learn.fit(1, cbs=recorder)
+    check(recorder.trajectory, learn, steps=10)
+
+
+def test_no_shadowing_warning_and_a_name_that_teaches(recwarn):
+    learn = net_learner()
+    learn.fit(1)
+    assert not recwarn.list and isinstance(learn.record_params, RecordParamsCallback)
+    assert repr(learn.record_params).startswith('RecordParamsCallback: Trajectory: 5 steps')
+
+
+@pytest.mark.parametrize('bad', [0, -1, 1.5, True, '1', None])
+def test_a_bad_budget_is_refused(bad, count):
+    with pytest.raises(ValueError, match='max_bytes=.*expected a number of bytes'): RecordParamsCallback(max_bytes=bad)
+    count('bad inputs refused')
+
+
+# -- steps that are no steps
+
+def raising(event, error, at, order=0):
+    "A callback that raises `error` once, in training batch `at`"
+    def f(self):
+        if self.training and self.train_iter == at and not self.done:
+            self.done = True
+            raise error('on purpose')
+    cb = Callback(**{event: f})
+    cb.order, cb.done = order, False
+    return cb
+
+
+@pytest.mark.parametrize('order', [0, 100])
+def test_a_cancelled_step_is_no_step(order):
+    cb = raising('before_step', CancelStepException, 2, order)
+    learn = net_learner(cbs=[cb])
+    learn.fit(1)
+    check(traj_of(learn), learn, steps=4)
+
+
+@pytest.mark.parametrize('order', [0, 100])
+@pytest.mark.parametrize('event', ['before_batch', 'after_pred', 'after_loss', 'before_backward'])
+def test_the_loss_of_a_cancelled_batch_does_not_count(event, order):
+    learn = net_learner(cbs=[raising(event, CancelBatchException, 1, order)], model=nn.Linear(3, 1))
+    oracle = Oracle()
+    oracle.before_backward, oracle.before_step = lambda: None, lambda: oracle.batch_losses.append(
+        (float(learn.loss.detach()), len(learn.yb[0])))
+    learn.add_cb(oracle)
+    learn.fit(1)
+    if (event, order) != ('before_backward', 100): oracle.check(traj_of(learn), learn)
+    check(traj_of(learn), learn, steps=4)
+
+
+def test_a_cancelled_backward_still_steps():
+    learn = net_learner(cbs=[raising('before_backward', CancelBackwardException, 1)], model=nn.Linear(3, 1))
+    learn.fit(1)
+    check(traj_of(learn), learn, steps=5)
+    assert torch.equal(traj_of(learn).flat[1], traj_of(learn).flat[2]) and len(traj_of(learn).losses.unique()) == 5
+
+
+@pytest.mark.parametrize('order', [0, 100])
+def test_a_batch_cancelled_after_its_step_counts(order):
+    learn = net_learner(cbs=[raising('after_step', CancelBatchException, 2, order)], model=nn.Linear(3, 1))
+    learn.fit(1)
+    check(traj_of(learn), learn, steps=5)
+
+
+# -- whatever goes wrong
+
+RECORDER = ('fastsgd/recording.py', 'callbacks/record.py', 'fastsgd/points.py', 'fastsgd/batches.py')
+
+
+def test_an_interrupt_at_any_line_of_the_recorder(count):
+    "Each line that a fit runs in the recorder, once"
+    survived, k = 0, 0
+    while True:
+        k += 1
+        seed_all()
+        learn = line_learner()
+        with interrupts_at(RECORDER, k, KeyboardInterrupt()) as where:
+            try: learn.fit(1, lr=0.1)
+            except KeyboardInterrupt: pass
+        if not where: break
+        traj = traj_of(learn)
+        n = 0 if traj is None else traj.n_steps
+        if traj is not None: check(traj, learn)
+        learn.fit(1, lr=0.1)
+        check(traj_of(learn), learn, steps=n + 4)
+        survived += 1
+    count('interrupts at a line of the recorder survived', survived)
+    assert survived > 100
+
+
+@pytest.mark.parametrize('name, steps', [('point', 5), ('step', 5), ('_snapshot', 5), ('finish', 10)])
+def test_trouble_in_the_recorder_does_not_cost_the_run(name, steps, monkeypatch, count):
+    other = net_learner(record=False)
+    other.fit(1)
+    other.fit(1)
+    expected = outcome(other)
+
+    def broken(*args): raise MemoryError('no memory')
+    learn = net_learner()
+    learn.fit(1)
+    with monkeypatch.context() as m, pytest.warns(UserWarning, match='recording stops here, training goes on.*no memory'):
+        m.setattr(Recording, name, broken)
+        learn.fit(1)
+    assert outcome(learn) == expected
+    assert traj_of(learn).n_steps == steps
+    with pytest.warns(UserWarning, match='a new trajectory starts here'): learn.fit(1)
+    check(traj_of(learn), learn, steps=5)
+    assert len(learn.record_params.earlier) == 1
+    count('failures of the recorder survived')
