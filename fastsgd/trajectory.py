@@ -9,6 +9,11 @@ from torch.func import functional_call
 __all__ = ['Trajectory']
 
 
+def _rows(t, idxs):
+    "`t[idxs]`; a tensor that holds one value for all points goes on doing so"
+    return t[:1].expand(len(idxs), *t.shape[1:]) if len(t) and t.stride(0) == 0 else t[idxs]
+
+
 class Trajectory:
     """The parameters of a model along a fit: n optimiser steps give n + 1 points and n losses.
 
@@ -85,12 +90,23 @@ class Trajectory:
     ) -> torch.Tensor: # The model's output at point `i`; for several points stacked, shape (k, ...)
         "What the model at point `i` predicts, in evaluation mode. The user's own model is not touched."
         if self.model is None: raise ValueError('this trajectory has no model: give one with Trajectory.load(path, model)')
-        if self._copy is None: self._copy = copy.deepcopy(self.model).cpu().eval().requires_grad_(False)
+        if self._copy is None: self._copy = self._own_model()
         many = range(len(self))[i] if isinstance(i, slice) else None if isinstance(i, int) else i
         x = tuple(o.detach().cpu() if isinstance(o, torch.Tensor) else o for o in x)
         with torch.no_grad():
             if many is None: return functional_call(self._copy, self._tensors(self._index(i)), x)
             return torch.stack([functional_call(self._copy, self._tensors(self._index(int(k))), x) for k in many])
+
+    def _own_model(self):
+        "A copy of the model, whose weights are replaced at each call"
+        has = {n: tuple(t.shape) for n, t in (*self.model.named_parameters(), *self.model.named_buffers())
+               if t.layout is torch.strided}
+        wants = {n: tuple(t.shape) for n, t in self._tensors(0).items()} if len(self) else has
+        for name in sorted(has.keys() | wants.keys() - self.aliases.keys()):
+            if has.get(name) != wants.get(name):
+                raise ValueError(f'the model does not suit this trajectory: {name!r} has shape {has.get(name, "none")} '
+                                 f'in the model and {wants.get(name, "none")} in the trajectory')
+        return copy.deepcopy(self.model).cpu().eval().requires_grad_(False)
 
     def _tensors(self, i):
         # copies of the buffers: a module may write to them also in evaluation mode
@@ -101,7 +117,7 @@ class Trajectory:
     def take(self, idxs) -> 'Trajectory':
         "The same fit with only the points `idxs`, in this order; losses and learning rates stay complete"
         idxs = torch.as_tensor(idxs, dtype=torch.int64)
-        pick = lambda cols: cols.take(idxs) if hasattr(cols, 'take') else {n: t[idxs] for n, t in cols.items()}
+        pick = lambda cols: cols.take(idxs) if hasattr(cols, 'take') else {n: _rows(t, idxs) for n, t in cols.items()}
         res = copy.copy(self)
         res.params, res.buffers, res.steps = pick(self.params), pick(self.buffers), self.steps[idxs]
         return res
@@ -130,6 +146,26 @@ class Trajectory:
         fine = (self.losses.double() <= 100 * max(first, 1e-12)).nonzero()
         start = int(fine[-1]) + 1 if len(fine) else 0
         return start if start < len(self.losses) else None
+
+    def save(self,
+        path, # File to write; what was there is replaced whole or not at all
+    ):
+        """Write everything but `model` and `loss_func` to a safetensors file; no pickle. Returns the path.
+
+        Raises ValueError for what the format can't hold, OSError for a path that can't be written.
+        """
+        from .storage import save
+        return save(self, path)
+
+    @classmethod
+    def load(cls,
+        path, # File that `save` wrote
+        model: torch.nn.Module | None = None, # The architecture, for `predict`; its own weights don't matter
+        loss_func=None, # The loss of predictions and targets
+    ) -> 'Trajectory':
+        "Read what `save` wrote. Raises ValueError for anything else, with the reason; nothing in the file is executed."
+        from .storage import load
+        return load(cls, path, model=model, loss_func=loss_func)
 
     def __repr__(self):
         n = sum(self.params[k][0].numel() for k in self.params) if len(self) else 0

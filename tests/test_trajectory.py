@@ -1,0 +1,113 @@
+import pytest
+import torch
+from learners import line_learner, net_learner
+from torch import nn
+
+from fastsgd import Trajectory
+
+
+def made(points=6, **kwargs):
+    "A trajectory made by hand"
+    return Trajectory({'a': torch.arange(points * 2.).reshape(points, 2)}, losses=torch.arange(points - 1.),
+                      lrs=torch.ones(points - 1), **kwargs)
+
+
+@pytest.fixture(scope='module')
+def learn():
+    learn = net_learner()
+    learn.fit(2)
+    return learn
+
+
+def test_it_works_without_a_learner():
+    traj = made()
+    assert len(traj) == 6 and traj.n_steps == 5 and traj.flat.shape == (6, 2) and traj.state(1)['a'].tolist() == [2, 3]
+    assert repr(traj) == 'Trajectory: 5 steps, 2 parameters, loss 0 to 4'
+    assert 'points kept' in repr(traj.thin(3)) and traj.loss(0) == 0 and traj.loss(-1) == 4
+
+
+@pytest.mark.parametrize('kwargs, message', [
+    ({'params': {}}, 'params is empty'),
+    ({'params': {'a': torch.ones(3, 1), 'b': torch.ones(2, 1)}}, r"params\['b'\] has 2 points, expected 3"),
+    ({'params': {'a': torch.ones(3)}, 'losses': [1, 2], 'lrs': [1]}, 'losses has 2 values and lrs 1'),
+    ({'params': {'a': torch.ones(3)}, 'losses': [1], 'lrs': [1]}, 'steps ends at 2'),
+    ({'params': {'a': torch.ones(3)}, 'steps': [0, 2, 1]}, 'in order'),
+])
+def test_wrong_parts_are_refused(kwargs, message, count):
+    with pytest.raises(ValueError, match=message): Trajectory(**kwargs)
+    count('bad inputs refused')
+
+
+@pytest.mark.parametrize('i', [6, -7, 100])
+def test_a_point_that_does_not_exist_is_refused(i, count):
+    with pytest.raises(IndexError, match=f'point {i} does not exist: this trajectory has 6 points, 0 to 5'): made().state(i)
+    count('bad inputs refused')
+
+
+@pytest.mark.parametrize('bad', [1, 0, -3, 2.5, True])
+def test_thin_wants_two_points_at_least(bad, count):
+    with pytest.raises(ValueError, match='max_frames=.*at least 2'): made().thin(bad)
+    count('bad inputs refused')
+
+
+@pytest.mark.parametrize('n', [2, 3, 4, 599, 600, 601, 1000])
+@pytest.mark.parametrize('frames', [2, 3, 200, 300])
+def test_thinning_keeps_first_and_last_evenly(n, frames):
+    traj = made(n)
+    steps = traj.thin(frames).steps
+    assert steps[0] == 0 and steps[-1] == n - 1 and len(steps) == min(n, frames)
+    assert steps.diff().max() - steps.diff().min() <= 1 and steps.diff().min() >= 1
+    assert torch.equal(traj.thin(frames).params['a'], traj.params['a'][steps])
+    assert len(traj.thin(frames).losses) == n - 1
+
+
+def test_at_gives_the_last_point_recorded_by_then():
+    traj = made(10).take([0, 4, 9])
+    assert traj.at([0, 3, 4, 8, 9, 50]).steps.tolist() == [0, 0, 4, 4, 9, 9]
+
+
+def test_take_and_thin_agree_with_indexing(learn):
+    traj = learn.record_params.trajectory
+    idxs = [0, 3, 3, 10]
+    for name in traj.params: assert torch.equal(traj.take(idxs).params[name], traj.params[name][idxs])
+    assert torch.equal(traj.take(idxs).flat, traj.flat[idxs])
+    assert torch.equal(traj.take(idxs).take([1, 3]).flat, traj.flat[[3, 10]])
+    assert traj.take(idxs).params.constant('fixed')
+
+
+def test_predict_is_the_model_of_each_point(learn):
+    traj, x = learn.record_params.trajectory, torch.randn(5, 3)
+    before = {n: t.clone() for n, t in learn.model.state_dict().items()}
+    learn.model.eval()
+    assert torch.equal(traj.predict(-1, x), learn.model(x))
+    learn.model.train()
+    with torch.no_grad(): every = traj.predict(slice(None), x)
+    assert every.shape == (11, 5, 1) and torch.equal(every[3], traj.predict(3, x))
+    assert torch.equal(traj.predict([2, 4], x), every[[2, 4]])
+    assert all(torch.equal(before[n], t) for n, t in learn.model.state_dict().items() if n != 'calls')
+    assert learn.model.training and not torch.equal(every[0], every[-1])
+
+
+def test_predict_leaves_the_random_state_alone(learn):
+    state = torch.get_rng_state()
+    learn.record_params.trajectory.predict(0, torch.ones(2, 3))
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_predict_without_a_model_or_with_another_is_refused(count):
+    with pytest.raises(ValueError, match='has no model'): made().predict(0, torch.ones(1, 2))
+    with pytest.raises(ValueError, match=r"'a' has shape none in the model and \(2,\)"):
+        made(model=nn.Linear(2, 1)).predict(0, torch.ones(1, 2))
+    learn = line_learner()
+    learn.fit(1)
+    traj = learn.record_params.trajectory
+    learn.model.a = nn.Parameter(torch.ones(3))
+    with pytest.raises(ValueError, match=r'does not suit this trajectory'): traj.predict(0, torch.ones(1, 2))
+    count('bad inputs refused', 3)
+
+
+@pytest.mark.parametrize('losses, step', [([3, 2, 1], None), ([1, 200, 300], 1), ([1, 200, 2], None), ([1, float('nan')], 1),
+                                          ([float('inf'), 1], None), ([float('nan')] * 3, 0), ([], None), ([0, 0], None)])
+def test_diverged_names_the_step(losses, step):
+    n = len(losses)
+    assert Trajectory({'a': torch.zeros(n + 1)}, losses=torch.tensor(losses), lrs=torch.zeros(n)).diverged == step
