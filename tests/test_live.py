@@ -318,5 +318,5 @@ def test_in_a_real_kernel(tmp_path):
     assert len(pictures) == 1 and '<progress' not in pictures[0].data['text/html']
     assert any('<table' in o.get('data', {}).get('text/html', '') for o in fitted) # fastai's log goes on
     texts = [o.get('data', {}).get('text/plain', '') for o in stopped]
-    assert sum(t.startswith('step 16 of 24') for t in texts) == 1
+    assert sum(t.startswith('step 17 of 24') for t in texts) == 1
     assert [o.ename for o in stopped if o.output_type == 'error'] == ['KeyboardInterrupt']
