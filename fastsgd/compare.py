@@ -44,6 +44,8 @@ class Comparison(list):
         if i not in self.names: raise KeyError(f'no fit is called {i!r}: expected one of {self.names}')
         return super().__getitem__(self.names.index(i))
 
+    def _ipython_key_completions_(self): return self.names
+
     def animate(self,
         *views, # Views to draw side by side; none: views that suit
         **kwargs # Passed to `animate`

@@ -3,18 +3,17 @@
 import base64
 import html
 import io
-import random
 import sys
 import warnings
 from contextlib import contextmanager
 from time import perf_counter
 
 import numpy as np
-import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from .evaluation import random_state_kept
 from .trajectory import Trajectory
 from .views import choose_views
 
@@ -26,17 +25,6 @@ def notebook():
     if 'IPython' not in sys.modules: return None
     shell = sys.modules['IPython'].get_ipython()
     return shell if getattr(shell, 'kernel', None) is not None else None
-
-
-@contextmanager
-def random_state_kept():
-    "Whatever draws random numbers in here, as a model may when it predicts: the fit goes on as if nothing had been drawn"
-    states = torch.get_rng_state(), random.getstate(), np.random.get_state() # noqa: NPY002
-    try: yield
-    finally:
-        torch.set_rng_state(states[0])
-        random.setstate(states[1])
-        np.random.set_state(states[2]) # noqa: NPY002
 
 
 class Throttle:

@@ -8,6 +8,7 @@ from torch import nn
 
 from .evaluation import MAX_BYTES, Objective, random_state_kept, seed_all
 from .plane import Plane
+from .summary import html_table
 from .trajectory import Trajectory
 
 __all__ = ['Surface', 'loss_surface']
@@ -63,6 +64,15 @@ class Surface:
         axes = ', '.join(f'{label} from {span_of(o)}' for label, o in zip(self.plane.labels, (self.u, self.v)))
         return (f'Surface: {len(self.u)} × {len(self.v)} points, {axes}; {span}{holes}'
                 f'{"; " + self.note if self.note else ""}')
+
+    def _repr_html_(self):
+        ok = self.loss[self.loss.isfinite()]
+        rows = {label: f'{len(o):,} points from {float(o[0]):.4g} to {float(o[-1]):.4g}'
+                for label, o in zip(self.plane.labels, (self.u, self.v))}
+        rows['loss'] = f'{float(ok.min()):.4g} to {float(ok.max()):.4g}' if len(ok) else 'nowhere finite'
+        if len(ok) < self.loss.numel(): rows['not finite'] = f'{self.loss.numel() - len(ok):,} of {self.loss.numel():,}'
+        if self.note: rows['evaluated'] = self.note
+        return html_table('Surface', rows)
 
 
 def loss_surface(

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 import torch
 from torch.func import functional_call
 
+from .summary import html_table, trajectory_df, trajectory_rows
+
 __all__ = ['Trajectory']
 
 
@@ -172,3 +174,17 @@ class Trajectory:
         thinned = '' if len(self) == self.n_steps + 1 else f', {len(self)} of {self.n_steps + 1} points kept'
         loss = f', loss {float(self.losses[0]):.4g} to {float(self.losses[-1]):.4g}' if len(self.losses) else ''
         return f'Trajectory: {self.n_steps} steps, {n} parameters{loss}{thinned}'
+
+    def _repr_html_(self): return html_table('Trajectory', trajectory_rows(self))
+
+    def to_df(self,
+        max_params: int = 20, # Single parameters at the most, the first ones
+    ):
+        """A pandas `DataFrame` with a row for each point: step, loss, lr, valid_loss where there was one, parameters.
+
+        `loss` and `lr` are those of the step that began at this point: NaN at the last one. Raises ImportError without
+        pandas, ValueError below 0.
+        """
+        if isinstance(max_params, bool) or not isinstance(max_params, int) or max_params < 0:
+            raise ValueError(f'max_params={max_params!r}: expected a whole number of at least 0, for instance 20')
+        return trajectory_df(self, max_params)

@@ -2,6 +2,7 @@
 
 import copy
 import html
+import inspect
 
 from fastai.callback.core import Callback
 from fastai.torch_core import rank_distrib
@@ -10,7 +11,10 @@ from ..animation import FitAnimation, animate
 from ..live import LiveView
 from ..trajectory import Trajectory
 from ..views import choose_views
+from .names import own_names
 from .record import RecordParamsCallback
+
+MAX_FRAMES = inspect.signature(animate).parameters['max_frames'].default
 
 
 class AnimateFitCallback(Callback):
@@ -44,7 +48,7 @@ class AnimateFitCallback(Callback):
         self._new_fit = False
         if self._live_view is None: self._live_view = LiveView(self.views)
         to_come = (self.learn.n_epoch - self.learn.epoch) * len(self.learn.dl)
-        self._live_view.start(lambda: self.trajectory, self._recorder.recording.n_steps + to_come)
+        self._live_view.start(lambda: self.trajectory, (0 if self.trajectory is None else self.trajectory.n_steps) + to_come)
 
     def after_batch(self):
         if self._live_view is not None: self._live_view.step()
@@ -81,13 +85,19 @@ class AnimateFitCallback(Callback):
         res.__dict__.update(copy.deepcopy(keep, memo), _state={}, **dict.fromkeys(pictures))
         return res
 
-    def __repr__(self):
+    def _sentence(self):
+        "What is shown and why, and what was left out"
         traj = self.trajectory
-        if traj is None: return f'{type(self).__name__}: {self._nothing}'
         views = ', '.join(type(v).__name__ for v in self.views) if self.views else choose_views(traj)[1]
-        return f'{type(self).__name__}: {views} ({traj})'
+        frames = min(len(traj), self.kwargs.get('max_frames', MAX_FRAMES))
+        thinned = '' if frames == traj.n_steps + 1 else f', {frames:,} of {traj.n_steps + 1:,} points shown'
+        return f'{views} ({traj}{thinned})'
+
+    def __repr__(self): return f'{type(self).__name__}: {self._nothing if self.trajectory is None else self._sentence()}'
 
     def _repr_html_(self):
         if self.trajectory is None: return f'<p>{html.escape(repr(self))}</p>'
         if self._live_view is not None: self._live_view.give_way()
-        return self.animation._repr_html_()
+        return f'{self.animation._repr_html_()}<p><small>{html.escape(self._sentence())}</small></p>'
+
+    def __dir__(self): return own_names(self)

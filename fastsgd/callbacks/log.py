@@ -7,6 +7,8 @@ from fastai.callback.progress import ProgressCallback
 from fastai.imports import noop
 from fastcore.basics import store_attr
 
+from .names import own_names
+
 
 class LogLossCallback(Callback):
     "Log the raw loss every few steps, in place of fastai's table with a row per epoch"
@@ -67,6 +69,8 @@ class LogLossCallback(Callback):
         self.learn.logger, self.silenced = self.old_logger, False
 
     def after_fit(self): self._give_back()
+
+    def __dir__(self): return own_names(self)
 
 
 class SkipEmptyValidCallback(Callback):

@@ -1,6 +1,7 @@
 """`RecordParamsCallback`: follows a `Learner` and hands each optimiser step to a `Recording`."""
 
 import copy
+import html
 import warnings
 
 import torch
@@ -12,6 +13,7 @@ from torch.nn.parameter import is_lazy
 
 from ..recording import Recording
 from ..trajectory import Trajectory
+from .names import own_names
 
 
 class _Now:
@@ -166,3 +168,8 @@ class RecordParamsCallback(Callback):
         return res
 
     def __repr__(self): return f'{type(self).__name__}: {self.trajectory or "nothing recorded yet"}'
+
+    def _repr_html_(self):
+        return f'<p>{html.escape(repr(self))}</p>' if self.trajectory is None else self.trajectory._repr_html_()
+
+    def __dir__(self): return own_names(self)
