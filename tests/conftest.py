@@ -1,14 +1,38 @@
-"""What all tests share: counts for the report."""
+"""What all tests share: counts for the report, notebook cells that run in a kernel."""
 
+import os
+import textwrap
 from collections import Counter
+from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile('fastsgd', deadline=None) # a busy machine is no failure
+settings.load_profile('fastsgd')
 
 
 @pytest.fixture
 def count(record_property):
     "`count('faults survived', 3)`: adds to the counts at the end of the report, if the test passes"
     return lambda what, n=1: record_property(f'count {what}', n)
+
+
+@pytest.fixture(scope='session')
+def run_cells(tmp_path_factory):
+    "`run_cells(source, ...) -> outputs of each cell`, run by a kernel of its own, as in a notebook"
+    import nbclient
+    import nbformat
+
+    def run(*sources):
+        cells = [nbformat.v4.new_code_cell(textwrap.dedent(source)) for source in sources]
+        folder = str(tmp_path_factory.mktemp('notebook'))
+        root = str(Path(__file__).parents[1])
+        env = {**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, [root, os.environ.get('PYTHONPATH')]))}
+        client = nbclient.NotebookClient(nbformat.v4.new_notebook(cells=cells), timeout=120,
+                                         resources={'metadata': {'path': folder}})
+        return [cell.outputs for cell in client.execute(env=env).cells]
+    return run
 
 
 def pytest_terminal_summary(terminalreporter):
