@@ -15,8 +15,8 @@ from matplotlib.text import Annotation, Text
 
 __all__ = ["Scene", "drawing", "drawn_parts", "hooked"]
 
-# Data of 3-D artists, for which there are no setters that would mark them as stale.
-HELD = ("_offsets3d", "_segments3d", "_vec")
+# Data whose setters don't mark the artist as stale, or that have none: colors by value, and what 3-D artists show.
+HELD = ("_A", "_offsets3d", "_segments3d", "_vec")
 
 
 @contextmanager
@@ -91,7 +91,8 @@ class Scene:
 
     def axes_look(self, ax):
         "What places everything inside `ax`: limits, position, and whether it is drawn at all."
-        frame = (ax.bbox.bounds, ax.zorder, ax.get_visible(), ax.axison, ax._frameon)
+        frame = (ax.bbox.bounds, ax.get_position(original=True).bounds, ax.get_aspect(), ax.get_adjustable(),
+                 ax.get_anchor(), ax.get_box_aspect(), ax.zorder, ax.get_visible(), ax.axison, ax._frameon)
         view = ax.get_proj() if is_3d(ax) else ax.viewLim.get_points()
         return frame, np.array(view)
 
@@ -131,7 +132,7 @@ class Scene:
         if frame[1:] != old_frame[1:] or not np.allclose(frame[0], old_frame[0], rtol=0, atol=1e-4): return None
         own = changed & parts
         if not np.array_equal(view, old_view):
-            if is_3d(ax) or self.nested: return None
+            if is_3d(ax) or self.nested or ax.get_aspect() != "auto": return None
             self.look[ax] = frame, view
             return parts | self.loose
         if not own: return own
