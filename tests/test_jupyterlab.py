@@ -17,6 +17,7 @@ import fastsgd
 
 nbformat = pytest.importorskip('nbformat')
 ROOT = Path(fastsgd.__file__).parent.parent
+LESSON = ROOT / 'examples' / '01_the_lesson.ipynb'
 REQUIRED = os.environ.get('FASTSGD_REQUIRE_BROWSER') == '1'
 SETTINGS = { # no requests to the outside, and all cells in the page, on the screen or not
     '@jupyterlab/apputils-extension/notification': {'fetchNews': 'false', 'checkForUpdates': False},
@@ -187,8 +188,7 @@ def write(folder, name, *cells):
 @pytest.fixture(scope='module')
 def lesson(browser, jupyter):
     "The lesson, run from the top down"
-    write(jupyter[2], 'lesson.ipynb', 'from fastsgd import *', 'learn = linear_learner(seed=0)', 'learn.fit(100, lr=0.1)',
-          'learn.animate_fit', 'animate(learn.record_params.trajectory, ParamsView())')
+    shutil.copy(LESSON, jupyter[2] / 'lesson.ipynb')
     lab = Lab(browser, jupyter, 'lesson.ipynb')
     lab.do('notebook:clear-all-cell-outputs')
     lab.run_all()
@@ -225,18 +225,16 @@ def test_lesson_through_nbconvert(lesson, browser, tmp_path):
     page.page.close()
 
 
-LIVE = """import time
-from fastai.callback.core import Callback
-class SlowCallback(Callback):
-    def after_batch(self): time.sleep(0.05)
+LIVE = """from fastsgd.live import Throttle
+Throttle.ready = True # a picture of each step, whatever else this machine does
 print('before')
 learn.animate_fit.live = True
-learn.fit(100, lr=0.1, cbs=SlowCallback())"""
+learn.fit(30, lr=0.1)"""
 
 
 def test_live_view(browser, jupyter):
     "It follows the fit in one place, leaves the other output alone, and gives way to the player"
-    write(jupyter[2], 'live.ipynb', 'from fastsgd import *\nlearn = linear_learner(seed=0, log_every=50)', LIVE)
+    write(jupyter[2], 'live.ipynb', 'from fastsgd import *\nlearn = linear_learner(seed=0, log_every=10)', LIVE)
     lab = Lab(browser, jupyter, 'live.ipynb')
     lab.page.evaluate("""() => {
         window.seen = [];
@@ -253,7 +251,7 @@ def test_live_view(browser, jupyter):
     seen = [alt for alt in lab.page.evaluate('window.seen') if alt]
     assert len(seen) >= 2 and all('|' not in alt for alt in seen)
     steps = [int(alt.split()[1]) for alt in seen]
-    assert steps == sorted(set(steps)) and all('of 100' in alt for alt in seen)
+    assert steps == sorted(set(steps)) and all('of 30' in alt for alt in seen)
     outputs = lab.page.locator('.jp-CodeCell').nth(1).locator('.jp-OutputArea-output').all_inner_texts()
     assert outputs[0].strip() == 'before' and 'step\tloss\n0\t' in ' '.join(outputs) # fastai's table
     lab.check_console()
