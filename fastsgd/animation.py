@@ -23,6 +23,15 @@ class FitAnimation(FuncAnimation):
     """A matplotlib `FuncAnimation` with an HTML player of its own and fast files. Any figure and function will do.
 
     What `func` returns is redrawn, and what it changed besides; what a frame did not change is not drawn again.
+
+    >>> from matplotlib.figure import Figure
+    >>> fig = Figure()
+    >>> line, = fig.add_subplot().plot([0, 1])
+    >>> def update(i):
+    ...     line.set_ydata([0, i / 10])
+    ...     return [line]
+    ...
+    >>> FitAnimation(fig, update, 10, interval=50).save('line.html')
     """
     def __init__(self,
         fig, # Figure to draw in
@@ -123,7 +132,13 @@ def animate(
     figsize: tuple | None = None, # Inches; None: what the views ask for
     **kwargs # Passed to `FitAnimation`
 ) -> FitAnimation:
-    "One animation from one trajectory, or from several to compare. Raises ValueError for an argument that does not fit."
+    """One animation from one trajectory, or from several to compare. Raises ValueError for an argument that does not fit.
+
+    >>> learn = linear_learner(seed=0)
+    >>> learn.fit(20, lr=0.1)
+    >>> traj = learn.record_params.trajectory
+    >>> animate(traj, FitView(), LossView(), max_frames=10, interval=100).save('fit.html')
+    """
     trajs = as_list(traj)
     trajs = in_step(trajs, max_frames)
     views = views or choose_views(trajs[0])[0]

@@ -31,7 +31,13 @@ LR_NAMES = ('lr', 'base_lr', 'lr_max') # what the fit methods call the learning 
 
 
 class Comparison(list):
-    "The `Trajectory` of each fit, in order or by name; as the last expression of a cell it shows them together"
+    """The `Trajectory` of each fit, in order or by name; as the last expression of a cell it shows them together
+
+    >>> fits = compare_fits(linear_learner(seed=0), {'slow': dict(lr=0.01), 'fast': dict(lr=0.1)}, n_epoch=20)
+    >>> fits['fast'].n_steps
+    20
+    >>> fits.animate(LossView()).save('fits.html')
+    """
     def __init__(self,
         trajs, # A `Trajectory` for each fit
         names: list, # What the settings were called
@@ -87,6 +93,14 @@ def compare_fits(
     Callbacks of the Learner take part, apart from those that show something or write files. After an interrupt
     (KeyboardInterrupt) what was fitted until then is returned. Raises ValueError or TypeError for a wrong setting, before
     any fit.
+
+    >>> from functools import partial
+    >>> from fastai.basics import SGD
+    >>> settings = {'plain': dict(lr=0.1), 'momentum': dict(opt_func=partial(SGD, mom=0.9), lr=0.03)}
+    >>> fits = compare_fits(linear_learner(seed=0), settings, n_epoch=20)
+    >>> fits
+    plain, lr=0.1      20 steps, 2 parameters, loss ...
+    momentum, lr=0.03  20 steps, 2 parameters, loss ...
     """
     if not isinstance(learn, Learner): raise TypeError(f'learn is a {type(learn).__name__}, expected a fastai Learner')
     if isinstance(seed, bool) or not isinstance(seed, Integral): raise ValueError(f'seed={seed!r}: expected a whole number')

@@ -44,6 +44,10 @@ def linear_data(
     """Points around a line: `y = x @ coef + noise`; `x[:, 0]` is uniform on [-1, 1), `x[:, 1]` is the constant 1.
 
     Raises ValueError for an argument out of its range.
+
+    >>> x, y = linear_data(n=50, noise=0.25, seed=0)
+    >>> x.shape, y.shape
+    (torch.Size([50, 2]), torch.Size([50]))
     """
     n, coef, gen = _count('n', n, 1, 'n=100'), _pair('coef', coef, '(3., 2.)'), _generator(seed)
     gaussian = isinstance(noise, Real) and not isinstance(noise, bool)
@@ -121,7 +125,13 @@ def tensor_dls(
     seed: int | None = None, # Seed of the shuffling; None draws from torch's global state
     device=None, # Where the batches go; None is the CPU, which is the fastest for data this small
 ) -> DataLoaders:
-    "fastai `DataLoaders` that cut their batches out of whole tensors. Raises ValueError for a bad `bs` or `seed`."
+    """fastai `DataLoaders` that cut their batches out of whole tensors. Raises ValueError for a bad `bs` or `seed`.
+
+    >>> import torch
+    >>> dls = tensor_dls((torch.rand(60, 3), torch.rand(60)), bs=20, seed=0)
+    >>> len(dls.train)
+    3
+    """
     if bs is not None: bs = _count('bs', bs, 1, 'bs=10, or bs=None for the full batch')
     device = torch.device('cpu' if device is None else device)
     train_ds, valid_ds = _Tensors(*train), _Tensors(*(valid or [t[:0] for t in train]))
@@ -138,7 +148,12 @@ def linear_dls(
     seed: int | None = None, # Seed of points and batches; None draws from torch's global state
     device=None, # Where the batches go; None is the CPU
 ) -> DataLoaders:
-    "`linear_data` in fastai `DataLoaders`. Raises ValueError for an argument out of its range."
+    """`linear_data` in fastai `DataLoaders`. Raises ValueError for an argument out of its range.
+
+    >>> dls = linear_dls(n=100, bs=10, seed=0)
+    >>> len(dls.train), [t.shape for t in dls.one_batch()]
+    (10, [torch.Size([10, 2]), torch.Size([10])])
+    """
     n_valid = _count('n_valid', n_valid, 0, 'n_valid=100, or n_valid=0 for no validation')
     n = _count('n', n, 1, 'n=100')
     x, y = linear_data(n + n_valid, coef, noise, seed) # one stream of points, then cut in two

@@ -110,6 +110,11 @@ def explore(
     """Sliders for learning rate, momentum, batch size and first guess: each change fits the lesson anew and replays it.
 
     Raises ImportError without ipywidgets, ValueError for an argument out of its range.
+
+    >>> explorer = explore(lr=0.05, steps=20) # as the last expression of a cell it shows itself
+    >>> explorer.momentum.value = 0.9
+    >>> explorer.trajectory.n_steps
+    20
     """
     _widgets()
     if isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 1:

@@ -11,7 +11,12 @@ __all__ = ['LinearModel', 'linear_learner']
 
 
 class LinearModel(nn.Module):
-    "A line as the lesson has it: `forward(x) = x @ a`; `x` has shape (n, 2), the parameter `a` shape (2,)"
+    """A line as the lesson has it: `forward(x) = x @ a`; `x` has shape (n, 2), the parameter `a` shape (2,)
+
+    >>> x, y = linear_data(n=4)
+    >>> LinearModel(init=(3., 2.))(x).shape
+    torch.Size([4])
+    """
     def __init__(self,
         init: tuple = (0.5, 0.75), # First guess of slope and intercept
     ):
@@ -34,7 +39,13 @@ def linear_learner(
     views: tuple = (), # Views to animate; none: those that suit
     **kwargs
 ) -> Learner:
-    "The lesson as a `Learner`: `LinearModel`, mean squared error, fastai's SGD, with recorder and animation attached"
+    """The lesson as a `Learner`: `LinearModel`, mean squared error, fastai's SGD, with recorder and animation attached
+
+    >>> learn = linear_learner(seed=0)
+    >>> learn.fit(100, lr=0.1)
+    >>> learn.animate_fit
+    AnimateFitCallback: ...
+    """
     if dls is None: dls = linear_dls(seed=seed)
     cbs = [RecordParamsCallback(), AnimateFitCallback(*views)]
     if log_every is not None: cbs.append(LogLossCallback(log_every))

@@ -20,6 +20,10 @@ class Plane:
 
     `flat` is always shape (points, P): all parameters in the order of `named_parameters()`. The directions may have any
     length and any angle but zero: `project` solves the least squares problem. Raises ValueError for parallel ones.
+
+    >>> plane = Plane.params(LinearModel())
+    >>> plane.at(3., 2.)
+    tensor([3., 2.]...)
     """
     def __init__(self,
         origin, # Where u = v = 0: flat, shape (P,), or name -> tensor

@@ -15,7 +15,14 @@ __all__ = ['Surface', 'loss_surface']
 
 
 class Surface:
-    "The loss over a grid: `loss[j, i]` is the loss at `u[i], v[j]` of `plane`; NaN and infinite values are kept"
+    """The loss over a grid: `loss[j, i]` is the loss at `u[i], v[j]` of `plane`; NaN and infinite values are kept
+
+    >>> learn = linear_learner(seed=0)
+    >>> learn.fit(20, lr=0.1)
+    >>> surface = loss_surface(learn, n=(30, 20))
+    >>> surface.u.shape, surface.v.shape, surface.loss.shape
+    (torch.Size([30]), torch.Size([20]), torch.Size([20, 30]))
+    """
     def __init__(self,
         plane: Plane, # Where the grid lies in the space of the parameters
         u, # Coordinates along the first direction, shape (nu,)
@@ -91,6 +98,12 @@ def loss_surface(
     Batches are averaged over samples. Shows a progress bar when it takes long, and can be interrupted; model, optimiser
     and random state stay as they are. Warns where the model can't be vectorised and is called in a loop instead.
     Raises ValueError for a model of one parameter, or without data.
+
+    >>> learn = linear_learner(seed=0)
+    >>> learn.fit(20, lr=0.1)
+    >>> surface = loss_surface(learn, 'params', n=(30, 20), ulim=(0, 6), vlim=(0, 5))
+    >>> surface.loss.shape
+    torch.Size([20, 30])
     """
     nu, nv = _grid(n)
     for name, lim in (('ulim', ulim), ('vlim', vlim)): _check_limits(name, lim)

@@ -21,6 +21,13 @@ class Trajectory:
 
     Point 0 is the initial state and the last point is the model as it stood; `losses[i]` is the raw loss of batch i at
     the parameters of step i. When points were left out (`steps` tells which are there), losses are still complete.
+
+    >>> import torch
+    >>> traj = Trajectory({'a': torch.rand(3, 2)}, losses=[2., 1.], lrs=[0.1, 0.1])
+    >>> traj
+    Trajectory: 2 steps, 2 parameters, loss 2 to 1
+    >>> traj.flat.shape, traj.to_df().shape
+    (torch.Size([3, 2]), (3, 5))
     """
     def __init__(self,
         params: Mapping, # Name -> tensor of shape (points, *shape)

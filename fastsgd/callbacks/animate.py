@@ -18,7 +18,13 @@ MAX_FRAMES = inspect.signature(animate).parameters['max_frames'].default
 
 
 class AnimateFitCallback(Callback):
-    "Animate what the fit did: the last expression of a cell shows it. Brings a recorder along if there is none."
+    """Animate what the fit did: the last expression of a cell shows it. Brings a recorder along if there is none.
+
+    >>> from fastai.basics import Learner, MSELossFlat
+    >>> learn = Learner(linear_dls(), LinearModel(), MSELossFlat(), cbs=AnimateFitCallback(LossView(), ParamsView()))
+    >>> learn.fit(20, lr=0.1)
+    >>> learn.animate_fit.save('fit.html')
+    """
     order, run_valid = RecordParamsCallback.order + 1, False
     _stateattrs = ('_recorder', '_animation', '_trajectory', '_live_view')
     def __init__(self, *views, # Views to draw side by side; none: views that suit the data and the model

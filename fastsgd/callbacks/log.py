@@ -11,7 +11,12 @@ from .names import own_names
 
 
 class LogLossCallback(Callback):
-    "Log the raw loss every few steps, in place of fastai's table with a row per epoch"
+    """Log the raw loss every few steps, in place of fastai's table with a row per epoch
+
+    >>> from fastai.basics import Learner, MSELossFlat
+    >>> learn = Learner(linear_dls(), LinearModel(), MSELossFlat(), cbs=LogLossCallback(every=5))
+    >>> learn.fit(20, lr=0.1)
+    """
     order, run_valid = ProgressCallback.order - 5, False # before ProgressCallback asks whether there is a logger
     _learn = None
     def __init__(self,

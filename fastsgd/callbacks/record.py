@@ -27,7 +27,14 @@ class _Now:
 
 
 class RecordParamsCallback(Callback):
-    "Record parameters, buffers, raw loss and learning rate at each optimiser step, in `trajectory`"
+    """Record parameters, buffers, raw loss and learning rate at each optimiser step, in `trajectory`
+
+    >>> from fastai.basics import Learner, MSELossFlat
+    >>> learn = Learner(linear_dls(), LinearModel(), MSELossFlat(), cbs=RecordParamsCallback())
+    >>> learn.fit(20, lr=0.1)
+    >>> learn.record_params.trajectory.params['a'].shape
+    torch.Size([21, 2])
+    """
     order, run_valid = ProgressCallback.order + 10, False # after all that may still change a batch, the loss or the step
     _stateattrs = ('recording', 'earlier', '_now', '_loss_func')
     def __init__(self,

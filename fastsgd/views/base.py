@@ -191,6 +191,20 @@ class View:
     """A way to look at a Trajectory. A view holds its settings only: one view may be drawn in many figures.
 
     A view of your own overrides `draw`; set `several = True` if it takes a list of trajectories too.
+
+    >>> class SlopeView(View):
+    ...     def draw(self, traj, ax):
+    ...         ax.set(xlabel='slope', xlim=(0, 4))
+    ...         dot, = ax.plot([], [], 'o')
+    ...         def update(i):
+    ...             dot.set_data([traj.params['a'][i, 0]], [0])
+    ...             return [dot]
+    ...         return update
+    ...
+    >>> learn = linear_learner(seed=0)
+    >>> learn.fit(20, lr=0.1)
+    >>> traj = learn.record_params.trajectory
+    >>> animation = animate(traj, SlopeView())
     """
     several = False # does `draw` take a list of trajectories?
     figsize = (5., 4.) # inches that suit this view

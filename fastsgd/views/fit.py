@@ -23,7 +23,14 @@ def column_of(t: torch.Tensor, column: int = 0) -> torch.Tensor:
 
 
 class FitView(View):
-    "Points, the curve of the current step, and the first guess as a ghost, for a model with one input and one output"
+    """Points, the curve of the current step, and the first guess as a ghost, for a model with one input and one output
+
+    >>> learn = linear_learner(seed=0)
+    >>> learn.fit(20, lr=0.1)
+    >>> traj = learn.record_params.trajectory
+    >>> animation = animate(traj, FitView(ghost=False))
+    >>> ax = FitView().plot(traj, i=5)
+    """
     several = True
     live_points = 2 # the first guess, and where the fit stands
     def __init__(self,

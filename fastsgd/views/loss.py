@@ -7,7 +7,13 @@ from .steps import StepView
 
 
 class LossView(StepView):
-    "Raw loss per step and, where there was one, the validation loss; on a log scale when it spans decades"
+    """Raw loss per step and, where there was one, the validation loss; on a log scale when it spans decades
+
+    >>> learn = linear_learner(seed=0)
+    >>> learn.fit(20, lr=0.1)
+    >>> traj = learn.record_params.trajectory
+    >>> ax = LossView(log=True).plot(traj)
+    """
     label, leaves = 'loss', True
 
     def _values(self, traj): return traj.losses

@@ -8,7 +8,13 @@ from .base import GREY, LINESTYLES, View, as_list, calm, diverged_note, label_of
 
 
 class ParamsView(View):
-    "The value of each parameter per step; of a large model those that moved most"
+    """The value of each parameter per step; of a large model those that moved most
+
+    >>> learn = linear_learner(seed=0)
+    >>> learn.fit(20, lr=0.1)
+    >>> traj = learn.record_params.trajectory
+    >>> ax = ParamsView(names=['a']).plot(traj)
+    """
     several = True
     def __init__(self,
         names: tuple | None = None, # Parameters to show by name, all their entries; None: those that moved most

@@ -81,7 +81,12 @@ class StepView(View):
 
 
 class LRView(StepView):
-    "The learning rate of each step"
+    """The learning rate of each step
+
+    >>> learn = linear_learner(seed=0)
+    >>> learn.fit_one_cycle(20, 0.3)
+    >>> ax = LRView().plot(learn.record_params.trajectory)
+    """
     label = 'learning rate'
 
     def _values(self, traj): return traj.lrs
