@@ -37,6 +37,7 @@ def linear_learner(
     seed: int | None = None, # Seed of the points where `dls` is None
     log_every: int | None = 10, # Steps from one logged loss to the next; None keeps fastai's table
     views: tuple = (), # Views to animate; none: those that suit
+    live: bool = False, # In a notebook, show the fit while it runs?
     **kwargs
 ) -> Learner:
     """The lesson as a `Learner`: `LinearModel`, mean squared error, fastai's SGD, with recorder and animation attached
@@ -47,7 +48,7 @@ def linear_learner(
     AnimateFitCallback: ...
     """
     if dls is None: dls = linear_dls(seed=seed)
-    cbs = [RecordParamsCallback(), AnimateFitCallback(*views)]
+    cbs = [RecordParamsCallback(), AnimateFitCallback(*views, live=live)]
     if log_every is not None: cbs.append(LogLossCallback(log_every))
     if not len(dls.valid): cbs.append(SkipEmptyValidCallback())
     kwargs['cbs'] = L(cbs) + L(kwargs.get('cbs'))

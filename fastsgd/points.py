@@ -65,6 +65,7 @@ class Columns(Mapping):
     def __iter__(self): return iter(self.first)
     def __len__(self): return len(self.first)
     def __contains__(self, name): return name in self.first
+    def _ipython_key_completions_(self): return list(self.first)
 
     @property
     def n_points(self): return self.starts[-1] if self.points is None else len(self.points)

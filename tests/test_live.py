@@ -135,7 +135,8 @@ def test_a_terminal_is_no_notebook(monkeypatch):
 
 def test_off_by_default(shell):
     fit(lesson(live=AnimateFitCallback().live))
-    assert not shell.shown
+    assert not shell.shown and not linear_learner(seed=0).animate_fit.live
+    assert linear_learner(seed=0, live=True).animate_fit.live
 
 
 def test_interrupted_fit_leaves_the_last_state(shell):

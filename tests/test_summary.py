@@ -139,6 +139,7 @@ def test_tab_key_offers_a_trajectory(traj):
     names = {n for n in dir(traj) if n[0] != '_'}
     assert {'params', 'steps', 'losses', 'lrs', 'flat', 'state', 'predict', 'thin', 'to_df', 'loss', 'n_steps'} <= names
     assert len(names) < 40
+    assert traj.params._ipython_key_completions_() == ['a']
 
 
 def test_tab_key_offers_names_of_fits(learn):
