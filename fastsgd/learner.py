@@ -1,11 +1,11 @@
 """The lesson's model, and the `Learner` that fits it."""
 
 import torch
-from fastai.basics import SGD, L, Learner, MSELossFlat, delegates
+from fastai.basics import SGD, DataLoaders, L, Learner, MSELossFlat, delegates
 from torch import nn
 
 from .callbacks import AnimateFitCallback, LogLossCallback, RecordParamsCallback, SkipEmptyValidCallback
-from .data import _pair, linear_dls
+from .data import _count, _pair, linear_dls
 
 __all__ = ['LinearModel', 'linear_learner']
 
@@ -36,11 +36,14 @@ def linear_learner(
     init: tuple = (0.5, 0.75), # First guess of slope and intercept
     seed: int | None = None, # Seed of the points where `dls` is None
     log_every: int | None = 10, # Steps from one logged loss to the next; None keeps fastai's table
-    views: tuple = (), # Views to animate; none: those that suit
+    views: tuple = (), # Views to animate, or one of them; none: those that suit
     live: bool = False, # In a notebook, show the fit while it runs?
     **kwargs
 ) -> Learner:
-    """The lesson as a `Learner`: `LinearModel`, mean squared error, fastai's SGD, with recorder and animation attached
+    """The lesson as a `Learner`: `LinearModel`, mean squared error, fastai's SGD, with recorder and animation attached.
+
+    For predictions call `learn.model(x)`, or `learn.get_preds(dl=learn.dls.test_dl(x))` for two rows or more: of one item,
+    as in `learn.predict`, fastai can only gather outputs that have a second dimension.
 
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(100, lr=0.1)
@@ -48,6 +51,11 @@ def linear_learner(
     AnimateFitCallback: ...
     """
     if dls is None: dls = linear_dls(seed=seed)
+    elif not isinstance(dls, DataLoaders):
+        raise TypeError(f'dls is a {type(dls).__name__}, expected DataLoaders, for instance linear_dls(bs=10)')
+    elif seed is not None: raise ValueError(f'seed={seed} is for points that are drawn here: with dls, give it to linear_dls')
+    if log_every is not None: _count('log_every', log_every, 1, 'log_every=10, or log_every=None for fastai\'s table')
+    views = views if isinstance(views, (tuple, list)) else (views,)
     cbs = [RecordParamsCallback(), AnimateFitCallback(*views, live=live)]
     if log_every is not None: cbs.append(LogLossCallback(log_every))
     if not len(dls.valid): cbs.append(SkipEmptyValidCallback())

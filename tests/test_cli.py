@@ -141,4 +141,4 @@ def test_a_terminal_gets_the_progress_bar(tmp_path):
 def test_help_explains_every_option():
     text = anno_parser(cli.main.__wrapped__, prog='fastsgd').format_help()
     for option in ('--points', '--coef', '--init', '--noise', '--lr', '--epochs', '--bs', '--seed', '--every'):
-        assert re.search(rf'{option} \(\S+\)\s+\w+', text), option
+        assert re.search(rf'{option} \(\S+\)\s+\S+', text), option

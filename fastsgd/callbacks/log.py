@@ -1,6 +1,7 @@
 """What the reader sees while a fit runs: `LogLossCallback`, and no stumbling over an empty validation."""
 
 import math
+from numbers import Integral
 
 from fastai.callback.core import Callback, CancelValidException
 from fastai.callback.progress import ProgressCallback
@@ -22,7 +23,7 @@ class LogLossCallback(Callback):
     def __init__(self,
         every: int = 10, # Steps from one line to the next
     ):
-        if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+        if isinstance(every, bool) or not isinstance(every, Integral) or every < 1:
             raise ValueError(f'every={every!r}: expected a whole number of steps of at least 1, for instance every=10')
         store_attr()
         self.silenced, self.cancelled, self.step = False, False, 0
