@@ -2,16 +2,20 @@
 
 from .animation import FitAnimation, animate
 from .callbacks import AnimateFitCallback, LogLossCallback, RecordParamsCallback
+from .classes import blobs_dls, circles_dls, moons_dls, spiral_dls
 from .compare import Comparison, compare_fits
+from .curves import poly_data, poly_dls, sine_data, sine_dls
 from .data import linear_data, linear_dls, tensor_dls
 from .explore import explore
 from .learner import LinearModel, linear_learner
 from .plane import Plane
 from .surface import Surface, loss_surface
 from .trajectory import Trajectory
-from .views import FitView, LossView, LRView, ParamsView, View
+from .views import BoundaryView, FitView, HistogramView, LossView, LRView, ParamsView, PathView, View
 
 __version__ = '0.1.0'
-__all__ = ['AnimateFitCallback', 'Comparison', 'FitAnimation', 'FitView', 'LRView', 'LinearModel', 'LogLossCallback',
-           'LossView', 'ParamsView', 'Plane', 'RecordParamsCallback', 'Surface', 'Trajectory', 'View', 'animate',
-           'compare_fits', 'explore', 'linear_data', 'linear_dls', 'linear_learner', 'loss_surface', 'tensor_dls']
+__all__ = ['AnimateFitCallback', 'BoundaryView', 'Comparison', 'FitAnimation', 'FitView', 'HistogramView', 'LRView',
+           'LinearModel', 'LogLossCallback', 'LossView', 'ParamsView', 'PathView', 'Plane', 'RecordParamsCallback', 'Surface',
+           'Trajectory', 'View', 'animate', 'blobs_dls', 'circles_dls', 'compare_fits', 'explore', 'linear_data',
+           'linear_dls', 'linear_learner', 'loss_surface', 'moons_dls', 'poly_data', 'poly_dls', 'sine_data', 'sine_dls',
+           'spiral_dls', 'tensor_dls']

@@ -165,6 +165,7 @@ def _fix_legends(fig):
     "Keep legends where they are now: the place that is 'best' would hop, and be searched anew for each frame"
     for legend in filter(None, (ax.get_legend() for ax in fig.axes)):
         box, anchor = legend.get_window_extent(), legend.get_bbox_to_anchor()
+        if not anchor.width or not anchor.height: continue # tied to a point: it stays
         legend.set_loc(((box.x0 - anchor.x0) / anchor.width, (box.y0 - anchor.y0) / anchor.height))
 
 

@@ -19,13 +19,18 @@ def _count(name, value, least, hint):
     return int(value)
 
 
-def _pair(name, value, hint):
-    "`value` as two finite floats, or an error that says what `name` wants"
-    try: pair = [] if isinstance(value, str) else [float(v) for v in value]
-    except (TypeError, ValueError): pair = []
-    if len(pair) != 2 or not all(map(math.isfinite, pair)):
-        raise ValueError(f'{name}={value!r}: expected two finite numbers, for instance {name}={hint}')
-    return pair
+def _numbers(name, value, how_many, hint):
+    "`value` as finite floats, or an error that says what `name` wants"
+    try: res = [] if isinstance(value, str) else [float(v) for v in value]
+    except (TypeError, ValueError): res = []
+    if not res or not all(map(math.isfinite, res)) or how_many == 'two' and len(res) != 2:
+        what = 'finite number' + ('s' if how_many != 'a' else '')
+        shown = value[0] if how_many == 'a' else value
+        raise ValueError(f'{name}={shown!r}: expected {how_many} {what}, for instance {name}={hint}')
+    return res
+
+
+def _pair(name, value, hint): return _numbers(name, value, 'two', hint)
 
 
 def _generator(seed):
@@ -51,14 +56,21 @@ def linear_data(
     (torch.Size([50, 2]), torch.Size([50]))
     """
     n, coef, gen = _count('n', n, 1, 'n=100'), _pair('coef', coef, '(3., 2.)'), _generator(seed)
-    gaussian = isinstance(noise, Real) and not isinstance(noise, bool)
-    if not (noise == 'uniform' or gaussian and math.isfinite(noise) and noise >= 0):
-        raise ValueError(f"noise={noise!r}: expected 'uniform' or the standard deviation of a Gaussian, "
-                         "a number of at least 0, for instance noise=0.25")
+    _check_noise(noise)
     x = torch.ones(n, 2)
     x[:, 0].uniform_(-1, 1, generator=gen)
-    spread = torch.randn(n, generator=gen) * noise if gaussian else torch.rand(n, generator=gen)
-    return x, x @ torch.tensor(coef) + spread
+    return x, x @ torch.tensor(coef) + _spread(n, noise, gen)
+
+
+def _check_noise(noise):
+    number = isinstance(noise, Real) and not isinstance(noise, bool) and math.isfinite(noise) and noise >= 0
+    if not number and noise != 'uniform':
+        raise ValueError(f"noise={noise!r}: expected 'uniform' or the standard deviation of a Gaussian, "
+                         "a number of at least 0, for instance noise=0.25")
+
+
+def _spread(n, noise, gen):
+    return torch.rand(n, generator=gen) if noise == 'uniform' else torch.randn(n, generator=gen) * noise
 
 
 class Tensors(TensorDataset):
@@ -209,7 +221,12 @@ def linear_dls(
     >>> len(dls.train), [t.shape for t in dls.one_batch()]
     (10, [torch.Size([10, 2]), torch.Size([10])])
     """
+    return _split_dls(lambda n: linear_data(n, coef, noise, seed), n, n_valid, bs, seed, device)
+
+
+def _split_dls(data, n, n_valid, bs, seed, device):
+    "`data(n + n_valid)`, one stream of points, cut in two"
     n_valid = _count('n_valid', n_valid, 0, 'n_valid=100, or n_valid=0 for no validation')
     n = _count('n', n, 1, 'n=100')
-    x, y = linear_data(n + n_valid, coef, noise, seed) # one stream of points, then cut in two
+    x, y = data(n + n_valid)
     return tensor_dls((x[:n], y[:n]), (x[n:], y[n:]), bs=bs, seed=seed, device=device)

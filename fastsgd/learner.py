@@ -17,6 +17,7 @@ class LinearModel(nn.Module):
     >>> LinearModel(init=(3., 2.))(x).shape
     torch.Size([4])
     """
+    param_meanings = {'a[0]': 'slope', 'a[1]': 'intercept'} # for views
     def __init__(self,
         init: tuple = (0.5, 0.75), # First guess of slope and intercept
     ):

@@ -130,7 +130,10 @@ class Plane:
         res = []
         for _ in range(2):
             d = {n: torch.randn(t.shape, generator=gen, dtype=torch.float64) for n, t in state.items()}
-            res.append({n: _like_filters(d[n], state[n]) for n in wide})
+            if all(state[n].numel() == 1 for n in wide): # with each number kept at its size, all directions would be parallel
+                both = _like_filters(*(torch.cat([o[n].reshape(-1) for n in wide]) for o in (d, state)))
+                res.append({n: t.reshape(state[n].shape) for n, t in zip(wide, both)})
+            else: res.append({n: _like_filters(d[n], state[n]) for n in wide})
         return cls(state, *res, labels=('filter-normalised random direction 1', 'filter-normalised random direction 2'))
 
     # -- the way to coordinates and back

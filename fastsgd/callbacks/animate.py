@@ -26,7 +26,7 @@ class AnimateFitCallback(Callback):
     >>> learn.animate_fit.save('fit.html')
     """
     order, run_valid = RecordParamsCallback.order + 1, False
-    _stateattrs = ('_recorder', '_animation', '_trajectory', '_live_view')
+    _stateattrs = ('_recorder', '_animation', '_trajectory', '_live_view', '_chosen')
     def __init__(self, *views, # Views to draw side by side; none: views that suit the data and the model
         live: bool = False, # In a notebook, show the fit while it runs, and the animation at its end?
         **kwargs # Passed to `animate`
@@ -36,7 +36,7 @@ class AnimateFitCallback(Callback):
 
     def _init_state(self):
         super()._init_state()
-        self._recorder = self._animation = self._trajectory = self._live_view = None
+        self._recorder = self._animation = self._trajectory = self._live_view = self._chosen = None
         self._new_fit = True
 
     def _bring_recorder(self):
@@ -74,9 +74,14 @@ class AnimateFitCallback(Callback):
         traj = self.trajectory
         if traj is None: raise RuntimeError(self._nothing)
         if traj is not self._trajectory:
-            views = self.views or choose_views(traj)[0]
-            self._animation, self._trajectory = animate(traj, *views, **self.kwargs), traj
+            self._animation, self._trajectory = animate(traj, *self._choice(traj)[0], **self.kwargs), traj
         return self._animation
+
+    def _choice(self, traj):
+        "The views to draw, and a sentence that says which they are and why"
+        if self.views: return self.views, ', '.join(type(v).__name__ for v in self.views)
+        if self._chosen is None or self._chosen[0] is not traj: self._chosen = traj, choose_views(traj)
+        return self._chosen[1]
 
     _nothing = 'nothing to animate yet: call learn.fit(...) first'
 
@@ -86,7 +91,7 @@ class AnimateFitCallback(Callback):
 
     def __deepcopy__(self, memo):
         memo[id(self)] = res = type(self).__new__(type(self))
-        pictures = ('_animation', '_trajectory', '_live_view')
+        pictures = ('_animation', '_trajectory', '_live_view', '_chosen')
         keep = {k: v for k, v in self.__dict__.items() if k not in ('_state', *pictures)}
         res.__dict__.update(copy.deepcopy(keep, memo), _state={}, **dict.fromkeys(pictures))
         return res
@@ -94,10 +99,9 @@ class AnimateFitCallback(Callback):
     def _sentence(self):
         "What is shown and why, and what was left out"
         traj = self.trajectory
-        views = ', '.join(type(v).__name__ for v in self.views) if self.views else choose_views(traj)[1]
         frames = min(len(traj), self.kwargs.get('max_frames', MAX_FRAMES))
         thinned = '' if frames == traj.n_steps + 1 else f', {frames:,} of {traj.n_steps + 1:,} points shown'
-        return f'{views} ({traj}{thinned})'
+        return f'{self._choice(traj)[1]} ({traj}{thinned})'
 
     def __repr__(self): return f'{type(self).__name__}: {self._nothing if self.trajectory is None else self._sentence()}'
 

@@ -118,13 +118,13 @@ def tidy(ax, **settings):
     ax.set_axisbelow(True)
 
 
-def legend(ax, x: list, y: list, handles: list | None = None):
+def legend(ax, x: list, y: list, handles: list | None = None, grow: bool = True):
     """A legend in the corner of `ax` where the fewest of the points `x`, `y` lie; where there is none that is empty, room
-    is made for it. Unlike with 'best' it then stays where it is."""
+    is made for it if the axes may `grow`. Unlike with 'best' it then stays where it is."""
     handles = ax.get_legend_handles_labels()[0] if handles is None else handles
     size = ax.get_window_extent().size / ax.figure.dpi # inches
-    width = (0.6 + 0.08 * max(len(h.get_label()) for h in handles)) / size[0]
-    height = min((0.15 + 0.17 * len(handles)) / size[1], 0.6)
+    width = (0.6 + 0.068 * max(len(h.get_label()) for h in handles)) / size[0]
+    height = min((0.2 + 0.2 * len(handles)) / size[1], 0.6) # a layout may make the axes smaller yet
     x, y = (np.concatenate([np.ravel(np.asarray(part, dtype=float)) for part in parts]) for parts in (x, y))
     keep = np.isfinite(x) & np.isfinite(y)
     with np.errstate(all='ignore'): # a logarithm of what is not positive
@@ -134,32 +134,43 @@ def legend(ax, x: list, y: list, handles: list | None = None):
     taken = {f'{v} {h}': (near[h] & inside & (py > 1 - height if v == 'upper' else py < height)).sum()
              for v in ('upper', 'lower') for h in ('right', 'left')}
     loc = min(taken, key=taken.get)
-    if taken[loc]:
+    if taken[loc] and grow: loc = min([o for o in taken if o.startswith('upper')], key=taken.get) # zero stays below
+    if taken[loc] and grow:
+        v, h = loc.split()
         low, high = ax.transScale.transform([(1, v) for v in ax.get_ylim()])[:, 1]
-        room = (high - low) * height / (1 - height)
-        low, high = (low, high + room) if loc.startswith('upper') else (low - room, high)
+        reach = py[near[h] & inside]
+        if v == 'upper': high = low + (high - low) * reach.max() / (1 - height)
+        else: low = high - (high - low) * (1 - reach.min()) / (1 - height)
         ax.set_ylim(ax.transScale.inverted().transform([(0, low), (0, high)])[:, 1])
     res = ax.legend(handles=handles, loc=loc, fontsize='small', framealpha=0.85, edgecolor='none', borderpad=0.3)
     res.set_zorder(6)
     return res
 
 
-def diverged_note(ax, trajs: list):
-    "`show(i) -> artists`: says in `ax` at which step a fit left the picture, once it did"
+def departure_note(ax, trajs: list, departures: list | None = None):
+    """`show(i) -> artists`: says in `ax` at which step a fit left the picture, once it did.
+
+    `departures` are these steps, None for a fit that stays; by default a fit leaves when it diverges.
+    """
+    departures = [t.diverged for t in trajs] if departures is None else departures
     notes = []
-    for k, t in enumerate(trajs):
-        if t.diverged is None: continue
+    for k, (t, step) in enumerate(zip(trajs, departures)):
+        if step is None: continue
         name = f'{name_of(t, k)} ' if len(trajs) > 1 else ''
-        at = 0.04 + 0.08 * len(notes)
-        notes.append((t, name, ax.annotate('', (0.97, at), xycoords='axes fraction', ha='right', color=VERMILION,
-                                           fontsize='small', zorder=7)))
+        note = ax.annotate('', (0.97, 0.04 + 0.08 * len(notes)), xycoords='axes fraction', ha='right', color=VERMILION,
+                           fontsize='small', zorder=7, bbox={'fc': 'white', 'ec': 'none', 'alpha': 0.85, 'pad': 1.5})
+        notes.append((t, step, f'{name}left the picture at step {step}', note))
 
     def show(i):
-        for t, name, note in notes:
-            gone = int(t.steps[i]) >= t.diverged
-            note.set_text(f'{name}left the picture at step {t.diverged}' if gone else '')
+        for t, step, text, note in notes: note.set_text(text if int(t.steps[i]) >= step else '')
         return [note for *_, note in notes]
     return show
+
+
+def meaning(traj, label: str) -> str:
+    "`label` of a parameter, and what it stands for if the model says so in `param_meanings`"
+    told = getattr(traj.model, 'param_meanings', {}).get(label)
+    return f'{label}, {told}' if told else label
 
 
 def draw_view(view, trajs: list, ax):

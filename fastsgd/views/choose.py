@@ -1,15 +1,41 @@
 """Which views suit a trajectory that comes without a choice."""
 
+import time
+import warnings
+
+import torch
+
+from ..surface import loss_surface
+from .base import as_list, plain
+from .boundary import BoundaryView, two_inputs
 from .fit import FitView, one_input
 from .loss import LossView
 from .params import ParamsView
+from .path import PathView
+
+SECONDS = 1. # that a surface may take which nobody asked for
+PATH = 200 # points of it at the most, in an animation
+SIZES = ((15, 20), (25, 50), (40, 100), (50, 300), (50, 1000)) # points along an axis, and samples
 
 
 def choose_views(traj) -> tuple:
-    "`(views, sentence)`: views that suit the data and the model, and why they do"
-    if fits_one_input(traj):
+    "`(views, sentence)`: views that suit the data and the model of one trajectory or of several, and why they do"
+    traj = as_list(traj)[0]
+    n_params = sum(p[0].numel() for p in traj.params.values())
+    fits, classes = fits_one_input(traj), fits_two_inputs(traj)
+    if classes:
+        return (BoundaryView(), LossView()), 'BoundaryView and LossView, since the model has two inputs and tells classes apart'
+    if fits and n_params != 2:
         return (FitView(), LossView()), 'FitView and LossView, since the model has one input and one output'
-    return (LossView(), ParamsView()), 'LossView and ParamsView, which suit any model'
+    path, why_not = path_over_surface(traj)
+    if path is None:
+        first, told = ((FitView(),), 'FitView, ') if fits else ((), '')
+        return (*first, LossView(), ParamsView()), f'{told}LossView and ParamsView, since there is no loss surface: {why_not}'
+    if fits:
+        return (FitView(), path, LossView()), ('FitView, PathView and LossView, since the model has one input, one output '
+                                               'and two parameters, over which the loss surface is exact')
+    return (path, LossView()), ('PathView and LossView, which suit any model: this one has neither one input and one output, '
+                                'nor two inputs and classes')
 
 
 def fits_one_input(traj) -> bool:
@@ -17,4 +43,54 @@ def fits_one_input(traj) -> bool:
     if traj.data is None or traj.model is None: return False
     xs, ys = traj.data
     if len(xs) != 1 or len(ys) != 1 or not ys[0].is_floating_point() or one_input(xs[0]) is None: return False
-    return traj.predict(0, xs[0][:2]).numel() == len(xs[0][:2]) == ys[0][:2].numel()
+    out = answers(traj, xs)
+    return out is not None and out.numel() == len(xs[0][:2]) == ys[0][:2].numel()
+
+
+def fits_two_inputs(traj) -> bool:
+    "Is this a classification with two inputs?"
+    try: _, y = two_inputs(traj.data)
+    except ValueError: return False
+    out = None if traj.model is None else answers(traj, traj.data[0])
+    if out is None or out.ndim > 2 or len(out) != len(y[:2]): return False
+    classes = out.numel() // len(out)
+    # a single number is a class's logit where the loss wants no whole numbers and the targets are 0 and 1
+    return int(y.max()) < max(classes, 2) and (classes > 1) != plain(traj.data[1][0]).is_floating_point()
+
+
+def answers(traj, xs):
+    "What the model says to two samples; None if it is no tensor, or nothing"
+    # a model may raise whatever it likes: then these views don't suit it
+    try: out = traj.predict(0, *(x[:2] for x in xs))
+    except Exception: return None
+    return out if isinstance(out, torch.Tensor) else None
+
+
+def path_over_surface(traj) -> tuple:
+    "`(PathView, '')` with a surface that takes about a second, or `(None, why there is none)`"
+    for name, what in (('data', 'no data that are tensors'), ('loss_func', 'no loss function'), ('model', 'no model')):
+        if getattr(traj, name) is None: return None, f'this trajectory has {what}'
+    res = None
+    with warnings.catch_warnings(): # the picture is the same where a model can't be vectorised
+        warnings.simplefilter('ignore')
+        for n, samples in SIZES:
+            try:
+                tried = loss_surface(traj, n=3, max_samples=samples)
+                took = seconds_per_point(tried) * (n**2 + 2 * PATH)
+            except Exception as e: # from the model, the loss or the data: there is still something to show
+                return None, (str(e).strip().split('\n')[0] or type(e).__name__)[:200]
+            if not tried.loss.isfinite().any(): return None, 'none of its values would be finite'
+            if res is None or took <= SECONDS: res = PathView(n=n, max_samples=samples)
+            if took > SECONDS or samples >= len(traj.data[0][0]): break
+    return res, ''
+
+
+def seconds_per_point(surface) -> float:
+    "What one more point of a surface costs, apart from what every evaluation costs once"
+    spent = []
+    for k in (4, 36):
+        u, v = (torch.linspace(float(o[0]), float(o[-1]), k, dtype=torch.float64) for o in (surface.u, surface.v))
+        begin = time.perf_counter()
+        surface.at(u, v)
+        spent.append(time.perf_counter() - begin)
+    return max(spent[1] - spent[0], 0) / 32

@@ -78,7 +78,7 @@ class FitView(View):
         lines = [self._line(ax, t, k, len(trajs)) for k, t in enumerate(trajs)]
         ring = None
         if self.batch and len(trajs) == 1 and trajs[0].batches:
-            ring = ax.add_line(Line2D([], [], ls='none', marker='o', ms=7, mfc='none', mec='black', mew=1.2, label='batch',
+            ring = ax.add_line(Line2D([], [], ls='none', marker='o', ms=6.5, mfc='none', mec='black', mew=1, label='batch',
                                       zorder=2.4))
         ends = [within(self._curve(t, i, rows), limits) for t in trajs for i in (0, -1)]
         legend(ax, [inputs, *[at] * len(ends)], [y, *ends])

@@ -4,7 +4,22 @@ import numpy as np
 import torch
 from matplotlib.lines import Line2D
 
-from .base import GREY, LINESTYLES, View, as_list, calm, diverged_note, label_of, legend, padded, step_limits, style, tidy, within
+from .base import (
+    GREY,
+    LINESTYLES,
+    View,
+    as_list,
+    calm,
+    departure_note,
+    label_of,
+    legend,
+    meaning,
+    padded,
+    step_limits,
+    style,
+    tidy,
+    within,
+)
 
 
 class ParamsView(View):
@@ -56,7 +71,7 @@ class ParamsView(View):
             values[calm(t) + 1:] = np.nan # after the point that leaves the picture it would only come and go
             lines.append((t.steps.numpy(), values, line))
         self._legend(ax, trajs, entries, lines)
-        note = diverged_note(ax, trajs)
+        note = departure_note(ax, trajs)
 
         def update(i):
             for steps, values, line in lines:
@@ -81,4 +96,4 @@ def _range(values):
 
 def _label(traj, name, j):
     shape = traj.params[name].shape[1:]
-    return f'{name}[{", ".join(str(int(k)) for k in np.unravel_index(j, shape))}]' if shape else name
+    return meaning(traj, f'{name}[{", ".join(str(int(k)) for k in np.unravel_index(j, shape))}]' if shape else name)

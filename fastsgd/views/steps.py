@@ -3,7 +3,21 @@
 import numpy as np
 import torch
 
-from .base import BLUE, VERMILION, View, as_list, diverged_note, finite, label_of, legend, padded, plain, step_limits, style, tidy
+from .base import (
+    BLUE,
+    VERMILION,
+    View,
+    as_list,
+    departure_note,
+    finite,
+    label_of,
+    legend,
+    padded,
+    plain,
+    step_limits,
+    style,
+    tidy,
+)
 
 POINTS = 2000 # of a drawn line: more than a panel has pixels across
 
@@ -48,7 +62,7 @@ class StepView(View):
         if not len(shown): # none of the values is a number
             ax.text(0.5, 0.5, f'no finite {self.label}', transform=ax.transAxes, ha='center', va='center', color=VERMILION)
         shows = [show for k, t in enumerate(trajs) for show in self._draw_one(t, ax, k, len(trajs), limits, log)]
-        if self.leaves: shows.append(diverged_note(ax, trajs))
+        if self.leaves: shows.append(departure_note(ax, trajs))
         if len(ax.get_legend_handles_labels()[0]) > 1:
             values = [plain(self._values(t)).double() for t in trajs]
             legend(ax, [range(len(v)) for v in values], values)

@@ -1,0 +1,100 @@
+"""`HistogramView`: how the parameters of each layer, or their changes, are spread over time."""
+
+import numpy as np
+import torch
+from matplotlib.colors import LogNorm
+from matplotlib.patches import Rectangle
+
+from .base import GREY, View, as_list, calm, color_bar, finite, name_of, step_limits
+
+MOST_ENTRIES = 10_000 # of a tensor, evenly picked: more change no histogram that an eye can see
+KINDS = {'values': 'values', 'updates': 'changes per step'}
+
+
+class HistogramView(View):
+    """A histogram at each step, side by side, for the parameters of each layer or for what a step changed in them.
+
+    Each layer has a band of its own, with its range on the left. With plain SGD the changes are the gradients times the
+    learning rate.
+    """
+    several = True
+    figsize = (6., 4.)
+    def __init__(self,
+        of: str = 'values', # 'values' of the parameters, or 'updates': their change per step since the point before
+        names: tuple | None = None, # Parameters to show by name; None: the largest, in the order of the model
+        most: int = 6, # Bands at the most
+        bins: int = 40, # Of each histogram; fewer where there are few parameters
+    ):
+        if of not in KINDS: raise ValueError(f"of={of!r}: expected 'values' or 'updates'")
+        for name, value in (('most', most), ('bins', bins)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f'{name}={value!r}: expected a whole number of at least 1')
+        self.of, self.names, self.most, self.bins = of, (names,) if isinstance(names, str) else names, most, bins
+
+    def draw(self, traj, ax):
+        trajs = as_list(traj)
+        names = self._names(trajs)
+        bands = [(k, t, name) for name in names for k, t in enumerate(trajs)]
+        edges = time_edges(trajs[0])
+        shares, ticks = [], []
+        for k, t, name in bands:
+            share, limits = self._histogram(t, name)
+            shares.append(np.ma.masked_less_equal(share, 0)) # empty bins stay white
+            label = name if len(trajs) == 1 else f'{name}, {name_of(t, k)}'
+            ticks.append(f'{label}\n{limits[0]:.2g} to {limits[1]:.2g}')
+        norm = LogNorm(1e-3, 1)
+        for j, share in enumerate(reversed(shares)): # from the top down
+            mesh = ax.pcolormesh(edges, np.linspace(j + 0.04, j + 0.96, len(share) + 1), share, norm=norm, cmap='viridis',
+                                 rasterized=True, zorder=1)
+        ax.set(xlabel='step', xlim=step_limits(trajs), ylim=(0, len(bands)))
+        ax.set_yticks(np.arange(len(bands))[::-1] + 0.5, ticks, fontsize='x-small')
+        ax.tick_params(axis='y', length=0)
+        ax.spines[['top', 'right', 'left']].set_visible(False)
+        ax.set_title(f'{KINDS[self.of]} of the parameters', loc='left', fontsize='small')
+        color_bar(ax, mesh, 'share of the entries')
+        # what is still to come is covered: one small patch changes from frame to frame, and not the picture
+        right = ax.get_xlim()[1]
+        cover = ax.add_patch(Rectangle((0, 0), 1, len(bands), color=ax.get_facecolor(), zorder=3))
+        now = ax.axvline(0, color=GREY, lw=1, zorder=4)
+
+        def update(i):
+            at = edges[range(len(edges) - 1)[i] + 1]
+            cover.set_bounds(at, 0, right - at, len(bands))
+            now.set_xdata([at, at])
+            return [cover, now]
+        return update
+
+    def _names(self, trajs):
+        sizes = {name: p[0].numel() for name, p in trajs[0].params.items()}
+        if self.names is None:
+            most = max(self.most // len(trajs), 1)
+            chosen = sorted(sizes, key=sizes.get, reverse=True)[:most]
+            return [name for name in sizes if name in chosen]
+        for name in self.names:
+            if name not in sizes: raise ValueError(f'names has {name!r}, expected names among {list(sizes)}')
+        return list(self.names)
+
+    def _histogram(self, traj, name):
+        "`(bins, points)` shares of the entries, and the limits of the bins"
+        values = traj.params[name].reshape(len(traj), -1)
+        values = values[:, ::-(-values.shape[1] // MOST_ENTRIES)].double()
+        if self.of == 'updates':
+            gaps = traj.steps.diff(prepend=traj.steps[:1] - 1).clamp(min=1)
+            values = values.diff(dim=0, prepend=values[:1]) / gaps[:, None]
+        known, bins = finite(values[:calm(traj)]), min(self.bins, max(int(3 * values.shape[1]**0.5), 5))
+        low, high = (float(known.min()), float(known.max())) if len(known) else (-1., 1.)
+        if high - low <= 1e-9 * max(abs(low), abs(high), 1e-30): low, high = low - (abs(low) or 1), high + (abs(high) or 1)
+        place = ((values - low) / (high - low) * bins).nan_to_num(-1, bins + 1, -1)
+        place = torch.where(place == bins, bins - 1, place.floor().clamp(-1, bins)).long()
+        counts = torch.zeros(len(values), bins + 2, dtype=torch.float64) # one bin more on each side, for what is outside
+        counts.scatter_add_(1, place + 1, torch.ones_like(values))
+        return (counts[:, 1:-1] / values.shape[1]).T.numpy(), (low, high)
+
+
+def time_edges(traj) -> np.ndarray:
+    "Where the column of each point ends: half-way between the steps; points at one step share it"
+    steps = traj.steps.double().numpy()
+    middle = (steps[1:] + steps[:-1]) / 2
+    last = steps[-1] + (steps[-1] - steps[-2]) / 2 if len(steps) > 1 and steps[-1] > steps[-2] else steps[-1] + 0.5
+    first = steps[0] - (steps[1] - steps[0]) / 2 if len(steps) > 1 else steps[0] - 0.5
+    return np.concatenate([[first], middle, [last]])

@@ -1,0 +1,264 @@
+"""`PathView`: the path of the parameters over the loss surface."""
+
+import warnings
+
+import numpy as np
+import torch
+from matplotlib.colors import ListedColormap, LogNorm, Normalize
+from matplotlib.ticker import MaxNLocator
+
+from ..surface import Surface, loss_surface
+from .base import (
+    VERMILION,
+    View,
+    as_list,
+    color_bar,
+    departure_note,
+    label_of,
+    legend,
+    meaning,
+    name_of,
+    padded,
+    style,
+    tidy,
+    within,
+)
+from .steps import spans_decades
+
+N_LEVELS = 24
+
+
+def pale(name: str = 'viridis', white: float = 0.4) -> ListedColormap:
+    "A colour map mixed with white, on which lines of any colour can be seen; its lightness still rises evenly"
+    import matplotlib as mpl
+    colors = mpl.colormaps[name](np.linspace(0, 1, 256))
+    colors[:, :3] += white * (1 - colors[:, :3])
+    return ListedColormap(colors)
+
+
+class PathView(View):
+    """The path over the loss surface, flat or in 3-D, and at each step how far it is off the plane of the surface.
+
+    Above it stand the loss at the path's point, over the data of the surface, and the surface's at the point below it.
+    """
+    several = True
+    figsize = (5.5, 4.)
+    live_points = 0
+    def __init__(self,
+        surface: Surface | None = None, # A `Surface`; None: made from the trajectory by `loss_surface`
+        kind: str = 'flat', # 'flat', as filled contours, or '3d'
+        log: bool | None = None, # Colours on a log scale? None: when the surface spans a decade, in 3-D two
+        n: int | tuple = 50, # Points along each axis of the surface, or `(nu, nv)`
+        **kwargs # Passed to `loss_surface`, as is `n`
+    ):
+        if kind not in ('flat', '3d'): raise ValueError(f"kind={kind!r}: expected 'flat' or '3d'")
+        if surface is not None and not all(hasattr(surface, o) for o in ('u', 'v', 'loss', 'plane')):
+            raise TypeError(f'surface is of type {type(surface).__name__}, expected a Surface, as loss_surface(learn) makes')
+        if surface is not None and kwargs:
+            raise ValueError(f'surface comes with {", ".join(kwargs)}: give these to the loss_surface that makes it')
+        self.surface, self.kind, self.log, self.n, self.kwargs = surface, kind, log, n, kwargs
+
+    @property
+    def projection(self): return '3d' if self.kind == '3d' else None
+
+    def draw(self, traj, ax):
+        trajs = as_list(traj)
+        if (ax.name == '3d') != (self.kind == '3d'):
+            raise ValueError(f"ax has the projection {ax.name!r}: PathView(kind={self.kind!r}) wants axes made with "
+                             f'projection={self.projection!r}')
+        surface = self._surface(trajs)
+        log = spans_decades(surface.loss, 2 if self.kind == '3d' else 1) if self.log is None else self.log
+        paths = [Path(t, surface) for t in trajs]
+        draw = Solid if self.kind == '3d' else Flat
+        picture = draw(ax, surface, paths, log)
+        labels = [meaning(trajs[0], label) for label in surface.plane.labels]
+        tidy(ax, xlim=picture.ulim, ylim=picture.vlim)
+        ax.set_xlabel(labels[0], fontsize='small')
+        ax.set_ylabel(labels[1], fontsize='small')
+        ax.grid(False)
+        for path in paths: path.place(picture.ulim, picture.vlim)
+        lines = [picture.lines(path, k, len(paths)) for k, path in enumerate(paths)]
+        if len(paths) > 1: picture.legend(paths)
+        gone = departure_note(ax, trajs, [path.departure for path in paths])
+        title = ax.set_title(' \n' * (1 + len(paths)), loc='left', fontsize='small')
+
+        def update(i):
+            for (*grow, head), path in zip(lines, paths):
+                k = range(len(path))[i]
+                for line in grow: picture.show(line, path, slice(k + 1))
+                picture.show(head, path, slice(k, k + 1))
+            title.set_text(report(paths, i))
+            return [*(a for artists in lines for a in artists), title, *gone(i)]
+        return update
+
+    def _surface(self, trajs):
+        if self.surface is not None: return self.surface
+        with warnings.catch_warnings(): # the picture is the same
+            warnings.filterwarnings('ignore', 'this model cannot be vectorised')
+            return loss_surface(trajs, n=self.n, **self.kwargs)
+
+
+class Path:
+    "A trajectory as the surface sees it: where it is, how far off the plane, and what the loss is here and there"
+    def __init__(self, traj, surface):
+        self.traj = traj
+        uv = surface.plane.project(traj)
+        self.u, self.v = uv[:, 0].numpy(), uv[:, 1].numpy()
+        self.off, self.far = surface.plane.distance(traj).numpy(), travelled(traj)
+        if surface.objective is None: # a surface of given numbers: nothing can be evaluated
+            self.true = np.array([traj.loss(i) for i in range(len(traj))])
+            self.below = between(surface, self.u, self.v)
+        else:
+            with warnings.catch_warnings():
+                warnings.filterwarnings('ignore', 'this model cannot be vectorised')
+                self.true, self.below = surface.loss_at(traj).numpy(), surface.at(uv[:, 0], uv[:, 1]).numpy()
+
+    def __len__(self): return len(self.u)
+
+    def place(self, ulim, vlim):
+        "Settle what is drawn: up to the point that leaves the picture for good, and at which step that is"
+        self.x, self.y, self.departure = within(self.u, ulim), within(self.v, vlim), None
+        inside = (self.u >= ulim[0]) & (self.u <= ulim[1]) & (self.v >= vlim[0]) & (self.v <= vlim[1])
+        if inside[-1]: return
+        out = np.flatnonzero(inside)[-1] + 1 if inside.any() else 0
+        self.departure = int(self.traj.steps[out])
+        self.x[out + 1:] = self.y[out + 1:] = np.nan
+
+
+def travelled(traj) -> np.ndarray:
+    "How far each point is from the first one"
+    total = torch.zeros(len(traj), dtype=torch.float64)
+    for p in traj.params.values(): # one after another: a whole path may be large
+        p = p.reshape(len(p), -1)
+        total += torch.stack([(row - p[0]).double().square().sum() for row in p])
+    return total.sqrt().numpy()
+
+
+def between(surface, u, v) -> np.ndarray:
+    "The loss of a surface of given numbers at any point, by bilinear interpolation; NaN outside of it"
+    grid_u, grid_v, loss = surface.u.numpy(), surface.v.numpy(), surface.loss.numpy()
+    i = np.interp(u, grid_u, np.arange(len(grid_u)), np.nan, np.nan)
+    j = np.interp(v, grid_v, np.arange(len(grid_v)), np.nan, np.nan)
+    ok = np.isfinite(i) & np.isfinite(j)
+    i0, j0 = (np.clip(np.where(ok, o, 0).astype(int), 0, size - 2) for o, size in ((i, len(grid_u)), (j, len(grid_v))))
+    a, b = i - i0, j - j0
+    return ((1 - a) * (1 - b) * loss[j0, i0] + a * (1 - b) * loss[j0, i0 + 1]
+            + (1 - a) * b * loss[j0 + 1, i0] + a * b * loss[j0 + 1, i0 + 1])
+
+
+def report(paths, i) -> str:
+    "What stands above the picture at point `i`"
+    def off(path):
+        if path.off[i] <= 1e-5 * max(path.far.max(), 1e-12) or path.off.max() <= 1e-6: return 'in the plane'
+        return f'{path.off[i]:.2g} off the plane'
+    if len(paths) == 1:
+        path, = paths
+        text = off(path) if off(path) == 'in the plane' else f'{off(path)}, {path.far[i]:.2g} from the start'
+        return f'loss {path.true[i]:.4g}, on the surface {path.below[i]:.4g}\n{text}'
+    rows = [f'{name_of(p.traj, k)}: loss {p.true[i]:.3g}, surface {p.below[i]:.3g}, {off(p)}' for k, p in enumerate(paths)]
+    return '\n'.join(rows)
+
+
+class Flat:
+    "Filled contours and lines in the plane"
+    def __init__(self, ax, surface, paths, log):
+        self.ax = ax
+        self.ulim, self.vlim = span(surface.u), span(surface.v)
+        loss, norm, levels = colors_of(surface.loss, log)
+        if levels is None:
+            ax.text(0.5, 0.5, 'no finite loss on this surface', transform=ax.transAxes, ha='center', color=VERMILION)
+            return
+        u, v = surface.u.numpy(), surface.v.numpy()
+        filled = ax.contourf(u, v, loss, levels, cmap=pale(), norm=norm, zorder=0)
+        ax.contour(u, v, loss, levels[::2], colors='white', linewidths=0.5, alpha=0.6, zorder=0.5)
+        ax.set_facecolor('0.85') # where there is no number
+        bar = color_bar(ax, filled, loss_label(surface))
+        ticks = decade_ticks(levels) if log else MaxNLocator(6).tick_values(*span(levels))
+        bar.set_ticks([t for t in ticks if levels[0] <= t <= levels[-1]])
+        bar.ax.minorticks_off()
+        bar.ax.yaxis.set_major_formatter('{x:.3g}')
+
+    def lines(self, path, k, total):
+        "A white casing, the line and its end; the start is marked for good"
+        look = {**style(k), 'ms': 5, 'markevery': max(len(path) // 8, 1)} if total > 1 else {
+            'color': VERMILION, 'marker': '.' if len(path) <= 60 else None, 'ms': 5}
+        casing, = self.ax.plot([], [], lw=3.4, color='white', alpha=0.8, zorder=2)
+        line, = self.ax.plot([], [], lw=1.7, zorder=3, label=label_of(path.traj, k), **look)
+        head, = self.ax.plot([], [], ls='none', marker=look['marker'] if total > 1 else 'o', ms=8, color=look['color'],
+                             mec='white', mew=1.2, zorder=4)
+        start, = self.ax.plot([], [], ls='none', marker='x', ms=6, mew=1.5, color='black', zorder=3.5)
+        self.show(start, path, slice(1))
+        return casing, line, head
+
+    def legend(self, paths):
+        handles = self.ax.get_legend_handles_labels()[0]
+        legend(self.ax, [p.x for p in paths], [p.y for p in paths], handles, grow=False)
+
+    def show(self, line, path, points): line.set_data(path.x[points], path.y[points])
+
+
+class Solid(Flat):
+    "A surface in space, and lines above it at the height of their loss"
+    def __init__(self, ax, surface, paths, log):
+        self.ax, self.log = ax, log
+        self.ulim, self.vlim = span(surface.u), span(surface.v)
+        ax.computed_zorder = False # the path is seen from above, also where the surface's centre is nearer
+        loss, norm, levels = colors_of(surface.loss, log)
+        self.height = np.log10 if log else lambda z: z
+        self.zlim = (0., 1.) if levels is None else tuple(self.height(np.array([levels[0], levels[-1]])))
+        if levels is None:
+            ax.text2D(0.5, 0.5, 'no finite loss on this surface', transform=ax.transAxes, ha='center', color=VERMILION)
+        else:
+            u, v = np.meshgrid(surface.u.numpy(), surface.v.numpy())
+            z = self.height(np.clip(loss.filled(np.nan), levels[0], levels[-1]))
+            shade = pale()(norm(np.ma.masked_invalid(loss).filled(levels[0])))
+            ax.plot_surface(u, v, z, facecolors=shade, rcount=len(surface.v), ccount=len(surface.u), linewidth=0,
+                            antialiased=False, shade=False, zorder=0)
+        ax.set_zlim(self.zlim)
+        ax.set_zlabel(loss_label(surface), fontsize='small')
+        if log and levels is not None:
+            ticks = [t for t in decade_ticks(levels) if levels[0] <= t <= levels[-1]]
+            ax.set_zticks(np.log10(ticks), [f'{t:.3g}' for t in ticks])
+        ax.view_init(elev=42, azim=-60)
+        ax.tick_params(labelsize='small')
+        ax.set_box_aspect(None, zoom=0.88) # room for the labels
+
+    def lines(self, path, k, total):
+        with np.errstate(all='ignore'): z = self.height(path.true)
+        # nothing cuts lines off at the walls
+        inside = (path.u >= self.ulim[0]) & (path.u <= self.ulim[1]) & (path.v >= self.vlim[0]) & (path.v <= self.vlim[1])
+        z = np.where(inside & np.isfinite(z), np.clip(np.nan_to_num(z), *self.zlim), np.nan)
+        path.x, path.y, path.z = np.where(inside, path.u, np.nan), np.where(inside, path.v, np.nan), z
+        return super().lines(path, k, total)
+
+    def legend(self, paths):
+        self.ax.legend(loc='upper left', fontsize='small', edgecolor='none')
+
+    def show(self, line, path, points): line.set_data_3d(path.x[points], path.y[points], path.z[points])
+
+
+def span(values) -> tuple: return float(values[0]), float(values[-1])
+
+
+def colors_of(loss, log):
+    "`(loss, norm, levels)`: with a hole where `loss` is not finite; levels are None where nothing is"
+    loss = np.ma.masked_invalid(loss.numpy())
+    known = loss.compressed()
+    if log: known = known[known > 0]
+    if not len(known): return loss, None, None
+    low, high = known.min(), known.max()
+    if high <= low: low, high = padded([low])
+    if log and low > 0: return loss, LogNorm(low, high), np.geomspace(low, high, N_LEVELS)
+    return loss, Normalize(low, high), np.linspace(low, high, N_LEVELS)
+
+
+def decade_ticks(levels) -> list:
+    "1, 2 and 5 times the powers of ten around `levels`; 1 alone where these would be many"
+    low, high = levels[0], levels[-1]
+    powers = 10. ** np.arange(np.floor(np.log10(low)), np.ceil(np.log10(high)) + 1)
+    return [m * p for p in powers for m in ((1, 2, 5) if len(powers) <= 4 else (1,))]
+
+
+def loss_label(surface) -> str:
+    if surface.objective is None: return 'loss'
+    return f'loss over {surface.objective.n_samples:,} samples'
