@@ -248,7 +248,8 @@ def colors_of(loss, log):
     if not len(known): return loss, None, None
     low, high = known.min(), known.max()
     if high <= low: low, high = padded([low])
-    if log and low > 0: return loss, LogNorm(low, high), np.geomspace(low, high, N_LEVELS)
+    # zeros have no place on a log scale: they take the colour of the lowest loss above
+    if log and low > 0: return loss.clip(low, high), LogNorm(low, high), np.geomspace(low, high, N_LEVELS)
     return loss, Normalize(low, high), np.linspace(low, high, N_LEVELS)
 
 

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+import torch
+from fits import axes, classes, line, mlp, pixels
+
+from fastsgd.trajectory import Trajectory
+from fastsgd.views import HistogramView
+from fastsgd.views.histogram import time_edges
+
+
+def ticks(ax): return [t.get_text() for t in ax.get_yticklabels()]
+
+
+def test_a_band_for_each_layer_with_its_range():
+    ax = HistogramView().plot(classes(2), axes())
+    assert [t.split('\n')[0] for t in ticks(ax)] == ['0.weight', '0.bias', '2.weight', '2.bias']
+    w = classes(2).params['0.weight']
+    assert ticks(ax)[0].split('\n')[1] == f'{w.min():.2g} to {w.max():.2g}'
+    assert ax.get_title(loc='left') == 'values of the parameters'
+    assert len(ticks(HistogramView(most=2).plot(classes(2), axes()))) == 2
+    assert ticks(HistogramView(names='2.bias').plot(classes(2), axes()))[0].startswith('2.bias')
+
+
+def test_histogram_is_numpys():
+    t = classes(2)
+    share, limits = HistogramView(bins=7)._histogram(t, '0.weight')
+    for i in (0, 11, 20):
+        expected, _ = np.histogram(t.params['0.weight'][i].double().flatten(), 7, limits)
+        assert np.array_equal(share[:, i] * t.params['0.weight'][i].numel(), expected)
+
+
+def test_updates_are_changes_per_step():
+    params = {'w': torch.tensor([[0., 0.], [1., 3.], [3., 7.]])}
+    t = Trajectory(params, steps=[0, 1, 3], losses=torch.ones(3), lrs=torch.ones(3))
+    share, limits = HistogramView('updates')._histogram(t, 'w')
+    assert limits == (0, 3)
+    assert share[:, 1].nonzero()[0].tolist() == [1, len(share) - 1] # changes 1 and 3
+    assert share[:, 2].nonzero()[0].tolist() == [1, 3] # 2 / 2 and 4 / 2
+
+
+def test_what_is_to_come_is_covered():
+    t, ax = classes(2), axes()
+    update = HistogramView().draw(t, ax)
+    cover, now = update(5)
+    assert cover.get_x() == now.get_xdata()[0] == 5.5
+    assert cover.get_x() + cover.get_width() == pytest.approx(ax.get_xlim()[1])
+
+
+@pytest.mark.parametrize('count', [1, 3])
+@pytest.mark.parametrize('of', ['values', 'updates'])
+@pytest.mark.parametrize('make', [mlp, line, lambda: line(n=1), lambda: line().take([0]), lambda: line(n=30, lr=1.5),
+                                  lambda: Trajectory({'a': torch.full((4, 2), torch.nan)})])
+def test_contract(make, of, count):
+    traj, ax = [make() for _ in range(count)], axes()
+    n = len(traj[0])
+    update = HistogramView(of, bins=5).draw(traj if count > 1 else traj[0], ax)
+    artists = [id(a) for a in update(0)]
+    shown = {i: (update(i), pixels(ax))[1] for i in (n - 1, 0)}
+    assert [id(a) for a in update(n - 1)] == artists and np.array_equal(pixels(ax), shown[n - 1])
+    for a in update(0): a.set_visible(False)
+    still = pixels(ax)
+    update(n - 1)
+    assert np.array_equal(pixels(ax), still)
+
+
+def test_three_share_the_bands():
+    ax = HistogramView(most=6).plot([mlp(label=name) for name in 'abc'], axes())
+    assert [t.split('\n')[0] for t in ticks(ax)][:3] == ['0.weight, a', '0.weight, b', '0.weight, c'] and len(ticks(ax)) == 6
+
+
+def test_edges():
+    assert time_edges(line(n=2)).tolist() == [-0.5, 0.5, 1.5, 2.5]
+    assert time_edges(line().take([0])).tolist() == [-0.5, 0.5]
+    assert (np.diff(time_edges(line(n=3).take([0, 1, 3, 3, 3]))) >= 0).all()
+
+
+def test_errors_teach():
+    with pytest.raises(ValueError, match="of='gradients': expected 'values' or 'updates'"): HistogramView('gradients')
+    with pytest.raises(ValueError, match='bins=0: expected a whole number of at least 1'): HistogramView(bins=0)
+    with pytest.raises(ValueError, match=r"names has 'x', expected names among \['a'\]"):
+        HistogramView(names='x').plot(line(), axes())
