@@ -19,7 +19,12 @@ def moons_dls(
     seed: int | None = None, # Seed of points and batches; None draws from torch's global state
     device=None, # Where the batches go; None is the CPU
 ) -> DataLoaders: # Inputs (bs, 2), classes (bs,): 0 or 1
-    "Two interleaving half circles: scikit-learn's `make_moons`. Raises ValueError for an argument out of its range."
+    """Two interleaving half circles: scikit-learn's `make_moons`. Raises ValueError for an argument out of its range.
+
+    >>> dls = moons_dls(bs=20, seed=0)
+    >>> [t.shape for t in dls.one_batch()]
+    [torch.Size([20, 2]), torch.Size([20])]
+    """
     _at_least_0('noise', noise, 0.15)
     return _class_dls('make_moons', dict(noise=noise), 2, n, n_valid, bs, seed, device)
 
@@ -33,7 +38,12 @@ def circles_dls(
     seed: int | None = None, # Seed of points and batches; None draws from torch's global state
     device=None, # Where the batches go; None is the CPU
 ) -> DataLoaders: # Inputs (bs, 2), classes (bs,): 0 or 1
-    "A circle in a circle: scikit-learn's `make_circles`. Raises ValueError for an argument out of its range."
+    """A circle in a circle: scikit-learn's `make_circles`. Raises ValueError for an argument out of its range.
+
+    >>> dls = circles_dls(bs=20, seed=0)
+    >>> [t.shape for t in dls.one_batch()]
+    [torch.Size([20, 2]), torch.Size([20])]
+    """
     _at_least_0('noise', noise, 0.08)
     if not _is_number(factor) or not 0 <= factor < 1:
         raise ValueError(f'factor={factor!r}: expected a number of at least 0 and below 1, for instance factor=0.5')
@@ -49,7 +59,12 @@ def blobs_dls(
     seed: int | None = None, # Seed of points and batches; None draws from torch's global state
     device=None, # Where the batches go; None is the CPU
 ) -> DataLoaders: # Inputs (bs, 2), classes (bs,) from 0 to `centers - 1`
-    "Gaussian clusters: scikit-learn's `make_blobs`. Raises ValueError for an argument out of its range."
+    """Gaussian clusters: scikit-learn's `make_blobs`. Raises ValueError for an argument out of its range.
+
+    >>> dls = blobs_dls(bs=20, seed=0)
+    >>> [t.shape for t in dls.one_batch()]
+    [torch.Size([20, 2]), torch.Size([20])]
+    """
     _at_least_0('spread', spread, 1.)
     centers = _count('centers', centers, 2, 'centers=3')
     return _class_dls('make_blobs', dict(centers=centers, cluster_std=spread), centers, n, n_valid, bs, seed, device)
@@ -65,7 +80,12 @@ def spiral_dls(
     seed: int | None = None, # Seed of points and batches; None draws from torch's global state
     device=None, # Where the batches go; None is the CPU
 ) -> DataLoaders: # Inputs (bs, 2), classes (bs,) from 0 to `arms - 1`
-    "Spirals that wind about each other. Raises ValueError for an argument out of its range."
+    """Spirals that wind about each other. Raises ValueError for an argument out of its range.
+
+    >>> dls = spiral_dls(bs=20, seed=0)
+    >>> [t.shape for t in dls.one_batch()]
+    [torch.Size([20, 2]), torch.Size([20])]
+    """
     arms = _count('arms', arms, 2, 'arms=2')
     for name, value, hint in (('turns', turns, 1.25), ('noise', noise, 0.03)): _at_least_0(name, value, hint)
 

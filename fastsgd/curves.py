@@ -16,7 +16,12 @@ def poly_data(
     noise: str | float = 0.1, # 'uniform' on [0, 1), or the standard deviation of a Gaussian
     seed: int | None = None, # Seed of a generator of its own; None draws from torch's global state
 ) -> tuple: # `x` and `y`, both of shape (n, 1)
-    """Points around a polynomial; `x` is uniform on [-1, 1). Raises ValueError for an argument out of its range."""
+    """Points around a polynomial; `x` is uniform on [-1, 1). Raises ValueError for an argument out of its range.
+
+    >>> x, y = poly_data(n=50, coef=(1., 0., 0.), noise=0)
+    >>> bool((y == x**2).all())
+    True
+    """
     n, coef = _count('n', n, 1, 'n=100'), _numbers('coef', coef, 'any number of', '(2., 0., -1.5, 0.)')
     return _curve(n, lambda x: sum(c * x**k for k, c in enumerate(reversed(coef))) + 0 * x, noise, seed)
 
@@ -27,7 +32,12 @@ def sine_data(
     noise: str | float = 0.1, # 'uniform' on [0, 1), or the standard deviation of a Gaussian
     seed: int | None = None, # Seed of a generator of its own; None draws from torch's global state
 ) -> tuple: # `x` and `y`, both of shape (n, 1)
-    """Points around a sine wave of height 1; `x` is uniform on [-1, 1). Raises ValueError for an argument out of its range."""
+    """Points around a sine wave of height 1; `x` is uniform on [-1, 1). Raises ValueError for an argument out of its range.
+
+    >>> x, y = sine_data(n=50, freq=2., seed=0)
+    >>> x.shape, y.shape
+    (torch.Size([50, 1]), torch.Size([50, 1]))
+    """
     n, (freq,) = _count('n', n, 1, 'n=100'), _numbers('freq', [freq], 'a', '1.')
     return _curve(n, lambda x: torch.sin(2 * math.pi * freq * x), noise, seed)
 
@@ -48,7 +58,12 @@ def poly_dls(
     seed: int | None = None, # Seed of points and batches; None draws from torch's global state
     device=None, # Where the batches go; None is the CPU
 ) -> DataLoaders:
-    "`poly_data` in fastai `DataLoaders`. Raises ValueError for an argument out of its range."
+    """`poly_data` in fastai `DataLoaders`. Raises ValueError for an argument out of its range.
+
+    >>> dls = poly_dls(coef=(1., 0., 0.), bs=10, seed=0)
+    >>> [t.shape for t in dls.one_batch()]
+    [torch.Size([10, 1]), torch.Size([10, 1])]
+    """
     return _split_dls(lambda n: poly_data(n, coef, noise, seed), n, n_valid, bs, seed, device)
 
 
@@ -61,5 +76,10 @@ def sine_dls(
     seed: int | None = None, # Seed of points and batches; None draws from torch's global state
     device=None, # Where the batches go; None is the CPU
 ) -> DataLoaders:
-    "`sine_data` in fastai `DataLoaders`. Raises ValueError for an argument out of its range."
+    """`sine_data` in fastai `DataLoaders`. Raises ValueError for an argument out of its range.
+
+    >>> dls = sine_dls(freq=2., bs=10, seed=0)
+    >>> [t.shape for t in dls.one_batch()]
+    [torch.Size([10, 1]), torch.Size([10, 1])]
+    """
     return _split_dls(lambda n: sine_data(n, freq, noise, seed), n, n_valid, bs, seed, device)

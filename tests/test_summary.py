@@ -104,8 +104,8 @@ def test_surface_table(learn):
 
 def test_animation_with_a_line_of_text(learn):
     text, html = repr(learn.animate_fit), learn.animate_fit._repr_html_()
-    assert text == ('AnimateFitCallback: FitView and LossView, since the model has one input and one output '
-                    f'({learn.record_params.trajectory})')
+    assert text == ('AnimateFitCallback: FitView, PathView and LossView, since the model has one input, one output and '
+                    f'two parameters, over which the loss surface is exact ({learn.record_params.trajectory})')
     assert html.count('class="fastsgd-player"') == 1 and f'<small>{text.split(": ", 1)[1]}</small>' in html
 
 

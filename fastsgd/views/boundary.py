@@ -15,6 +15,13 @@ class BoundaryView(View):
     """Two inputs and their classes, the probability that the model gives to these, and the boundary in between.
 
     Of several trajectories the boundaries alone are drawn, each in its colour.
+
+    >>> import torch
+    >>> from fastai.basics import CrossEntropyLossFlat, Learner
+    >>> model = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+    >>> learn = Learner(moons_dls(seed=0), model, CrossEntropyLossFlat(), cbs=RecordParamsCallback())
+    >>> learn.fit(5, 0.1)
+    >>> ax = BoundaryView(names=('upper', 'lower')).plot(learn.record_params.trajectory)
     """
     several = True
     figsize = (5.5, 4.)

@@ -16,6 +16,10 @@ class HistogramView(View):
 
     Each layer has a band of its own, with its range on the left. With plain SGD the changes are the gradients times the
     learning rate.
+
+    >>> learn = linear_learner(seed=0)
+    >>> learn.fit(20, lr=0.1)
+    >>> ax = HistogramView('updates').plot(learn.record_params.trajectory)
     """
     several = True
     figsize = (6., 4.)

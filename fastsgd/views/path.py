@@ -40,6 +40,12 @@ class PathView(View):
     """The path over the loss surface, flat or in 3-D, and at each step how far it is off the plane of the surface.
 
     Above it stand the loss at the path's point, over the data of the surface, and the surface's at the point below it.
+
+    >>> learn = linear_learner(seed=0)
+    >>> learn.fit(20, lr=0.1)
+    >>> traj = learn.record_params.trajectory
+    >>> animation = animate(traj, PathView(), PathView(kind='3d'))
+    >>> ax = PathView(loss_surface(traj, n=40)).plot(traj)
     """
     several = True
     figsize = (5.5, 4.)
