@@ -109,14 +109,14 @@ def test_an_error_while_writing_leaves_the_old_file(tmp_path, monkeypatch, capsy
     (tmp_path/'fit.gif').write_text('old')
     def full(*args, **kwargs): raise OSError(28, 'No space left on device')
     monkeypatch.setattr('fastsgd.player.save.write_gif', full)
-    with pytest.raises(SystemExit, match='fastsgd: cannot write .*No space left'): cli.main(tmp_path/'fit.gif', epochs=2)
+    with pytest.raises(SystemExit, match='fastsgd: cannot write .*No space left'): cli.main.__wrapped__(tmp_path/'fit.gif', epochs=2)
     assert (tmp_path/'fit.gif').read_text() == 'old' and os.listdir(tmp_path) == ['fit.gif']
 
 
 def test_an_interrupt_ends_without_a_traceback_and_without_a_file(tmp_path, monkeypatch, capsys):
     def interrupt(*args, **kwargs): raise KeyboardInterrupt
     monkeypatch.setattr('fastsgd.player.save.draw_svg', interrupt)
-    with pytest.raises(SystemExit, match='interrupted, nothing was written'): cli.main(tmp_path/'fit.html', epochs=2)
+    with pytest.raises(SystemExit, match='interrupted, nothing was written'): cli.main.__wrapped__(tmp_path/'fit.html', epochs=2)
     assert os.listdir(tmp_path) == []
 
 
@@ -141,4 +141,4 @@ def test_a_terminal_gets_the_progress_bar(tmp_path):
 def test_help_explains_every_option():
     text = anno_parser(cli.main.__wrapped__, prog='fastsgd').format_help()
     for option in ('--points', '--coef', '--init', '--noise', '--lr', '--epochs', '--bs', '--seed', '--every'):
-        assert re.search(rf'{option} \(\S+\)\s+\S+', text), option
+        assert re.search(rf'{option} \S+\s+\S+', text), option
