@@ -5,6 +5,7 @@ from fits import axes, classes, line, pixels
 from torch import nn
 from torch.nn import functional as F
 
+from fastsgd.animation import animate
 from fastsgd.trajectory import Trajectory
 from fastsgd.views import BoundaryView
 from fastsgd.views.boundary import activation_of, boundary, shade, two_inputs
@@ -40,11 +41,17 @@ def test_the_background_is_the_probability_of_class_1(k, outputs):
     update = BoundaryView(n=7).draw(t, ax)
     update(20)
     image, = ax.images
-    left, right, low, high = image.get_extent()
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
     out = t.predict(20, torch.tensor([[left, low], [right, high]], dtype=torch.float32))
     p = out.sigmoid()[:, 0] if outputs == 1 else out.softmax(1)[:, 1]
     shown = image.get_array()
     assert np.allclose([shown[0, 0], shown[-1, -1]], p, atol=1e-5)
+
+
+def test_the_background_is_stored_as_it_was_asked_for():
+    "Not resampled for the screen: that made a page several times as large"
+    anim = animate(classes(2), BoundaryView())
+    assert len(anim.to_jshtml()) < 21 * 20_000
 
 
 def test_classes_are_told_apart_by_colour_and_marker():
