@@ -179,6 +179,7 @@ class Plane:
     ) -> tuple: # `((u_low, u_high), (v_low, v_high))`
         "Bounds that hold all given points; of a fit that diverged, those before it left for far away"
         uv = torch.cat([self._in_sight(p) for p in paths] or [torch.zeros(1, 2, dtype=torch.float64)])
+        if not len(uv): uv = torch.zeros(1, 2, dtype=torch.float64) # no point is a number
         low, high = uv.min(0).values, uv.max(0).values
         half = (high - low) / 2
         thin = half <= 1e-6 * torch.maximum(half.max(), uv.abs().amax(0))

@@ -84,8 +84,8 @@ class BoundaryView(View):
         # cells around the points where the model is asked; not smoothed, which would store a frame at the screen's resolution
         left, right, low, high = extent
         dx, dy = (right - left) / (self.n - 1) / 2, (high - low) / (self.n - 1) / 2
-        look = {'extent': (left - dx, right + dx, low - dy, high + dy), 'origin': 'lower', 'aspect': 'auto', 'interpolation': 'none',
-                'zorder': 0}
+        look = {'extent': (left - dx, right + dx, low - dy, high + dy), 'origin': 'lower', 'aspect': 'auto',
+                'interpolation': 'none', 'zorder': 0}
         if k > 2: image = ax.imshow(np.ones((self.n, self.n, 3)), **look)
         else:
             image = ax.imshow(np.full((self.n, self.n), 0.5), cmap=DIVERGING, vmin=0, vmax=1, alpha=0.6, **look)

@@ -12,12 +12,12 @@ from .base import (
     VERMILION,
     View,
     as_list,
+    calm,
     color_bar,
     departure_note,
+    finite,
     label_of,
-    legend,
     meaning,
-    name_of,
     padded,
     style,
     tidy,
@@ -78,23 +78,22 @@ class PathView(View):
         draw = Solid if self.kind == '3d' else Flat
         picture = draw(ax, surface, paths, log)
         labels = [meaning(trajs[0], label) for label in surface.plane.labels]
+        if self.kind == '3d': labels = [label.replace(" of the path's variance", '') for label in labels] # axes are short
         tidy(ax, xlim=picture.ulim, ylim=picture.vlim)
         ax.set_xlabel(labels[0], fontsize='small')
         ax.set_ylabel(labels[1], fontsize='small')
         ax.grid(False)
         for path in paths: path.place(picture.ulim, picture.vlim)
         lines = [picture.lines(path, k, len(paths)) for k, path in enumerate(paths)]
-        if len(paths) > 1: picture.legend(paths)
         gone = departure_note(ax, trajs, [path.departure for path in paths])
-        title = ax.set_title(' \n' * (1 + len(paths)), loc='left', fontsize='small')
+        told = headline(ax, paths, [line for *_, line, _ in lines])
 
         def update(i):
             for (*grow, head), path in zip(lines, paths):
                 k = range(len(path))[i]
                 for line in grow: picture.show(line, path, slice(k + 1))
                 picture.show(head, path, slice(k, k + 1))
-            title.set_text(report(paths, i))
-            return [*(a for artists in lines for a in artists), title, *gone(i)]
+            return [*(a for artists in lines for a in artists), told(i), *gone(i)]
         return update
 
     def _surface(self, trajs):
@@ -111,6 +110,8 @@ class Path:
         uv = surface.plane.project(traj)
         self.u, self.v = uv[:, 0].numpy(), uv[:, 1].numpy()
         self.off, self.far = surface.plane.distance(traj).numpy(), travelled(traj)
+        self.rounding = 1e-5 * max(finite(self.far).numpy().max(initial=0), 1e-3)
+        self.leaves_plane = finite(self.off).numpy().max(initial=0) > self.rounding
         if surface.objective is None: # a surface of given numbers: nothing can be evaluated
             self.true = np.array([traj.loss(i) for i in range(len(traj))])
             self.below = between(surface, self.u, self.v)
@@ -152,17 +153,29 @@ def between(surface, u, v) -> np.ndarray:
             + (1 - a) * b * loss[j0 + 1, i0] + a * b * loss[j0 + 1, i0 + 1])
 
 
-def report(paths, i) -> str:
-    "What stands above the picture at point `i`"
-    def off(path):
-        if path.off[i] <= 1e-5 * max(path.far.max(), 1e-12) or path.off.max() <= 1e-6: return 'in the plane'
-        return f'{path.off[i]:.2g} off the plane'
+def headline(ax, paths, lines):
+    "`told(i) -> artist`: what stands above the picture at point `i`; of several paths it is the legend"
     if len(paths) == 1:
-        path, = paths
-        text = off(path) if off(path) == 'in the plane' else f'{off(path)}, {path.far[i]:.2g} from the start'
-        return f'loss {path.true[i]:.4g}, on the surface {path.below[i]:.4g}\n{text}'
-    rows = [f'{name_of(p.traj, k)}: loss {p.true[i]:.3g}, surface {p.below[i]:.3g}, {off(p)}' for k, p in enumerate(paths)]
-    return '\n'.join(rows)
+        title = ax.set_title('\n', loc='left', fontsize='small')
+
+        def told(i):
+            path, = paths
+            away = off(path, i) + (f', {path.far[i]:.2g} from the start' if path.leaves_plane else '')
+            title.set_text(f'loss {path.true[i]:.4g}, on the surface {path.below[i]:.4g}\n{away}')
+            return title
+        return told
+    rows = ax.legend(handles=lines, loc='lower left', bbox_to_anchor=(-0.02, 1.01), fontsize='x-small', frameon=False,
+                     borderaxespad=0, borderpad=0.2, labelspacing=0.3)
+
+    def told(i):
+        for text, line, p in zip(rows.get_texts(), lines, paths):
+            text.set_text(f'{line.get_label()}: loss {p.true[i]:.3g}, surface {p.below[i]:.3g}, {off(p, i)}')
+        return rows
+    return told
+
+
+def off(path, i) -> str:
+    return f'{path.off[i]:.2g} off the plane' if path.leaves_plane and path.off[i] > path.rounding else 'in the plane'
 
 
 class Flat:
@@ -196,10 +209,6 @@ class Flat:
         self.show(start, path, slice(1))
         return casing, line, head
 
-    def legend(self, paths):
-        handles = self.ax.get_legend_handles_labels()[0]
-        legend(self.ax, [p.x for p in paths], [p.y for p in paths], handles, grow=False)
-
     def show(self, line, path, points): line.set_data(path.x[points], path.y[points])
 
 
@@ -211,7 +220,7 @@ class Solid(Flat):
         ax.computed_zorder = False # the path is seen from above, also where the surface's centre is nearer
         loss, norm, levels = colors_of(surface.loss, log)
         self.height = np.log10 if log else lambda z: z
-        self.zlim = (0., 1.) if levels is None else tuple(self.height(np.array([levels[0], levels[-1]])))
+        self.zlim = (0., 1.) if levels is None else span(self.height(self._heights(levels, paths)))
         if levels is None:
             ax.text2D(0.5, 0.5, 'no finite loss on this surface', transform=ax.transAxes, ha='center', color=VERMILION)
         else:
@@ -229,6 +238,12 @@ class Solid(Flat):
         ax.tick_params(labelsize='small')
         ax.set_box_aspect(None, zoom=0.88) # room for the labels
 
+    def _heights(self, levels, paths):
+        "The lowest and the highest loss to show: of the surface, and of the paths until they diverge"
+        true = finite(np.concatenate([p.true[:calm(p.traj)] for p in paths])).numpy()
+        true = np.concatenate([levels, true[true > 0] if self.log else true])
+        return np.array([true.min(), true.max()])
+
     def lines(self, path, k, total):
         with np.errstate(all='ignore'): z = self.height(path.true)
         # nothing cuts lines off at the walls
@@ -236,9 +251,6 @@ class Solid(Flat):
         z = np.where(inside & np.isfinite(z), np.clip(np.nan_to_num(z), *self.zlim), np.nan)
         path.x, path.y, path.z = np.where(inside, path.u, np.nan), np.where(inside, path.v, np.nan), z
         return super().lines(path, k, total)
-
-    def legend(self, paths):
-        self.ax.legend(loc='upper left', fontsize='small', edgecolor='none')
 
     def show(self, line, path, points): line.set_data_3d(path.x[points], path.y[points], path.z[points])
 

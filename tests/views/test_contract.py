@@ -12,7 +12,7 @@ from matplotlib.artist import Artist
 
 from fastsgd.animation import animate
 from fastsgd.trajectory import Trajectory
-from fastsgd.views import FitView, LossView, LRView, ParamsView, View
+from fastsgd.views import FitView, LossView, LRView, ParamsView, PathView, View
 
 
 class Distance(View):
@@ -37,7 +37,7 @@ class Last:
         return update
 
 
-VIEWS = [FitView(), LossView(), LRView(), ParamsView(), Distance()]
+VIEWS = [FitView(), LossView(), LRView(), ParamsView(), PathView(n=4), PathView(n=4, kind='3d'), Distance()]
 names = lambda view: repr(view)
 
 
@@ -142,6 +142,7 @@ def test_plot_without_axes_draws_on_pyplots_current_ones():
 
 @pytest.mark.parametrize('view', VIEWS, ids=names)
 def test_good_guest(view):
+    mpl.get_backend() # settled by whoever asks first
     before, figures = mpl.rcParams.copy(), plt.get_fignums()
     view.plot(line(), axes(view))
     animate(line(), view).to_jshtml()
