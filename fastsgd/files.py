@@ -2,7 +2,7 @@
 
 import os
 import secrets
-import shutil
+import stat
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -23,10 +23,11 @@ def atomic_path(
     temp = path.with_name(f'.{path.stem[:60]}.{secrets.token_hex(4)}{path.suffix}')
     try:
         temp.touch(exist_ok=False)
+        mode = stat.S_IMODE((path if path.exists() else temp).stat().st_mode)
         yield temp
         # on the disk before it takes the old one's place: a power cut must not leave an empty file
         with open(temp, 'rb+') as f: os.fsync(f.fileno())
-        if path.exists(): shutil.copymode(path, temp)
+        os.chmod(temp, mode) # the writer may have put a file of its own in its place
         os.replace(temp, path)
     finally:
         with suppress(FileNotFoundError): temp.unlink()
