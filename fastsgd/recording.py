@@ -86,6 +86,13 @@ class Recording:
 
     # -- recording
 
+    def expect(self, steps: int):
+        "Before the first of so many steps: a large model skips points that would be copied only to be dropped again"
+        size = nbytes(t for n, t in self._live().items() if t.requires_grad or n in self._tensors.buffers)
+        if self.n_steps or size < BLOCK_BYTES: return
+        # no more than 16 steps apart, since the fit may be interrupted early
+        while self.stride < 16 and self._bytes + steps // self.stride * size > self.max_bytes: self.stride *= 2
+
     def point(self):
         "Before the forward pass of a batch: the point that the coming loss belongs to is kept, if its turn has come"
         if self._last != self.n_steps and self.n_steps % self.stride == 0: self._keep(*self._snapshot())

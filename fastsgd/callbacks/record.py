@@ -84,7 +84,9 @@ class RecordParamsCallback(Callback):
 
     def _begin(self):
         model = get_model(self.learn.model)
-        if self.recording is None or not self.recording.n_steps: self.recording = Recording(model, self.max_bytes)
+        if self.recording is None or not self.recording.n_steps:
+            self.recording = Recording(model, self.max_bytes)
+            self.recording.expect(self.learn.n_epoch * len(self.learn.dl))
         elif self.recording.stopped or not self.recording.follows(model): self._begin_another(model)
         else: self.recording.resume()
         self._loss_func, self._now.fresh, self._now.trained = self.learn.loss_func, False, True
