@@ -40,11 +40,11 @@ def net_dls(n=40, bs=8, device=None, seed=0):
     return tensor_dls((x[:n], y[:n]), (x[n:], y[n:]), bs=bs, seed=seed, device=device)
 
 
-def net_learner(record=True, cbs=(), device=None, model=None, **kwargs):
+def net_learner(record=True, cbs=(), device=None, model=None, progress=False, **kwargs):
     seed_all()
     kwargs = {'loss_func': MSELossFlat(), 'opt_func': SGD, 'lr': 0.05, 'dls': net_dls(device=device), **kwargs}
-    return silent(Learner(model=Net() if model is None else model, cbs=[*cbs, *([RecordParamsCallback()] if record else [])],
-                          **kwargs))
+    learn = Learner(model=Net() if model is None else model, cbs=[*cbs, *([RecordParamsCallback()] if record else [])], **kwargs)
+    return learn if progress else silent(learn)
 
 
 def line_learner(**kwargs):
