@@ -109,7 +109,8 @@ def test_an_error_while_writing_leaves_the_old_file(tmp_path, monkeypatch, capsy
     (tmp_path/'fit.gif').write_text('old')
     def full(*args, **kwargs): raise OSError(28, 'No space left on device')
     monkeypatch.setattr('fastsgd.player.save.write_gif', full)
-    with pytest.raises(SystemExit, match='fastsgd: cannot write .*No space left'): cli.main.__wrapped__(tmp_path/'fit.gif', epochs=2)
+    with pytest.raises(SystemExit, match='fastsgd: cannot write .*No space left'):
+        cli.main.__wrapped__(tmp_path/'fit.gif', epochs=2)
     assert (tmp_path/'fit.gif').read_text() == 'old' and os.listdir(tmp_path) == ['fit.gif']
 
 
