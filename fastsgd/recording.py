@@ -11,6 +11,7 @@ from .trajectory import Trajectory
 __all__ = ['Recording']
 
 BLOCK_ROWS, BLOCK_BYTES = 1024, 2**20 # rows are gathered into blocks of this size
+LARGE_POINTS = 64 # of a model whose point is larger than a block: enough for a film
 
 
 class Tensors:
@@ -87,11 +88,15 @@ class Recording:
     # -- recording
 
     def expect(self, steps: int):
-        "Before the first of so many steps: a large model skips points that would be copied only to be dropped again"
+        """Before the first of so many steps: a large model skips points that would be dropped again, or that nobody needs.
+
+        Copying a point of a million parameters takes a fifth of the time of a step.
+        """
         size = nbytes(t for n, t in self._live().items() if t.requires_grad or n in self._tensors.buffers)
         if self.n_steps or size < BLOCK_BYTES: return
         # no more than 16 steps apart, since the fit may be interrupted early
-        while self.stride < 16 and self._bytes + steps // self.stride * size > self.max_bytes: self.stride *= 2
+        enough = min(LARGE_POINTS, (self.max_bytes - self._bytes) // size)
+        while self.stride < 16 and steps // self.stride > enough: self.stride *= 2
 
     def point(self):
         "Before the forward pass of a batch: the point that the coming loss belongs to is kept, if its turn has come"

@@ -138,7 +138,7 @@ def main():
             lambda: lesson(plain), 100, 15)
     imports(5)
     for device in ['cpu', *(['cuda'] if torch.cuda.is_available() else [])]:
-        rows = ('1M parameters', '<= 1.05', 500, 40, 12), ('25M parameters', '<= 1.10', 2500, 40, 2)
+        rows = ('1M parameters', '<= 1.05', 500, 300, 5), ('25M parameters', '<= 1.10', 2500, 40, 2)
         for name, target, width, n, repeats in rows:
             make = partial(mlp, width, 64 * n, 64, device)
             compare(f'{name}, {device}', target, partial(make, RecordParamsCallback), partial(make, Empty), 1, repeats,

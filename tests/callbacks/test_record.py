@@ -350,6 +350,7 @@ def test_a_large_model_skips_points_that_would_be_dropped_again():
     steps, size = recorded(2, 2 * 10**7)
     assert steps == [0, 2, 4, 6, 8, 10] and size < 2 * 10**7
     assert recorded(4, 6 * 10**6)[0] == [0, 16, 20]
+    assert recorded(14, 2**30)[0] == list(range(0, 71, 2)) # 64 points are enough
 
 
 # -- steps that are no steps
