@@ -1,0 +1,77 @@
+"""Draws the pictures of the index, one for each notebook from 02 on: `python draw_images.py [FOLDER]`."""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+import torch
+from fastai.basics import SGD, Adam, CrossEntropyLossFlat, Learner, RMSProp
+from fastsgd import BoundaryView, PathView, View, compare_fits, linear_data, linear_dls, linear_learner, tensor_dls
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from sklearn.datasets import make_moons
+from torch import nn
+
+
+def quiet(learn):
+    "The same learner without bar and table"
+    for name in ('progress', 'log_loss'):
+        if hasattr(learn, name): learn.remove_cb(getattr(learn, name))
+    learn.logger = lambda *_: None
+    return learn
+
+
+def learning_rates():
+    learn = quiet(linear_learner(linear_dls(seed=1)))
+    return PathView(), compare_fits(learn, {'too small': dict(lr=0.02), 'right': dict(lr=0.5), 'too large': dict(lr=0.95),
+                                            'diverging': dict(lr=1.05)}, n_epoch=12)
+
+
+def optimisers():
+    x, y = linear_data(seed=1)
+    x[:, 0], y = x[:, 0] + 2, y + 6
+    learn = quiet(linear_learner(tensor_dls((x, y)), init=(0., 8.)))
+    return PathView(), compare_fits(learn, {
+        'SGD': dict(opt_func=SGD, lr=0.15), 'momentum': dict(opt_func=partial(SGD, mom=0.9), lr=0.03),
+        'RMSProp': dict(opt_func=RMSProp, lr=0.05), 'Adam': dict(opt_func=Adam, lr=0.2)}, n_epoch=100)
+
+
+def boundary():
+    points, labels = make_moons(200, noise=0.2, random_state=1)
+    dls = tensor_dls((torch.tensor(points, dtype=torch.float32), torch.tensor(labels)), bs=50, seed=1)
+    torch.manual_seed(1)
+    model = nn.Sequential(nn.Linear(2, 32), nn.ReLU(), nn.Linear(32, 2))
+    learn = quiet(Learner(dls, model, loss_func=CrossEntropyLossFlat(), opt_func=Adam))
+    return BoundaryView(), compare_fits(learn, {'Adam': dict(lr=0.02)}, n_epoch=40)
+
+
+class ResidualView(View):
+    "As in the notebook: target minus prediction for each data point"
+    def draw(self, traj, ax):
+        (x,), (y,) = traj.data
+        dots, = ax.plot(x[:, 0], y, 'o', ms=4)
+        ax.axhline(0, color='grey')
+        ax.set(xlabel='x', ylabel='target minus prediction', ylim=(-2, 5))
+
+        def update(i):
+            dots.set_ydata(y - traj.predict(i, x))
+            return [dots]
+        return update
+
+
+def residuals():
+    learn = quiet(linear_learner(linear_dls(seed=1)))
+    return ResidualView(), compare_fits(learn, {'SGD': dict(lr=0.1)}, n_epoch=10)
+
+
+def main(folder=Path(__file__).parent/'images'):
+    pictures = {'02': learning_rates, '03': optimisers, '04': boundary, '05': residuals}
+    for name, make in pictures.items():
+        view, traj = make()
+        fig = Figure(figsize=(4.4, 3), layout='constrained')
+        FigureCanvasAgg(fig)
+        view.plot(traj, fig.add_subplot()).set_title('', loc='left') # the figures of a path are too small to read here
+        fig.savefig(Path(folder)/f'{name}.png', dpi=90)
+
+
+if __name__ == '__main__': main(*sys.argv[1:])
