@@ -6,11 +6,12 @@ from pathlib import Path
 
 import torch
 from fastai.basics import SGD, Adam, CrossEntropyLossFlat, Learner, RMSProp
-from fastsgd import BoundaryView, PathView, View, compare_fits, linear_data, linear_dls, linear_learner, tensor_dls
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from sklearn.datasets import make_moons
 from torch import nn
+
+from fastsgd import BoundaryView, PathView, View, compare_fits, linear_data, linear_dls, linear_learner, tensor_dls
 
 
 def quiet(learn):
