@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from .files import atomic_path
 from .player import MODES, SUFFIXES, VIDEOS, Progress, draw_svg, player_html, save_animation
 from .views import choose_views
-from .views.base import as_list, draw_view, in_step, name_of
+from .views.base import as_list, check_views, draw_view, in_step, name_of
 
 __all__ = ['FitAnimation', 'animate']
 
@@ -139,8 +139,8 @@ def animate(
     >>> traj = learn.record_params.trajectory
     >>> animate(traj, FitView(), LossView(), max_frames=10, interval=100).save('fit.html')
     """
-    trajs = as_list(traj)
-    trajs = in_step(trajs, max_frames)
+    check_views(views)
+    trajs = in_step(as_list(traj), max_frames)
     views = views or choose_views(trajs[0])[0]
     fig, axs = _axes(views, axs, figsize)
     label = (fig.suptitle('', x=0.01, ha='left', fontsize='medium') if fig._suptitle is None

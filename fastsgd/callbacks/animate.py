@@ -11,6 +11,7 @@ from ..animation import FitAnimation, animate
 from ..live import LiveView
 from ..trajectory import Trajectory
 from ..views import choose_views
+from ..views.base import check_views
 from .names import own_names
 from .record import RecordParamsCallback
 
@@ -31,6 +32,7 @@ class AnimateFitCallback(Callback):
         live: bool = False, # In a notebook, show the fit while it runs, and the animation at its end?
         **kwargs # Passed to `animate`
     ):
+        check_views(views)
         self.views, self.live, self.kwargs = views, live, kwargs
         self._init_state()
 

@@ -32,6 +32,16 @@ def as_list(traj) -> list:
     return trajs
 
 
+def check_views(views):
+    "Raise TypeError unless each of `views` can draw: a class in the place of its instance, or a trajectory, is told apart"
+    for view in views:
+        if isinstance(view, type):
+            raise TypeError(f'views has the class {view.__name__}, expected a view: {view.__name__}()')
+        if not callable(getattr(view, 'draw', None)):
+            raise TypeError(f'views has {view!r}, expected views with a method draw(traj, ax), as in FitView(), LossView(); '
+                            'several trajectories to compare go into one list')
+
+
 def name_of(traj, k: int) -> str:
     "What to call the k-th of several trajectories"
     return traj.label or f'fit {k + 1}'
