@@ -1,4 +1,4 @@
-"""Draws the pictures of the index, one for each notebook from 02 on: `python draw_images.py [FOLDER]`."""
+"""Draws the pictures of the index and the moving one of the README: `python draw_images.py [FOLDER]`."""
 
 import sys
 from functools import partial
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from sklearn.datasets import make_moons
 from torch import nn
 
-from fastsgd import BoundaryView, PathView, View, compare_fits, linear_data, linear_dls, linear_learner, tensor_dls
+from fastsgd import BoundaryView, PathView, View, animate, compare_fits, linear_data, linear_dls, linear_learner, tensor_dls
 
 
 def quiet(learn):
@@ -20,6 +20,13 @@ def quiet(learn):
         if hasattr(learn, name): learn.remove_cb(getattr(learn, name))
     learn.logger = lambda *_: None
     return learn
+
+
+def lesson(file):
+    "Every other step of the lesson: small enough for a page"
+    learn = quiet(linear_learner(linear_dls(n_valid=0, seed=1)))
+    learn.fit(100, lr=0.1)
+    animate(learn.record_params.trajectory, max_frames=51, interval=60).save(file)
 
 
 def learning_rates():
@@ -66,6 +73,7 @@ def residuals():
 
 
 def main(folder=Path(__file__).parent/'images'):
+    lesson(Path(folder)/'lesson.svg')
     pictures = {'02': learning_rates, '03': optimisers, '04': boundary, '05': residuals}
     for name, make in pictures.items():
         view, traj = make()
