@@ -17,8 +17,8 @@ def test_views_that_cannot_draw_are_refused_at_once(wrong, message):
 
 def test_before_a_fit_it_says_so():
     learn = linear_learner(seed=0)
-    assert 'call learn.fit(...) first' in repr(learn.animate_fit) and 'call learn.fit(...) first' in learn.animate_fit._repr_html_()
-    with pytest.raises(RuntimeError, match='nothing to animate yet'): learn.animate_fit.animation
+    for shown in (repr(learn.animate_fit), learn.animate_fit._repr_html_()): assert 'call learn.fit(...) first' in shown
+    with pytest.raises(RuntimeError, match='nothing to animate yet'): learn.animate_fit.save('fit.html')
 
 
 def test_it_follows_a_second_fit_and_goes_with_a_single_one():
