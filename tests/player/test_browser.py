@@ -318,3 +318,44 @@ def test_script_may_run_before_its_output_is_on_the_page(opened):
     page.wait_for_function("document.querySelector('.fastsgd-player')?.dataset.ready")
     press(players(page), "next")
     assert frame(players(page)) == 1
+
+
+HOSTILE = ('</title></svg><script>window.hacked = 1</script>', '"><img src=x onerror="window.hacked = 1">',
+           '<svg onload="window.hacked = 1">', "'-(window.hacked = 1)-'")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_text_that_users_give_stays_text(opened, tmp_path, text):
+    import torch
+
+    from fastsgd import LossView, ParamsView, Trajectory, View, animate
+
+    class Titled(View):
+        "Says the text in a title, a legend, an axis label and in each frame"
+        def draw(self, traj, ax):
+            line, = ax.plot([0], [0], label=text, gid=text, url=text)
+            said = ax.text(0, 0, "")
+            ax.set_xlabel(text)
+            ax.legend()
+
+            def update(i):
+                said.set_text(f"{i} {text}")
+                return [said, line]
+            return update
+    trajs = [Trajectory({text: torch.arange(4.)[:, None]}, losses=torch.ones(3), lrs=torch.ones(3), label=f"{k} {text}")
+             for k in range(2)]
+    fit = animate(trajs, Titled(), LossView(), ParamsView(), figsize=(40, 8)) # room for the long text
+    fit.save(tmp_path / "fit.html")
+    fit.save(tmp_path / "fit.svg")
+    tables = "".join(t._repr_html_() for t in trajs)
+    for html in (fit.to_jshtml(), (tmp_path / "fit.html").read_text(), (tmp_path / "fit.svg").read_text(), tables):
+        page = opened(html)
+        for control in page.locator("[data-do=last]").all(): control.click()
+        page.wait_for_timeout(200)
+        assert page.evaluate("window.hacked") is None
+        assert page.locator("img[src=x]").count() == 0
+        assert all("hacked" not in script.text_content() or script.get_attribute("type") == "application/json"
+                   for script in page.locator("script").all())
+    page = opened("")
+    page.goto((tmp_path / "fit.svg").as_uri())
+    assert page.evaluate("window.hacked") is None and page.locator("script").count() == 0
