@@ -447,3 +447,37 @@ def test_trouble_in_the_recorder_does_not_cost_the_run(name, steps, monkeypatch,
     check(traj_of(learn), learn, steps=5)
     assert len(learn.record_params.earlier) == 1
     count('failures of the recorder survived')
+
+
+# -- unusual parameters, through a Learner
+
+class Words(nn.Module):
+    "Sparse gradients: the mean of a few words' vectors"
+    def __init__(self):
+        super().__init__()
+        self.words, self.out = nn.EmbeddingBag(10, 4, mode='mean', sparse=True), nn.Linear(4, 1)
+    def forward(self, x): return self.out(self.words(x))
+
+
+class Halves(nn.Module):
+    "Half precision inside, a count as a parameter, and one that no loss reaches"
+    def __init__(self):
+        super().__init__()
+        self.w, self.idle = nn.Parameter(torch.zeros(1, 1, dtype=torch.bfloat16)), nn.Parameter(torch.ones(3))
+        self.count = nn.Parameter(torch.tensor(7), requires_grad=False)
+    def forward(self, x): return (x.bfloat16() @ self.w).float()
+
+
+@pytest.mark.parametrize('model, x', [
+    (Words, torch.arange(120).reshape(40, 3) % 10), (Halves, torch.linspace(-1, 1, 40)[:, None]),
+], ids=['sparse', 'half'])
+def test_sparse_gradients_and_half_integer_and_idle_parameters(model, x):
+    seed_all()
+    y = x.float().mean(1, keepdim=True)
+    without, learn = (silent(Learner(tensor_dls((x, y), bs=8, seed=0), copy.deepcopy(m), MSELossFlat(), SGD, lr=0.1, cbs=cbs))
+                      for m in [model()] for cbs in ([], [AnimateFitCallback()]))
+    for each in (without, learn): each.fit(2)
+    check(traj_of(learn), learn, steps=10)
+    same_state(without.model.state_dict(), learn.model.state_dict())
+    assert not torch.equal(traj_of(learn).flat[0], traj_of(learn).flat[-1]) # it was trained
+    learn.animate_fit.animation._func(5)
