@@ -67,7 +67,7 @@ class LivePicture:
     def __init__(self, views=()): self.given, self.views, self.fig = views, None, None
 
     def _set_up(self, traj):
-        views = self.given or choose_views(traj)[0]
+        views = self.given or choose_views(traj, surface=False)[0]
         self.views = [v for v in views if getattr(v, 'live_points', 100)]
         self.sizes = [getattr(v, 'figsize', (5., 4.)) for v in self.views]
         self.fig = Figure((sum(w for w, _ in self.sizes) or 5., max((h for _, h in self.sizes), default=0.5)), dpi=self.dpi)

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT/'examples').glob('*.ipynb'))
 
 
-def run(path, timeout=120):
+def run(path, timeout=600):
     "The notebook at `path`, run from the top down. Raises nbclient's CellExecutionError for the first cell that fails."
     notebook = nbformat.read(path, as_version=4)
     env = {**os.environ, 'PYTHONPATH': os.pathsep.join(filter(None, [str(ROOT), os.environ.get('PYTHONPATH')]))}

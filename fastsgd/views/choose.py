@@ -18,16 +18,19 @@ PATH = 200 # points of it at the most, in an animation
 SIZES = ((15, 20), (25, 50), (40, 100), (50, 300), (50, 1000)) # points along an axis, and samples
 
 
-def choose_views(traj) -> tuple:
-    "`(views, sentence)`: views that suit the data and the model of one trajectory or of several, and why they do"
+def choose_views(traj, surface: bool = True) -> tuple:
+    """`(views, sentence)`: views that suit the data and the model of one trajectory or of several, and why they do.
+
+    Without `surface` none is evaluated, and there is no `PathView`: for a fit that is still running.
+    """
     traj = as_list(traj)[0]
     n_params = sum(p[0].numel() for p in traj.params.values())
     fits, classes = fits_one_input(traj), fits_two_inputs(traj)
     if classes:
         return (BoundaryView(), LossView()), 'BoundaryView and LossView, since the model has two inputs and tells classes apart'
-    if fits and n_params != 2:
+    if fits and (n_params != 2 or not surface):
         return (FitView(), LossView()), 'FitView and LossView, since the model has one input and one output'
-    path, why_not = path_over_surface(traj)
+    path, why_not = path_over_surface(traj) if surface else (None, 'the fit is still running')
     if path is None:
         first, told = ((FitView(),), 'FitView, ') if fits else ((), '')
         return (*first, LossView(), ParamsView()), f'{told}LossView and ParamsView, since there is no loss surface: {why_not}'

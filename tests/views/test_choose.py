@@ -50,3 +50,9 @@ def test_two_inputs_that_are_no_classification():
     regression = bare(nn.Linear(2, 1), ((x,), (torch.randn(8, 1),)))
     counts = bare(nn.Linear(2, 1), ((x,), (torch.arange(8.)[:, None],)))
     assert chosen(regression)[0] == chosen(counts)[0] == 'PathView LossView'
+
+
+@pytest.mark.parametrize('make, names', [(line, 'FitView LossView'), (lambda: bare(nn.Linear(3, 1)), 'LossView ParamsView')])
+def test_without_a_surface_for_a_fit_that_is_still_running(make, names):
+    views, why = choose_views(make(), surface=False)
+    assert ' '.join(type(v).__name__ for v in views) == names and all(name in why for name in names.split())
