@@ -7,7 +7,7 @@ import time
 import warnings
 import weakref
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ __all__ = ['Objective', 'random_state_kept']
 
 MAX_BYTES = 2**28
 CACHE_BYTES = 2**24 # where the search for the fastest number of vectors at once begins
+HEAP_BYTES = 45 * 2**20 # where it ends on a CPU: glibc gives larger blocks back to the system, and fetching them anew takes long
 BAR_AFTER = 1. # seconds passed, and as many to come
 
 
@@ -56,18 +57,19 @@ class Objective:
         self.batches = [tuple(tuple(t.detach().as_subclass(torch.Tensor).to(self.device) for t in side) for side in b)
                         for b in batches]
         self.n_samples = sum(map(_rows, self.batches))
-        self.method, self.reason, self.chunk = None, '', 1
+        self.method, self.reason, self.chunk, self.in_place = None, '', 1, True
 
     # -- one parameter vector
 
-    def _loss(self, vector, xs, ys):
-        state, i = {n: b.clone() for n, b in self.buffers.items()}, 0
-        for name, shape, dtype in self.spec:
-            state[name] = vector[i:(i := i + shape.numel())].view(shape).to(dtype)
+    def _loss(self, vector, xs, ys, layout=None):
+        state = {n: b.clone() for n, b in self.buffers.items()}
+        for (name, shape, dtype), part in zip(self.spec, vector.split([s.numel() for _, s, _ in self.spec])):
+            state[name] = part.view(shape) if part.dtype == dtype else part.view(shape).to(dtype)
         # a module may work in place on its input
-        pred = functional_call(self.model, state, tuple(x.clone() for x in xs))
-        loss = self.loss_func(pred, *ys).as_subclass(torch.Tensor)
-        return loss.mean() if loss.dim() else loss
+        xs = tuple(x.clone() for x in xs)
+        with layout or nullcontext():
+            loss = self.loss_func(functional_call(self.model, state, xs), *ys).as_subclass(torch.Tensor)
+            return loss.mean() if loss.dim() else loss
 
     def _settle(self):
         seed_all(self.seed)
@@ -88,10 +90,12 @@ class Objective:
     def _one_by_one(self, vectors, xs, ys): return torch.stack([self._loss(v, xs, ys) for v in vectors])
 
     def _at_once(self, vectors, xs, ys):
-        # a slow stand-in for an operation without a rule of its own is still right
-        with ManyModels(), warnings.catch_warnings():
-            warnings.filterwarnings('ignore', message='There is a performance drop')
-            return vmap(self._loss, (0, None, None), randomness='same')(vectors, xs, ys)
+        many = lambda: vmap(lambda v: self._loss(v, xs, ys, ManyModels(self.in_place)), randomness='same')(vectors)
+        try: return many()
+        except Reused:
+            self.in_place = False
+            self._settle()
+            return many()
 
     # -- many
 
@@ -105,11 +109,12 @@ class Objective:
         vectors = lambda i, j: at(i, j).to(self.device)
         res, bar = torch.full((n,), torch.nan, dtype=torch.float64), None
         if not n: return res
-        # glibc gives large blocks back to the system at once, and fetching them anew takes longer than the arithmetic;
-        # after a block of just below 32 MB, never touched, it keeps them
+        # after a block of just below 32 MB, never touched, glibc keeps what was used for the next batch
         torch.empty(31 * 2**20, dtype=torch.uint8)
-        with random_state_kept():
-            f, batches, sizes = self._plan(vectors(0, 1))
+        with random_state_kept(), warnings.catch_warnings():
+            # a slow stand-in for an operation without a rule of its own is still right
+            warnings.filterwarnings('ignore', message='There is a performance drop')
+            f, batches, sizes = self._plan(vectors(0, 1).clone()) # apart from the others, whose bytes don't count
             begin = time.perf_counter()
             try:
                 for i, j in sizes.spans(n):
@@ -145,7 +150,8 @@ class Objective:
             if not torch.allclose(one, many, rtol=1e-3, atol=1e-5, equal_nan=True):
                 raise ValueError(f'vectorised, its loss is {float(many):.6g} instead of {float(one):.6g}')
             self.method = 'vmap'
-        most = max(1, int(self.max_bytes // per_vector))
+        budget = min(self.max_bytes, HEAP_BYTES) if self.device.type == 'cpu' else self.max_bytes
+        most = max(1, int(budget // per_vector))
         return self._at_once, batches, Sizes(max(1, min(most, int(CACHE_BYTES // per_vector))), most)
 
     def _bytes(self, f, vector):
@@ -196,28 +202,58 @@ class Sizes:
                 else: down = False
                 if size > self.best and not up and len(self.times) > 2: down = False
             size = self.best
-            if up and self.best * 2 <= self.most: size = self.best * 2
+            if up and self.best < self.most: size = min(self.best * 2, self.most)
             elif down and self.best > 1 and self.best // 2 not in self.times: size = self.best // 2
             else: up = down = False
 
 
-class ManyModels(TorchFunctionMode):
-    """Under vmap: two operations in a layout that suits many small models.
+class Reused(Exception):
+    "A model uses what `ManyModels` has overwritten"
 
-    A linear layer's output is laid out feature by feature, with the bias added in place, and so is the softmax over a
-    few classes, which then runs along the samples. On a CPU that halves the time of a small network.
+
+class ManyModels(TorchFunctionMode):
+    """Under vmap: a few operations in a way that suits many small models. On a CPU that halves the time of a small network.
+
+    A linear layer's output is laid out feature by feature, and so is the softmax over a few classes, which then runs along
+    the samples. With `in_place`, an activation that follows a linear layer takes its place in memory; a model that uses
+    the layer's output once more raises `Reused`.
     """
+    IN_PLACE = {F.relu: torch.relu_, torch.relu: torch.relu_, torch.Tensor.relu: torch.relu_,
+                torch.tanh: torch.tanh_, torch.Tensor.tanh: torch.tanh_,
+                torch.sigmoid: torch.sigmoid_, torch.Tensor.sigmoid: torch.sigmoid_}
+
+    def __init__(self, in_place):
+        super().__init__()
+        self.in_place, self.fresh, self.overwritten = in_place, None, []
+
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        if func is F.linear: return _linear(*args, **kwargs)
+        if self.overwritten: self._check((*args, *kwargs.values()))
+        fresh, self.fresh = self.fresh, None
+        if func is F.linear:
+            self.fresh = _linear(*args, **kwargs)
+            return self.fresh
+        if self.in_place and fresh is not None and func in self.IN_PLACE and args and args[0] is fresh:
+            self.overwritten.append(weakref.ref(fresh))
+            return self.IN_PLACE[func](fresh).detach() # another tensor, to tell its uses from those of the old one
         if func is F.cross_entropy: return _cross_entropy(*args, **kwargs)
         return func(*args, **kwargs)
+
+    def _check(self, values):
+        old = [t for ref in self.overwritten if (t := ref()) is not None]
+        for value in values:
+            for t in value if isinstance(value, list | tuple) else (value,):
+                if any(t is o for o in old): raise Reused
 
 
 def _linear(input, weight, bias=None):
     if input.dim() != 2 or weight.dim() != 2: return F.linear(input, weight, bias)
-    res = weight @ input.t()
-    return (res if bias is None else res.add_(bias[:, None])).t()
+    fold = bias is not None and input.shape[1] < weight.shape[0]
+    if fold: # one more input that is always 1 is less to write than a bias to each output
+        weight = torch.cat([weight, bias[:, None]], 1)
+        input = torch.cat([input, input.new_ones(len(input), 1)], 1)
+    res = torch.bmm(weight[None], input.t()[None])[0] # `@` would join all models to one matrix, which few threads share well
+    return (res if fold or bias is None else res.add_(bias[:, None])).t()
 
 
 def _cross_entropy(input, target, *args, ignore_index=-100, reduction='mean', label_smoothing=0., **kwargs):

@@ -3,6 +3,7 @@
 import copy
 import random
 import warnings
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -233,6 +234,21 @@ class InPlace(nn.Module):
     def forward(self, x): return self.lin(x.mul_(2).sub_(1))
 
 
+class Residual(nn.Module):
+    "Uses the output of a linear layer again after its activation: each time another way, `how`"
+    def __init__(self, how):
+        super().__init__()
+        self.how, self.lin, self.out = how, nn.Linear(3, 3), nn.Linear(3, 1)
+        self.lin.register_forward_hook(lambda module, inputs, output: setattr(module, 'seen', output))
+    def forward(self, x):
+        h = self.lin(x)
+        if self.how == 'view': h, view = self.lin(x), h[:, :1]
+        a = {'tanh': torch.tanh, 'method': lambda t: t.sigmoid()}.get(self.how, nn.functional.relu)(h)
+        b = {'list': lambda: torch.cat([a, h]).reshape(2, *a.shape).sum(0), 'hook': lambda: a + self.lin.seen,
+             'keyword': lambda: torch.add(a, other=h), 'view': lambda: a + view}.get(self.how, lambda: a + h)()
+        return self.out(b)
+
+
 def cnn():
     return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.Dropout(0.5), nn.Flatten(),
                          nn.Linear(4 * 9, 3))
@@ -257,6 +273,8 @@ kinds = {
     'rnn': lambda: (Recurrent(), rand(17, 4, 2), rand(17, 1), nn.MSELoss()),
     'branching': lambda: (Branching(), rand(17, 2), rand(17, 2), nn.MSELoss()),
     'in place': lambda: (InPlace(), rand(17, 2), rand(17, 2), nn.MSELoss()),
+    **{f'residual, {how}': partial(lambda how: (Residual(how), rand(17, 3), rand(17, 1), nn.MSELoss()), how)
+       for how in ('relu', 'tanh', 'method', 'list', 'keyword', 'hook', 'view')},
     'three axes': lambda: (nn.Linear(2, 2), rand(17, 3, 2), rand(17, 3, 2, seed=1), nn.MSELoss()),
     'double': lambda: (nn.Linear(2, 2).double(), rand(17, 2).double(), rand(17, 2).double(), nn.MSELoss()),
 }
@@ -474,3 +492,21 @@ def test_budget_bounds_what_is_in_flight():
     roomy = Objective(model, nn.MSELoss(), [((x,), (y,))])
     assert len(roomy._plan(tight_vector)[1]) == 1
     torch.testing.assert_close(tight(tight_vector), roomy(tight_vector))
+
+
+def test_a_slice_of_many_vectors_counts_for_itself(monkeypatch):
+    sizes = []
+    monkeypatch.setattr('fastsgd.evaluation.Sizes', lambda first, most: sizes.append(most) or Sizes(first, most))
+    objective = Objective(nn.Linear(2, 1), nn.MSELoss(), [((rand(5, 2),), (rand(5, 1),))], max_bytes=100_000)
+    objective(rand(1, 3))
+    objective(rand(50_000, 3))
+    assert sizes[0] == sizes[1] > 100
+
+
+def test_activations_take_the_memory_of_the_layer_before_them_unless_it_is_used_again():
+    x, y = rand(17, 3), rand(17, 1)
+    plain = nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 1))
+    for model, in_place in ((plain, True), (Residual('view'), True), (Residual('relu'), False), (Residual('hook'), False)):
+        objective = Objective(model, nn.MSELoss(), [((x,), (y,))])
+        objective(nn.utils.parameters_to_vector(model.parameters()).detach()[None])
+        assert objective.method == 'vmap' and objective.in_place == in_place
