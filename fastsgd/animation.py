@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from .files import atomic_path
 from .player import MODES, SUFFIXES, VIDEOS, Progress, draw_svg, player_html, save_animation
+from .summary import step_line
 from .views import choose_views
 from .views.base import as_list, check_views, draw_view, in_step, name_of
 
@@ -189,14 +190,12 @@ def _labels(trajs):
     "What to write above each frame: the step, the loss of a single fit, and which fit of several has come to its end"
     n = max(t.n_steps for t in trajs)
     steps = torch.stack([t.steps for t in trajs]).max(0).values.tolist()
-    res = [f'step {s} of {n}' for s in steps]
     if len(trajs) == 1:
-        where = trajs[0].diverged
-        return [f'{text}   loss {trajs[0].loss(i):.4g}' + ('' if where is None or s < where else f'   diverged at step {where}')
-                for i, (text, s) in enumerate(zip(res, steps))]
+        t, where = trajs[0], trajs[0].diverged
+        return [step_line(s, n, t.loss(i), where) for i, s in enumerate(steps)]
     diverged = [(t.diverged, name_of(t, k)) for k, t in enumerate(trajs) if t.diverged is not None]
     ended = [(t.n_steps, name_of(t, k)) for k, t in enumerate(trajs) if t.n_steps < n and t.diverged is None]
-    return [text + _notes('diverged', diverged, s) + _notes('ended', ended, s) for text, s in zip(res, steps)]
+    return [f'step {s} of {n}' + _notes('diverged', diverged, s) + _notes('ended', ended, s) for s in steps]
 
 
 def _notes(what, fits, step):

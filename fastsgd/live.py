@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from .evaluation import random_state_kept
+from .summary import step_line
 from .trajectory import Trajectory
 from .views import choose_views
 
@@ -84,8 +85,7 @@ class LivePicture:
 
     def describe(self, traj, planned) -> str:
         step = int(traj.steps[-1])
-        where = '' if traj.diverged is None else f'   diverged at step {traj.diverged}'
-        return f'step {step} of {max(planned, step)}   loss {traj.loss(-1):.4g}{where}'
+        return step_line(step, max(planned, step), traj.loss(-1), traj.diverged)
 
     def png(self, traj, planned: int = 0) -> bytes:
         "The last point of `traj`, a fit of `planned` steps"

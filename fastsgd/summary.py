@@ -4,7 +4,7 @@ import html
 
 import torch
 
-__all__ = ['html_table', 'trajectory_df', 'trajectory_rows']
+__all__ = ['html_table', 'step_line', 'trajectory_df', 'trajectory_rows']
 
 
 def html_table(title: str, rows: dict) -> str:
@@ -12,6 +12,12 @@ def html_table(title: str, rows: dict) -> str:
     cells = ''.join(f'<tr><th scope="row" style="text-align:left">{html.escape(name)}</th>'
                     f'<td style="text-align:left">{html.escape(text)}</td></tr>' for name, text in rows.items())
     return f'<table><caption style="text-align:left">{html.escape(title)}</caption><tbody>{cells}</tbody></table>'
+
+
+def step_line(step: int, n: int, loss: float, diverged: int | None) -> str:
+    "What to write above the picture of one step of `n`; `diverged` is the step at which the fit did, said from there on"
+    where = '' if diverged is None or step < diverged else f'   diverged at step {diverged}'
+    return f'step {step} of {n}   loss {loss:.4g}{where}'
 
 
 def kept(traj) -> str:

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 import fastsgd
-from fastsgd import AnimateFitCallback, LossView, Trajectory, compare_fits, linear_learner, loss_surface
+from fastsgd import AnimateFitCallback, LossView, Trajectory, animate, compare_fits, linear_learner, loss_surface
+from fastsgd.live import LivePicture
 
 
 def fitted(n=40, **kwargs):
@@ -30,6 +31,15 @@ def traj(learn): return copy.copy(learn.record_params.trajectory)
 def rows(html):
     "name -> text of a table"
     return {k: v for k, v in re.findall(r'<th[^>]*>(.*?)</th><td[^>]*>(.*?)</td>', html)}
+
+
+def test_line_above_a_picture_is_the_same_live_and_in_the_animation():
+    traj = Trajectory({'a': torch.rand(4, 2)}, losses=[2., 1., torch.inf], lrs=[0.1] * 3)
+    func = animate(traj, LossView())._func
+    assert [func(i)[0].get_text() for i in range(4)] == [
+        'step 0 of 3   loss 2', 'step 1 of 3   loss 1', 'step 2 of 3   loss inf   diverged at step 2',
+        'step 3 of 3   loss inf   diverged at step 2']
+    assert LivePicture().describe(traj, 3) == func(3)[0].get_text()
 
 
 def test_trajectory_table(traj):
