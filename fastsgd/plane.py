@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from .summary import entry_name
 from .trajectory import Trajectory
 
 __all__ = ['Plane']
@@ -273,7 +274,7 @@ def _label(state, i):
     for name, t in state.items(): # noqa: B007
         if i < t.numel(): break
         i -= t.numel()
-    return name if t.numel() == 1 else f'{name}[{", ".join(str(int(k)) for k in np.unravel_index(i, t.shape))}]'
+    return name if t.numel() == 1 else entry_name(name, t.shape, i)
 
 
 def _find(state, name):

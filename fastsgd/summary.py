@@ -2,9 +2,10 @@
 
 import html
 
+import numpy as np
 import torch
 
-__all__ = ['html_table', 'step_line', 'trajectory_df', 'trajectory_rows']
+__all__ = ['entry_name', 'html_table', 'step_line', 'trajectory_df', 'trajectory_rows']
 
 
 def html_table(title: str, rows: dict) -> str:
@@ -18,6 +19,11 @@ def step_line(step: int, n: int, loss: float, diverged: int | None) -> str:
     "What to write above the picture of one step of `n`; `diverged` is the step at which the fit did, said from there on"
     where = '' if diverged is None or step < diverged else f'   diverged at step {diverged}'
     return f'step {step} of {n}   loss {loss:.4g}{where}'
+
+
+def entry_name(name: str, shape, i: int, sep: str = ', ') -> str:
+    "What to call entry `i`, counted along the rows, of the parameter `name` of this shape: its index in brackets"
+    return f'{name}[{sep.join(str(int(k)) for k in np.unravel_index(i, shape))}]' if len(shape) else name
 
 
 def kept(traj) -> str:
@@ -70,8 +76,7 @@ def trajectory_df(traj, max_params: int):
         values = traj.params[name].detach()
         shape, flat = values.shape[1:], values.reshape(len(traj), -1)[:, :room]
         for j, column in enumerate(flat.unbind(1)):
-            where = ','.join(str(int(k)) for k in torch.unravel_index(torch.tensor(j), shape)) if shape else ''
             column = column.float() if column.dtype == torch.bfloat16 else column # which numpy does not have
-            columns[f'{name}[{where}]' if shape else name] = column.numpy()
+            columns[entry_name(name, shape, j, sep=',')] = column.numpy()
         room -= flat.shape[1]
     return pd.DataFrame(columns)

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from matplotlib.lines import Line2D
 
+from ..summary import entry_name
 from .base import (
     GREY,
     LINESTYLES,
@@ -95,5 +96,4 @@ def _range(values):
 
 
 def _label(traj, name, j):
-    shape = traj.params[name].shape[1:]
-    return meaning(traj, f'{name}[{", ".join(str(int(k)) for k in np.unravel_index(j, shape))}]' if shape else name)
+    return meaning(traj, entry_name(name, traj.params[name].shape[1:], j))
