@@ -23,7 +23,8 @@ WIDTH = 10 # inches at the most: a notebook's page is no wider, and text that sh
 class FitAnimation(FuncAnimation):
     """A matplotlib `FuncAnimation` with an HTML player of its own and fast files. Any figure and function will do.
 
-    What `func` returns is redrawn, and what it changed besides; what a frame did not change is not drawn again.
+    What `func` returns is redrawn, and what it changed besides; what a frame did not change is not drawn again. Raises
+    ValueError for an `interval`, `default_mode` or number of `labels` that does not fit.
 
     >>> from matplotlib.figure import Figure
     >>> fig = Figure()
@@ -62,7 +63,10 @@ class FitAnimation(FuncAnimation):
         embed_frames: bool = True, # Always so: the HTML is one piece
         default_mode: str | None = None # At the end: 'loop', 'once' or 'reflect'; None: as given to the animation
     ) -> str:
-        "One piece of HTML that plays the animation, without network, outside script or font"
+        """One piece of HTML that plays the animation, without network, outside script or font.
+
+        Raises ValueError for an `fps` of 0 or below, an unknown `default_mode`, or where `frames` has no end.
+        """
         mode = _mode(default_mode, self.default_mode == 'loop') if default_mode else self.default_mode
         interval = self._milliseconds(fps)
         with Progress(self._save_count or 1000) as bar: drawing = draw_svg(self._fig, self._update, self._frames(), bar.step)
@@ -86,7 +90,8 @@ class FitAnimation(FuncAnimation):
     ):
         """Save as a file, by its suffix. An error or an interrupt leaves an old file as it was, and no half one.
 
-        Raises RuntimeError for a video where there is no ffmpeg, FileNotFoundError for a missing folder, at once.
+        Raises, before a frame is drawn, RuntimeError for a video where there is no ffmpeg, FileNotFoundError for a missing
+        folder, IsADirectoryError for a path that is one, ValueError for an `fps` of 0 or below, or where `frames` has no end.
         """
         interval, suffix = self._milliseconds(fps), Path(filename).suffix.lower()
         video = {k: v for k, v in dict(codec=codec, bitrate=bitrate, extra_args=extra_args, metadata=metadata).items()
@@ -132,8 +137,10 @@ def animate(
     max_frames: int = 200, # Frames at the most: more points are thinned evenly, first and last kept
     figsize: tuple | None = None, # Inches; None: what the views ask for
     **kwargs # Passed to `FitAnimation`
-) -> FitAnimation:
-    """One animation from one trajectory, or from several to compare. Raises ValueError for an argument that does not fit.
+) -> FitAnimation: # In step by optimiser step, where there are several
+    """One animation from one trajectory, or from several to compare.
+
+    Raises TypeError for what is no trajectory or no view, ValueError for any other argument that does not fit.
 
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(20, lr=0.1)

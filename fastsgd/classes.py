@@ -19,7 +19,9 @@ def moons_dls(
     seed: int | None = None, # Seed of points and batches; None draws from torch's global state
     device=None, # Where the batches go; None is the CPU
 ) -> DataLoaders: # Inputs (bs, 2), classes (bs,): 0 or 1
-    """Two interleaving half circles: scikit-learn's `make_moons`. Raises ValueError for an argument out of its range.
+    """Two interleaving half circles: scikit-learn's `make_moons`.
+
+    Raises ValueError for an argument out of its range, ImportError without scikit-learn.
 
     >>> dls = moons_dls(bs=20, seed=0)
     >>> [t.shape for t in dls.one_batch()]
@@ -38,7 +40,9 @@ def circles_dls(
     seed: int | None = None, # Seed of points and batches; None draws from torch's global state
     device=None, # Where the batches go; None is the CPU
 ) -> DataLoaders: # Inputs (bs, 2), classes (bs,): 0 or 1
-    """A circle in a circle: scikit-learn's `make_circles`. Raises ValueError for an argument out of its range.
+    """A circle in a circle: scikit-learn's `make_circles`.
+
+    Raises ValueError for an argument out of its range, ImportError without scikit-learn.
 
     >>> dls = circles_dls(bs=20, seed=0)
     >>> [t.shape for t in dls.one_batch()]
@@ -59,7 +63,9 @@ def blobs_dls(
     seed: int | None = None, # Seed of points and batches; None draws from torch's global state
     device=None, # Where the batches go; None is the CPU
 ) -> DataLoaders: # Inputs (bs, 2), classes (bs,) from 0 to `centers - 1`
-    """Gaussian clusters: scikit-learn's `make_blobs`. Raises ValueError for an argument out of its range.
+    """Gaussian clusters: scikit-learn's `make_blobs`.
+
+    Raises ValueError for an argument out of its range, ImportError without scikit-learn.
 
     >>> dls = blobs_dls(bs=20, seed=0)
     >>> [t.shape for t in dls.one_batch()]

@@ -33,6 +33,8 @@ LR_NAMES = ('lr', 'base_lr', 'lr_max') # what the fit methods call the learning 
 class Comparison(list):
     """The `Trajectory` of each fit, in order or by name; as the last expression of a cell it shows them together
 
+    Raises KeyError for an unknown name.
+
     >>> fits = compare_fits(linear_learner(seed=0), {'slow': dict(lr=0.01), 'fast': dict(lr=0.1)}, n_epoch=20)
     >>> fits['fast'].n_steps
     20
@@ -55,8 +57,8 @@ class Comparison(list):
     def animate(self,
         *views, # Views to draw side by side; none: views that suit
         **kwargs # Passed to `animate`
-    ) -> FitAnimation:
-        "All fits in one animation, in step with each other"
+    ) -> FitAnimation: # In step by optimiser step
+        "All fits in one animation. Raises what `animate` does: ValueError or TypeError."
         return animate(self, *views, **kwargs)
 
     def _repr_html_(self): return self.animate()._repr_html_()
@@ -91,8 +93,8 @@ def compare_fits(
     call gives the same paths. Fits are in step by optimiser step, not by epoch: one with fewer steps ends earlier.
 
     Callbacks of the Learner take part, apart from those that show something or write files. After an interrupt
-    (KeyboardInterrupt) what was fitted until then is returned. Raises ValueError or TypeError for a wrong setting, before
-    any fit.
+    (KeyboardInterrupt) what was fitted until then is returned; it is raised where that is nothing. Raises ValueError or
+    TypeError for a wrong setting, before any fit, and ValueError for a fit without a step.
 
     >>> from functools import partial
     >>> from fastai.basics import SGD

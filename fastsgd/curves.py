@@ -57,7 +57,7 @@ def poly_dls(
     bs: int | None = None, # Batch size; None is the full batch. Mini-batches are shuffled
     seed: int | None = None, # Seed of points and batches; None draws from torch's global state
     device=None, # Where the batches go; None is the CPU
-) -> DataLoaders:
+) -> DataLoaders: # Batches of `x` (bs, 1) and `y` (bs, 1)
     """`poly_data` in fastai `DataLoaders`. Raises ValueError for an argument out of its range.
 
     >>> dls = poly_dls(coef=(1., 0., 0.), bs=10, seed=0)
@@ -75,7 +75,7 @@ def sine_dls(
     bs: int | None = None, # Batch size; None is the full batch. Mini-batches are shuffled
     seed: int | None = None, # Seed of points and batches; None draws from torch's global state
     device=None, # Where the batches go; None is the CPU
-) -> DataLoaders:
+) -> DataLoaders: # Batches of `x` (bs, 1) and `y` (bs, 1)
     """`sine_data` in fastai `DataLoaders`. Raises ValueError for an argument out of its range.
 
     >>> dls = sine_dls(freq=2., bs=10, seed=0)

@@ -186,7 +186,7 @@ def tensor_dls(
     bs: int | None = None, # Batch size; None is the full batch. Mini-batches are shuffled
     seed: int | None = None, # Seed of the shuffling; None draws from torch's global state
     device=None, # Where the batches go; None is the CPU, which is the fastest for data this small
-) -> DataLoaders:
+) -> DataLoaders: # Batches are tuples `(x, ..., y)`, each with up to `bs` rows of its tensor
     """fastai `DataLoaders` that cut their batches out of whole tensors. Raises ValueError for an argument that does not fit.
 
     >>> import torch
@@ -214,7 +214,7 @@ def linear_dls(
     bs: int | None = None, # Batch size; None is the full batch. Mini-batches are shuffled
     seed: int | None = None, # Seed of points and batches; None draws from torch's global state
     device=None, # Where the batches go; None is the CPU
-) -> DataLoaders:
+) -> DataLoaders: # Batches of `x` (bs, 2) and `y` (bs,)
     """`linear_data` in fastai `DataLoaders`. Raises ValueError for an argument out of its range.
 
     >>> dls = linear_dls(n=100, bs=10, seed=0)

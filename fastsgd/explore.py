@@ -33,7 +33,8 @@ class Explorer:
     """Sliders and the animation of the fit that they stand for; as the last expression of a cell it shows itself.
 
     `lr`, `momentum`, `bs`, `slope` and `intercept` are ipywidgets: setting their `value` fits anew. `learn` is the
-    present fit, `trajectory` its record, `animation` what is shown, and `kept` are the fits kept beside it.
+    present fit, `trajectory` its record, `animation` what is shown, and `kept` are the fits kept beside it. `explore` makes
+    one, and checks the arguments.
     """
     def __init__(self, data, steps, views, seed, max_frames, lr, momentum, bs, init):
         w = _widgets()
@@ -109,7 +110,7 @@ def explore(
 ) -> Explorer:
     """Sliders for learning rate, momentum, batch size and first guess: each change fits the lesson anew and replays it.
 
-    Raises ImportError without ipywidgets, ValueError for an argument out of its range.
+    Raises ImportError without ipywidgets, ValueError for an argument out of its range, TypeError for what is no view.
 
     >>> explorer = explore(lr=0.05, steps=20) # as the last expression of a cell it shows itself
     >>> explorer.momentum.value = 0.9

@@ -13,6 +13,8 @@ __all__ = ['LinearModel', 'linear_learner']
 class LinearModel(nn.Module):
     """A line as the lesson has it: `forward(x) = x @ a`; `x` has shape (n, 2), the parameter `a` shape (2,)
 
+    Raises ValueError for an `init` or an `x` that does not fit.
+
     >>> x, y = linear_data(n=4)
     >>> LinearModel(init=(3., 2.))(x).shape
     torch.Size([4])
@@ -44,7 +46,8 @@ def linear_learner(
     """The lesson as a `Learner`: `LinearModel`, mean squared error, fastai's SGD, with recorder and animation attached.
 
     For predictions call `learn.model(x)`, or `learn.get_preds(dl=learn.dls.test_dl(x))` for two rows or more: of one item,
-    as in `learn.predict`, fastai can only gather outputs that have a second dimension.
+    as in `learn.predict`, fastai can only gather outputs that have a second dimension. Raises TypeError for `dls` or views
+    of another kind, ValueError for any other argument that does not fit.
 
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(100, lr=0.1)

@@ -35,7 +35,9 @@ class Throttle:
         clock=perf_counter, # Seconds
     ): self.share, self.clock, self.cost = share, clock, 0.2 # a first guess, replaced by what was measured
 
-    def start(self): self.began, self.spent = self.clock(), 0.
+    def start(self):
+        "Begin to count: nothing was spent yet"
+        self.began, self.spent = self.clock(), 0.
 
     @property
     def ready(self) -> bool:
@@ -44,6 +46,7 @@ class Throttle:
 
     @contextmanager
     def timed(self):
+        "A `with` block whose seconds count as spent"
         began = self.clock()
         try: yield
         finally:

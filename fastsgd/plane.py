@@ -20,7 +20,8 @@ class Plane:
     """The points `origin + u * d1 + v * d2` of a flat parameter space.
 
     `flat` is always shape (points, P): all parameters in the order of `named_parameters()`. The directions may have any
-    length and any angle but zero: `project` solves the least squares problem. Raises ValueError for parallel ones.
+    length and any angle but zero: `project` solves the least squares problem. Raises ValueError for parallel ones, and for
+    arguments of different size.
 
     >>> plane = Plane.params(LinearModel())
     >>> plane.at(3., 2.)
@@ -28,8 +29,8 @@ class Plane:
     """
     def __init__(self,
         origin, # Where u = v = 0: flat, shape (P,), or name -> tensor
-        d1, # What u = 1 adds: flat, or name -> tensor; names left out stay as they are
-        d2, # What v = 1 adds
+        d1, # What u = 1 adds: flat, shape (P,), or name -> tensor; names left out stay as they are
+        d2, # What v = 1 adds, likewise
         labels=('u', 'v'), # Axis labels
         explained=None, # Share of the path's variance along each direction
     ):
@@ -54,7 +55,10 @@ class Plane:
         source, # A Trajectory, a model, or a learner
         names=None, # Two of 'a[0]', 'weight[0, 1]' or a flat index; or a tensor of two; None: the model has no more
     ) -> 'Plane':
-        "The plane of two single parameters: coordinates are their values, all others stay as they are at the end"
+        """The plane of two single parameters: coordinates are their values, all others stay as they are at the end.
+
+        Raises ValueError unless `names` selects two different ones, TypeError for another source.
+        """
         state = _state(source)
         origin = _flatten('source', state)
         if names is None: names = range(min(len(origin), 3))
@@ -73,10 +77,10 @@ class Plane:
         paths, # A Trajectory, flat points (points, P), or a list of these: the plane that suits them all
         center='last', # The origin: 'last', 'first' or 'mean' of the points
     ) -> 'Plane':
-        """The two directions along which the path varies most, of unit length, with their share in `explained`.
+        """The two directions along which the path varies most (Li et al. 2018, arXiv 1712.09913, section 7).
 
-        From the Gram matrix of the points, never one of the parameters; the plane goes through `center`. Diverged
-        points don't count. Raises ValueError where all points are the same.
+        They have unit length; their shares of the variance are in `explained`. From the Gram matrix of at most 1,000 points
+        of each path. Diverged points don't count. Raises ValueError where all points are the same, or for another `center`.
         """
         if center not in ('last', 'first', 'mean'): raise ValueError(f"center={center!r}: expected 'last', 'first' or 'mean'")
         paths = [_thin(p) for p in _as_list(paths)]
@@ -118,10 +122,10 @@ class Plane:
         source, # A Trajectory, a model, or a learner: the plane goes through its (last) parameters
         seed: int | None = None, # None: 0. The global random state is never touched
     ) -> 'Plane':
-        """Two filter-normalised random directions (Li et al. 2018, arXiv 1712.09913).
+        """Two filter-normalised random directions (Li et al. 2018, arXiv 1712.09913, section 4).
 
         Each filter, or row, of a direction has the norm of the one at the origin; biases, norm layers' parameters and
-        frozen parameters stay as they are, biases only where there is nothing else.
+        frozen parameters stay as they are, unless there is nothing else. Raises TypeError for another source.
         """
         state, gen = _state(source), torch.Generator().manual_seed(0 if seed is None else seed)
         frozen = _frozen(source)
@@ -154,7 +158,7 @@ class Plane:
     def project(self,
         flat, # A Trajectory, or flat parameters (points, P) or (P,)
     ) -> torch.Tensor: # Coordinates (points, 2) or (2,), float64
-        "The coordinates of the nearest points in the plane"
+        "The coordinates of the nearest points in the plane. Raises ValueError for another number of parameters."
         if isinstance(flat, torch.Tensor) and flat.dim() == 1: return self.project(flat[None])[0]
         dots = sum(x @ self._directions[:, piece].double().T for piece, x in self._offsets(flat))
         return torch.linalg.solve(self._gram, dots.T).T
@@ -162,7 +166,7 @@ class Plane:
     def distance(self,
         flat, # A Trajectory, or flat parameters (points, P) or (P,)
     ) -> torch.Tensor: # Shape (points,) or (), float64
-        "How far off the plane the points are, in the parameters' Euclidean norm"
+        "How far off the plane the points are, as a Euclidean norm. Raises ValueError for another number of parameters."
         if isinstance(flat, torch.Tensor) and flat.dim() == 1: return self.distance(flat[None])[0]
         uv = self.project(flat)
         # from what is left over, not as a difference of two large squares
@@ -178,7 +182,10 @@ class Plane:
         *paths, # Trajectories, or flat points (points, P)
         margin: float = 0.2, # Added on each side, in widths of the path
     ) -> tuple: # `((u_low, u_high), (v_low, v_high))`
-        "Bounds that hold all given points; of a fit that diverged, those before it left for far away"
+        """Bounds that hold all given points; of a fit that diverged, those before it left for far away.
+
+        Raises ValueError for another number of parameters.
+        """
         uv = torch.cat([self._in_sight(p) for p in paths] or [torch.zeros(1, 2, dtype=torch.float64)])
         if not len(uv): uv = torch.zeros(1, 2, dtype=torch.float64) # no point is a number
         low, high = uv.min(0).values, uv.max(0).values

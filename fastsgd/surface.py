@@ -17,6 +17,8 @@ __all__ = ['Surface', 'loss_surface']
 class Surface:
     """The loss over a grid: `loss[j, i]` is the loss at `u[i], v[j]` of `plane`; NaN and infinite values are kept
 
+    Coordinates and losses are float64. Raises ValueError for a `loss` of another shape.
+
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(20, lr=0.1)
     >>> surface = loss_surface(learn, n=(30, 20))
@@ -39,22 +41,25 @@ class Surface:
 
     @property
     def method(self) -> str:
-        "'vmap' where the model was vectorised, 'loop' where it could not be"
+        "'vmap' where the model was vectorised, 'loop' where it could not be, 'given' for numbers without a model"
         return self.objective.method if self.objective is not None else 'given'
 
     def at(self,
         u, # Coordinates, of any shape
         v, # Likewise
     ) -> torch.Tensor: # The loss there, evaluated anew, not interpolated; same shape, float64
-        "The true loss at points in the plane"
+        "The true loss at points in the plane. Raises ValueError for a surface that was made from numbers."
         u, v = torch.broadcast_tensors(torch.as_tensor(u, dtype=torch.float64), torch.as_tensor(v, dtype=torch.float64))
         uu, vv = u.reshape(-1), v.reshape(-1)
         return self._evaluate(lambda i, j: self.plane.at(uu[i:j], vv[i:j]), len(uu)).reshape(u.shape)
 
     def loss_at(self,
         path, # A Trajectory, or flat parameters (points, P) or (P,)
-    ) -> torch.Tensor: # Shape (points,), float64
-        "The true loss, over the surface's data, at points in or off the plane"
+    ) -> torch.Tensor: # Shape (points,) or (), float64
+        """The true loss, over the surface's data, at points in or off the plane.
+
+        Raises ValueError for a surface that was made from numbers.
+        """
         if isinstance(path, torch.Tensor): return self._evaluate(path) if path.dim() > 1 else self._evaluate(path[None])[0]
         row = lambda i: torch.cat([t.reshape(-1) for n, t in path._tensors(i).items() if n in path.params])
         return self._evaluate(lambda i, j: torch.stack([row(k) for k in range(i, j)]), len(path))
@@ -90,14 +95,15 @@ def loss_surface(
     vlim: tuple | None = None, # Bounds of the second coordinate
     data=None, # `(xs, ys)`, tensors or tuples of tensors, or a DataLoader; None: the training data
     max_samples: int = 10_000, # Of the data, a random sample where there are more
-    max_bytes: int = MAX_BYTES, # Budget for the data, and another one for what is in flight
+    max_bytes: int = MAX_BYTES, # Bytes that the data may take, and again as many for what is in flight
     seed: int = 0, # Of the sample, of random directions, and of a model that is random also in evaluation mode
 ) -> Surface:
     """The loss of the model over a plane through its parameters, in evaluation mode.
 
-    Batches are averaged over samples. Shows a progress bar when it takes long, and can be interrupted; model, optimiser
-    and random state stay as they are. Warns where the model can't be vectorised and is called in a loop instead.
-    Raises ValueError for a model of one parameter, or without data.
+    Batches are averaged over samples, or summed where the loss function has `reduction='sum'`. Shows a progress bar when it
+    takes long, and can be interrupted; model, optimiser and random state stay as they are. Warns where the model can't be
+    vectorised and is called in a loop instead. Raises ValueError for a model of one parameter, without data, or for an
+    argument out of its range, TypeError for another `learn` and for data that are no tensors.
 
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(20, lr=0.1)

@@ -20,7 +20,8 @@ class Trajectory:
     """The parameters of a model along a fit: n optimiser steps give n + 1 points and n losses.
 
     Point 0 is the initial state and the last point is the model as it stood; `losses[i]` is the raw loss of batch i at
-    the parameters of step i. When points were left out (`steps` tells which are there), losses are still complete.
+    the parameters of step i. When points were left out (`steps` tells which are there), losses are still complete. Raises
+    ValueError for arguments that do not fit together.
 
     >>> import torch
     >>> traj = Trajectory({'a': torch.rand(3, 2)}, losses=[2., 1.], lrs=[0.1, 0.1])
@@ -33,14 +34,14 @@ class Trajectory:
         params: Mapping, # Name -> tensor of shape (points, *shape)
         steps=None, # Optimiser step of each point, shape (points,); None: one point per step
         losses=(), # Raw loss of each step, shape (n,)
-        lrs=(), # Learning rate of each step, shape (n,)
+        lrs=(), # Learning rate of each step, that of the last parameter group, shape (n,)
         buffers: Mapping | None = None, # Name -> tensor of shape (points, *shape)
         *,
         model: torch.nn.Module | None = None, # The architecture, for `predict`; its own weights don't matter
         loss_func=None, # The loss of predictions and targets
         data: tuple | None = None, # `(xs, ys)`: a sample of the training data as two tuples of tensors
         batches: dict | None = None, # Step -> `(xs, ys)`, the batch of that step
-        valid: tuple | None = None, # `(steps, losses)` of the validations
+        valid: tuple | None = None, # `(steps, losses)` of the validations, both of shape (validations,)
         aliases: dict | None = None, # Other name -> name, for shared parameters
         persistent: frozenset | None = None, # Names of `model.state_dict()`; None: all
         label: str = '', # What to call this fit beside others
@@ -86,8 +87,10 @@ class Trajectory:
             raise IndexError(f'point {i} does not exist: this trajectory has {len(self)} points, 0 to {len(self) - 1}')
         return i % len(self)
 
-    def state(self, i: int = -1) -> dict:
-        "The model's `state_dict` at point `i`: parameters and buffers by name, as views of the record"
+    def state(self,
+        i: int = -1, # A point
+    ) -> dict: # Name -> tensor, views of the record
+        "The model's `state_dict` at point `i`. Raises IndexError for a point that does not exist."
         i = self._index(i)
         res = {n: self._row(cols, n, i) for cols in (self.params, self.buffers) for n in cols}
         res.update({other: res[n] for other, n in self.aliases.items()})
@@ -97,7 +100,10 @@ class Trajectory:
         i, # A point, or several as a slice or a sequence
         *x: torch.Tensor, # Inputs of the model
     ) -> torch.Tensor: # The model's output at point `i`; for several points stacked, shape (k, ...)
-        "What the model at point `i` predicts, in evaluation mode. The user's own model is not touched."
+        """What the model at point `i` predicts, in evaluation mode, on the CPU. The user's own model is not touched.
+
+        Raises ValueError without a model or for one of another shape, IndexError for a point that does not exist.
+        """
         if self.model is None: raise ValueError('this trajectory has no model: give one with Trajectory.load(path, model)')
         if self._copy is None: self._copy = self._own_model()
         many = range(len(self))[i] if isinstance(i, slice) else None if isinstance(i, int) else i
@@ -123,28 +129,36 @@ class Trajectory:
         res.update({n: self._row(self.buffers, n, i).clone() for n in self.buffers})
         return res
 
-    def take(self, idxs) -> 'Trajectory':
-        "The same fit with only the points `idxs`, in this order; losses and learning rates stay complete"
+    def take(self,
+        idxs, # Points to keep, in this order
+    ) -> 'Trajectory':
+        "The same fit with only these points; losses and learning rates stay complete"
         idxs = torch.as_tensor(idxs, dtype=torch.int64)
         pick = lambda cols: cols.take(idxs) if hasattr(cols, 'take') else {n: _rows(t, idxs) for n, t in cols.items()}
         res = copy.copy(self)
         res.params, res.buffers, res.steps = pick(self.params), pick(self.buffers), self.steps[idxs]
         return res
 
-    def thin(self, max_frames: int) -> 'Trajectory':
-        "At most `max_frames` points, evenly spread, first and last kept. Raises ValueError below 2."
+    def thin(self,
+        max_frames: int, # Points at the most
+    ) -> 'Trajectory':
+        "The same fit with points evenly spread, first and last kept. Raises ValueError below 2."
         if isinstance(max_frames, bool) or int(max_frames) != max_frames or max_frames < 2:
             raise ValueError(f'max_frames={max_frames!r}: expected a whole number of at least 2, '
                              'for the first and the last point')
         if len(self) <= max_frames: return self
         return self.take(torch.linspace(0, len(self) - 1, int(max_frames), dtype=torch.float64).round().long())
 
-    def at(self, steps) -> 'Trajectory':
-        "One point for each of `steps`: the last one recorded by then"
+    def at(self,
+        steps, # Optimiser steps
+    ) -> 'Trajectory':
+        "The same fit with one point for each of `steps`: the last one recorded by then"
         return self.take((torch.searchsorted(self.steps, torch.as_tensor(steps), right=True) - 1).clamp(min=0))
 
-    def loss(self, i: int) -> float:
-        "The raw loss at point `i`; for the last point, whose batch never came, that of the step before"
+    def loss(self,
+        i: int, # A point
+    ) -> float:
+        "The raw loss at point `i`; for the last point, whose batch never came, that of the step before; NaN without losses"
         return float(self.losses[min(int(self.steps[i]), len(self.losses) - 1)]) if len(self.losses) else float('nan')
 
     @property
@@ -161,7 +175,7 @@ class Trajectory:
     ):
         """Write everything but `model` and `loss_func` to a safetensors file; no pickle. Returns the path.
 
-        Raises ValueError for what the format can't hold, OSError for a path that can't be written.
+        Raises ValueError for what the format can't hold or a path that is no plain file, OSError for one that can't be written.
         """
         from .storage import save
         return save(self, path)
@@ -172,7 +186,10 @@ class Trajectory:
         model: torch.nn.Module | None = None, # The architecture, for `predict`; its own weights don't matter
         loss_func=None, # The loss of predictions and targets
     ) -> 'Trajectory':
-        "Read what `save` wrote. Raises ValueError for anything else, with the reason; nothing in the file is executed."
+        """Read what `save` wrote; nothing in the file is executed.
+
+        Raises ValueError for anything else, with the reason, FileNotFoundError or IsADirectoryError where there is no file.
+        """
         from .storage import load
         return load(cls, path, model=model, loss_func=loss_func)
 
@@ -187,7 +204,7 @@ class Trajectory:
     def to_df(self,
         max_params: int = 20, # Single parameters at the most, the first ones
     ):
-        """A pandas `DataFrame` with a row for each point: step, loss, lr, valid_loss where there was one, parameters.
+        """Return a pandas `DataFrame`, a row for each point: step, loss, lr, valid_loss where there was one, parameters.
 
         `loss` and `lr` are those of the step that began at this point: NaN at the last one. Raises ImportError without
         pandas, ValueError below 0.

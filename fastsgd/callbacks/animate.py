@@ -21,6 +21,8 @@ MAX_FRAMES = inspect.signature(animate).parameters['max_frames'].default
 class AnimateFitCallback(Callback):
     """Animate what the fit did: the last expression of a cell shows it. Brings a recorder along if there is none.
 
+    Raises TypeError for what is no view.
+
     >>> from fastai.basics import Learner, MSELossFlat
     >>> learn = Learner(linear_dls(), LinearModel(), MSELossFlat(), cbs=AnimateFitCallback(LossView(), ParamsView()))
     >>> learn.fit(20, lr=0.1)
@@ -72,7 +74,10 @@ class AnimateFitCallback(Callback):
 
     @property
     def animation(self) -> FitAnimation:
-        "The animation of what was recorded up to now. Raises RuntimeError before the first training step."
+        """The animation of what was recorded up to now, made when it is asked for and kept until there is more.
+
+        Raises RuntimeError before the first training step, and what `animate` does: ValueError or TypeError.
+        """
         traj = self.trajectory
         if traj is None: raise RuntimeError(self._nothing)
         if traj is not self._trajectory:
@@ -87,8 +92,11 @@ class AnimateFitCallback(Callback):
 
     _nothing = 'nothing to animate yet: call learn.fit(...) first'
 
-    def save(self, path, **kwargs):
-        "Save the animation; the suffix of `path` chooses the format, `kwargs` go to `FitAnimation.save`"
+    def save(self,
+        path, # File to write; its suffix chooses the format
+        **kwargs # Passed to `FitAnimation.save`
+    ):
+        "Save the animation. Raises RuntimeError before the first training step, and what `FitAnimation.save` does."
         return self.animation.save(path, **kwargs)
 
     def __deepcopy__(self, memo):

@@ -12,7 +12,7 @@ from .names import own_names
 
 
 class LogLossCallback(Callback):
-    """Log the raw loss every few steps, in place of fastai's table with a row per epoch
+    """Log the raw loss every few steps, in place of fastai's table with a row per epoch. Raises ValueError for a wrong `every`.
 
     >>> from fastai.basics import Learner, MSELossFlat
     >>> learn = Learner(linear_dls(), LinearModel(), MSELossFlat(), cbs=LogLossCallback(every=5))
@@ -29,7 +29,9 @@ class LogLossCallback(Callback):
         self.silenced, self.cancelled, self.step = False, False, 0
 
     @property
-    def learn(self): return self._learn
+    def learn(self):
+        "The Learner, which gets its own logger back when this callback is taken off"
+        return self._learn
 
     @learn.setter
     def learn(self, learn):

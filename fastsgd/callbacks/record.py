@@ -29,6 +29,8 @@ class _Now:
 class RecordParamsCallback(Callback):
     """Record parameters, buffers, raw loss and learning rate at each optimiser step, in `trajectory`
 
+    Raises ValueError for a wrong `max_bytes`; what goes wrong while a fit runs is a warning, and the fit goes on.
+
     >>> from fastai.basics import Learner, MSELossFlat
     >>> learn = Learner(linear_dls(), LinearModel(), MSELossFlat(), cbs=RecordParamsCallback())
     >>> learn.fit(20, lr=0.1)
@@ -38,7 +40,7 @@ class RecordParamsCallback(Callback):
     order, run_valid = ProgressCallback.order + 10, False # after all that may still change a batch, the loss or the step
     _stateattrs = ('recording', 'earlier', '_now', '_loss_func')
     def __init__(self,
-        max_bytes: int = 2**30, # Budget for the points: past it every other one is dropped, again and again
+        max_bytes: int = 2**30, # Bytes that the points may take: past them every other one is dropped, again and again
     ):
         if isinstance(max_bytes, bool) or not isinstance(max_bytes, int) or max_bytes < 1:
             raise ValueError(f'max_bytes={max_bytes!r}: expected a number of bytes of at least 1, for instance 2**30')

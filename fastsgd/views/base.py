@@ -211,7 +211,7 @@ def color_bar(ax, image, label: str):
 class View:
     """A way to look at a Trajectory. A view holds its settings only: one view may be drawn in many figures.
 
-    A view of your own overrides `draw`; set `several = True` if it takes a list of trajectories too.
+    A view of your own overrides `draw`; set `several = True` if it takes a list of trajectories too, `figsize` in inches.
 
     >>> class SlopeView(View):
     ...     def draw(self, traj, ax):
@@ -236,7 +236,10 @@ class View:
         traj, # A `Trajectory`
         ax, # Axes to draw on
     ): # `update(i) -> artists`: shows point `i` of `traj`, in any order, and returns the artists that it changed
-        "Draw what stays the same and return the function that draws the rest"
+        """Draw what stays the same and return the function that draws the rest.
+
+        Views raise ValueError or TypeError for what they can't show.
+        """
         raise NotImplementedError(f'{type(self).__name__} needs a method draw(traj, ax) that returns update(i)')
 
     def plot(self,
@@ -244,7 +247,11 @@ class View:
         ax=None, # Axes to draw on; None: pyplot's current ones, as in matplotlib
         i: int = -1, # The point to show
     ):
-        "The still picture of point `i`; returns the axes. Raises IndexError for a point that does not exist."
+        """The still picture of point `i`; returns the axes.
+
+        Raises IndexError for a point that does not exist, TypeError for what is no trajectory, ValueError for one that the
+        view can't show.
+        """
         trajs = in_step(as_list(traj))
         i = trajs[0]._index(i)
         if ax is None:

@@ -14,7 +14,8 @@ DIVERGING = LinearSegmentedColormap.from_list('blue-white-vermilion', [BLUE, 'wh
 class BoundaryView(View):
     """Two inputs and their classes, the probability that the model gives to these, and the boundary in between.
 
-    Of several trajectories the boundaries alone are drawn, each in its colour.
+    Of several trajectories the boundaries alone are drawn, each in its colour. Raises ValueError for a setting that does
+    not fit, and when drawn for data of another kind.
 
     >>> import torch
     >>> from fastai.basics import CrossEntropyLossFlat, Learner

@@ -25,6 +25,8 @@ def column_of(t: torch.Tensor, column: int = 0) -> torch.Tensor:
 class FitView(View):
     """Points, the curve of the current step, and the first guess as a ghost, for a model with one input and one output
 
+    Raises ValueError for a setting that does not fit, and when drawn for a model or data of another kind.
+
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(20, lr=0.1)
     >>> traj = learn.record_params.trajectory

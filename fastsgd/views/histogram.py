@@ -14,8 +14,8 @@ KINDS = {'values': 'values', 'updates': 'changes per step'}
 class HistogramView(View):
     """A histogram at each step, side by side, for the parameters of each layer or for what a step changed in them.
 
-    Each layer has a band of its own, with its range on the left. With plain SGD the changes are the gradients times the
-    learning rate.
+    Each layer has a band of its own, with its range on the left. With plain SGD the changes are the gradients times minus
+    the learning rate. Raises ValueError for a setting that does not fit.
 
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(20, lr=0.1)
@@ -26,7 +26,7 @@ class HistogramView(View):
     def __init__(self,
         of: str = 'values', # 'values' of the parameters, or 'updates': their change per step since the point before
         names: tuple | None = None, # Parameters to show by name; None: the largest, in the order of the model
-        most: int = 6, # Bands at the most
+        most: int = 6, # Bands at the most, where `names` is None
         bins: int = 40, # Of each histogram; fewer where there are few parameters
     ):
         if of not in KINDS: raise ValueError(f"of={of!r}: expected 'values' or 'updates'")

@@ -26,6 +26,8 @@ from .base import (
 class ParamsView(View):
     """The value of each parameter per step; of a large model those that moved most
 
+    Raises ValueError for a setting that does not fit.
+
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(20, lr=0.1)
     >>> traj = learn.record_params.trajectory
@@ -33,8 +35,8 @@ class ParamsView(View):
     """
     several = True
     def __init__(self,
-        names: tuple | None = None, # Parameters to show by name, all their entries; None: those that moved most
-        most: int = 6, # Lines at the most
+        names: tuple | None = None, # Parameters to choose from, by name; None: all
+        most: int = 6, # Lines at the most: the entries that moved furthest
     ):
         if isinstance(most, bool) or not isinstance(most, int) or most < 1:
             raise ValueError(f'most={most!r}: expected a whole number of lines of at least 1, for instance most=6')

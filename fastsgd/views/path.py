@@ -40,6 +40,7 @@ class PathView(View):
     """The path over the loss surface, flat or in 3-D, and at each step how far it is off the plane of the surface.
 
     Above it stand the loss at the path's point, over the data of the surface, and the surface's at the point below it.
+    Raises ValueError or TypeError for a setting that does not fit.
 
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(20, lr=0.1)
@@ -65,7 +66,9 @@ class PathView(View):
         self.surface, self.kind, self.log, self.n, self.kwargs = surface, kind, log, n, kwargs
 
     @property
-    def projection(self): return '3d' if self.kind == '3d' else None
+    def projection(self) -> str | None:
+        "What axes it wants, as matplotlib calls it: '3d', or None for flat ones"
+        return '3d' if self.kind == '3d' else None
 
     def draw(self, traj, ax):
         trajs = as_list(traj)
