@@ -122,7 +122,7 @@ class Plane:
         source, # A Trajectory, a model, or a learner: the plane goes through its (last) parameters
         seed: int | None = None, # None: 0. The global random state is never touched
     ) -> 'Plane':
-        """Two filter-normalised random directions (Li et al. 2018, arXiv 1712.09913, section 4).
+        """Two filter-normalised random directions (Li et al. 2018, arXiv 1712.09913).
 
         Each filter, or row, of a direction has the norm of the one at the origin; biases, norm layers' parameters and
         frozen parameters stay as they are, unless there is nothing else. Raises TypeError for another source.
