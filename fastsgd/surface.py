@@ -13,6 +13,8 @@ from .trajectory import Trajectory
 
 __all__ = ['Surface', 'loss_surface']
 
+PLANES = 'params', 'pca', 'random'
+
 
 class Surface:
     """The loss over a grid: `loss[j, i]` is the loss at `u[i], v[j]` of `plane`; NaN and infinite values are kept
@@ -111,11 +113,8 @@ def loss_surface(
     >>> surface.loss.shape
     torch.Size([20, 30])
     """
+    check_settings(dict(plane=plane, n=n, ulim=ulim, vlim=vlim, max_samples=max_samples, max_bytes=max_bytes, seed=seed))
     nu, nv = _grid(n)
-    for name, lim in (('ulim', ulim), ('vlim', vlim)): _check_limits(name, lim)
-    for name, value in (('max_samples', max_samples), ('max_bytes', max_bytes)):
-        if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-            raise ValueError(f'{name}={value!r}: expected a whole number of at least 1')
     paths, model, loss_func = _parts(learn)
     batches, total = _data(learn, paths, data, max_samples, max_bytes, seed)
     plane = _plane(plane, paths, model, seed)
@@ -164,8 +163,6 @@ def _parts(learn):
 
 def _plane(plane, paths, model, seed):
     if isinstance(plane, Plane): return plane
-    if plane not in (None, 'params', 'pca', 'random'):
-        raise ValueError(f"plane={plane!r}: expected a Plane, None, 'params', 'pca' or 'random'")
     size = sum(p.numel() for p in model.parameters())
     source = paths[0] if paths else model
     if plane is None:
@@ -254,6 +251,19 @@ class _generators_kept:
 
 
 # -- checks
+
+def check_settings(settings: dict):
+    "Raise ValueError for arguments of `loss_surface`, by name, that are wrong whatever the model and the data"
+    for name, value in settings.items():
+        whole = isinstance(value, Integral) and not isinstance(value, bool)
+        if name == 'n': _grid(value)
+        elif name in ('ulim', 'vlim'): _check_limits(name, value)
+        elif name in ('max_samples', 'max_bytes') and not (whole and value >= 1):
+            raise ValueError(f'{name}={value!r}: expected a whole number of at least 1')
+        elif name == 'seed' and not whole: raise ValueError(f'seed={value!r}: expected a whole number')
+        elif name == 'plane' and not (value is None or isinstance(value, Plane) or isinstance(value, str) and value in PLANES):
+            raise ValueError(f"plane={value!r:.100}: expected a Plane, None, 'params', 'pca' or 'random'")
+
 
 def _grid(n):
     sizes = n if isinstance(n, tuple | list) else (n, n)

@@ -1,5 +1,6 @@
 """`View`, and what all views share: colours that a colour-blind reader tells apart, markers, robust axis limits."""
 
+import inspect
 import re
 
 import numpy as np
@@ -40,6 +41,15 @@ def check_views(views):
         if not callable(getattr(view, 'draw', None)):
             raise TypeError(f'views has {view!r}, expected views with a method draw(traj, ax), as in FitView(), LossView(); '
                             'several trajectories to compare go into one list')
+
+
+def check_keywords(function, given: dict, *more):
+    "Raise TypeError unless each name in `given` is one of the optional arguments of `function`, or of the functions `more`"
+    known = [p.name for f in (function, *more) for p in inspect.signature(f).parameters.values() if p.default is not p.empty]
+    for name, value in given.items():
+        if name not in known:
+            raise TypeError(f'{name}={value!r:.100}: {function.__name__} has no such argument, expected one of '
+                            f'{", ".join(dict.fromkeys(known))}')
 
 
 def name_of(traj, k: int) -> str:

@@ -4,15 +4,17 @@ import warnings
 
 import numpy as np
 import torch
+from fastcore.meta import delegates
 from matplotlib.colors import ListedColormap, LogNorm, Normalize
 from matplotlib.ticker import MaxNLocator
 
-from ..surface import Surface, loss_surface
+from ..surface import Surface, check_settings, loss_surface
 from .base import (
     VERMILION,
     View,
     as_list,
     calm,
+    check_keywords,
     color_bar,
     departure_note,
     finite,
@@ -51,14 +53,18 @@ class PathView(View):
     several = True
     figsize = (5.5, 4.)
     live_points = 0
+    @delegates(loss_surface)
     def __init__(self,
         surface: Surface | None = None, # A `Surface`; None: made from the trajectory by `loss_surface`
         kind: str = 'flat', # 'flat', as filled contours, or '3d'
         log: bool | None = None, # Colours on a log scale? None: when the surface spans a decade, in 3-D two
         n: int | tuple = 50, # Points along each axis of the surface, or `(nu, nv)`
-        **kwargs # Passed to `loss_surface`, as is `n`
+        **kwargs
     ):
+        "`n` and what follows it are passed to `loss_surface`"
         if kind not in ('flat', '3d'): raise ValueError(f"kind={kind!r}: expected 'flat' or '3d'")
+        check_keywords(PathView, kwargs)
+        check_settings({'n': n, **kwargs})
         if surface is not None and not all(hasattr(surface, o) for o in ('u', 'v', 'loss', 'plane')):
             raise TypeError(f'surface is of type {type(surface).__name__}, expected a Surface, as loss_surface(learn) makes')
         if surface is not None and kwargs:

@@ -1,3 +1,4 @@
+import inspect
 import re
 import warnings
 
@@ -184,3 +185,22 @@ def test_errors_teach():
 
 
 def test_classification(): PathView(n=5).plot(classes(3), axes())
+
+
+@pytest.mark.parametrize('settings, error, message', [
+    ({'nonsense': 1}, TypeError, 'nonsense=1: PathView has no such argument, expected one of surface, kind, log, n, plane, ulim'),
+    ({'learn': 1}, TypeError, 'learn=1: PathView has no such argument'),
+    ({'n': 1}, ValueError, 'n=1: expected a whole number of at least 2'),
+    ({'plane': 'pcs'}, ValueError, "plane='pcs': expected a Plane, None, 'params', 'pca' or 'random'"),
+    ({'ulim': (1, 0)}, ValueError, r'ulim=\(1, 0\): expected two finite numbers'),
+    ({'max_samples': 0}, ValueError, 'max_samples=0: expected a whole number of at least 1'),
+    ({'seed': 'x'}, ValueError, "seed='x': expected a whole number")])
+def test_settings_of_the_surface_are_checked_at_once(settings, error, message, count):
+    with pytest.raises(error, match=message): PathView(**settings)
+    count('bad inputs refused')
+
+
+def test_help_names_the_settings_of_the_surface():
+    shown = inspect.signature(PathView).parameters
+    assert list(shown)[:5] == ['surface', 'kind', 'log', 'n', 'plane'] and {'max_samples', 'seed'} < set(shown)
+    assert shown['n'].default == 50 and 'learn' not in shown
