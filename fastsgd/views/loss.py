@@ -9,6 +9,8 @@ from .steps import StepView
 class LossView(StepView):
     """Raw loss per step and, where there was one, the validation loss; on a log scale when it spans decades
 
+    Raises ValueError for another `log` than True, False or None.
+
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(20, lr=0.1)
     >>> traj = learn.record_params.trajectory

@@ -25,7 +25,7 @@ from .base import (
     tidy,
     within,
 )
-from .steps import spans_decades
+from .steps import check_log, spans_decades
 
 N_LEVELS = 24
 
@@ -63,6 +63,7 @@ class PathView(View):
     ):
         "`n` and what follows it are passed to `loss_surface`"
         if kind not in ('flat', '3d'): raise ValueError(f"kind={kind!r}: expected 'flat' or '3d'")
+        check_log(log)
         check_keywords(PathView, kwargs)
         check_settings({'n': n, **kwargs})
         if surface is not None and not all(hasattr(surface, o) for o in ('u', 'v', 'loss', 'plane')):

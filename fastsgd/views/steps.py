@@ -29,6 +29,12 @@ def spans_decades(values, decades: float = 2) -> bool:
     return len(above) > 1 and float(values.min()) >= 0 and float(above.max()) >= 10**decades * float(above.min())
 
 
+def check_log(log):
+    "Raise ValueError unless `log` is a choice"
+    if not (log is None or isinstance(log, (bool, np.bool_))):
+        raise ValueError(f'log={log!r:.100}: expected True, False, or None for a log scale where the values call for one')
+
+
 def extremes(values: np.ndarray, most: int = POINTS) -> np.ndarray:
     "Indices of at most `most` values that draw the same line: the lowest and the highest of each stretch, and both ends"
     if len(values) <= most: return np.arange(len(values))
@@ -45,7 +51,9 @@ class StepView(View):
     leaves = False # does a fit that diverged leave the picture?
     def __init__(self,
         log: bool | None = None, # Log scale? None: when the values span two decades or more
-    ): self.log = log
+    ):
+        check_log(log)
+        self.log = log
 
     def _values(self, traj): raise NotImplementedError
     def _shown(self, traj): return self._values(traj)
@@ -96,6 +104,8 @@ class StepView(View):
 
 class LRView(StepView):
     """The learning rate of each step
+
+    Raises ValueError for another `log` than True, False or None.
 
     >>> learn = linear_learner(seed=0)
     >>> learn.fit_one_cycle(20, 0.3)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastsgd.trajectory import Trajectory
-from fastsgd.views import LossView, LRView, ParamsView
+from fastsgd.views import LossView, LRView, ParamsView, PathView
 from fastsgd.views.base import label_of, padded
 from fastsgd.views.steps import extremes, spans_decades
 
@@ -160,3 +160,11 @@ def test_params_errors_teach():
     with pytest.raises(ValueError, match=r"names has 'x', expected names among \['w', 'b'\]"):
         ParamsView(['x']).plot(big(), axes())
     with pytest.raises(ValueError, match='most=0: expected a whole number of lines of at least 1'): ParamsView(most=0)
+
+
+@pytest.mark.parametrize('view', [LossView, LRView, PathView])
+@pytest.mark.parametrize('bad', ['x', 1, 10.])
+def test_log_is_checked_at_once(view, bad, count):
+    with pytest.raises(ValueError, match=f'log={bad!r}: expected True, False, or None for a log scale'): view(log=bad)
+    assert view(log=np.True_).log
+    count('bad inputs refused')
