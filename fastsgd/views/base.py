@@ -271,5 +271,7 @@ class View:
         return ax
 
     def __repr__(self):
-        settings = ', '.join(f'{k}={v!r}' for k, v in vars(self).items() if v is not None and not k.startswith('_'))
+        settings = dict(vars(self))
+        settings.update(settings.pop('kwargs', {})) # what a view passes on
+        settings = ', '.join(f'{k}={v!r}' for k, v in settings.items() if v is not None and not k.startswith('_'))
         return f'{type(self).__name__}({settings})'

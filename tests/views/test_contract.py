@@ -159,3 +159,8 @@ def test_what_is_no_trajectory():
 @pytest.mark.parametrize('view', VIEWS, ids=names)
 def test_repr_shows_settings(view):
     assert repr(view).startswith(type(view).__name__ + '(')
+
+
+def test_repr_shows_what_a_view_passes_on():
+    assert repr(PathView()) == "PathView(kind='flat', n=50)"
+    assert repr(PathView(n=4, plane='pca', seed=3)) == "PathView(kind='flat', n=4, plane='pca', seed=3)"
