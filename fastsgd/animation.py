@@ -1,10 +1,13 @@
 """`animate`: views of a trajectory as one `FitAnimation`."""
 
 import itertools
+import math
 from contextlib import nullcontext
+from numbers import Real
 from pathlib import Path
 
 import torch
+from fastcore.meta import delegates
 from matplotlib.animation import FuncAnimation, HTMLWriter
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -12,11 +15,14 @@ from matplotlib.figure import Figure
 from .files import atomic_path
 from .player import MODES, SUFFIXES, VIDEOS, Progress, draw_svg, player_html, save_animation
 from .summary import step_line
+from .trajectory import check_max_frames
 from .views import choose_views
-from .views.base import as_list, check_views, draw_view, in_step, name_of
+from .views.base import as_list, check_keywords, check_views, draw_view, in_step, name_of, optional
 
 __all__ = ['FitAnimation', 'animate']
 
+# What matplotlib's classes take beside what `FitAnimation` names, and `animate` may pass on
+PASSED_ON = sorted({name for cls in FuncAnimation.__mro__[:-1] for name in optional(cls)} - {'frames', 'fargs'})
 WIDTH = 10 # inches at the most: a notebook's page is no wider, and text that shrinks with a picture can't be read
 
 
@@ -50,13 +56,12 @@ class FitAnimation(FuncAnimation):
     ):
         self.alt, self.labels, self.autoplay = alt, None if labels is None else list(labels), autoplay
         self.default_mode = _mode(default_mode, repeat)
-        if not interval > 0: raise ValueError(f'interval is {interval}: expected milliseconds above 0')
+        _check_interval(interval)
         kwargs.setdefault('cache_frame_data', False)
         super().__init__(fig, func, frames, interval=interval, repeat=repeat, **kwargs)
         self._draw_was_started = True # an animation that nobody looked at is no mistake here: no warning
         n = self._save_count
-        if None not in (self.labels, n) and len(self.labels) != n:
-            raise ValueError(f'labels has {len(self.labels)} entries for {n} frames: expected one for each')
+        if None not in (self.labels, n): _check_labels(self.labels, n)
 
     def to_jshtml(self,
         fps: float | None = None, # Frames a second; None: as `interval` says
@@ -130,17 +135,47 @@ def _mode(mode, repeat):
     return mode
 
 
+def _check_interval(interval):
+    if isinstance(interval, bool) or not isinstance(interval, Real) or not 0 < interval < math.inf:
+        raise ValueError(f'interval is {interval!r:.100}: expected milliseconds above 0')
+
+
+def _check_labels(labels, n):
+    if len(labels) != n: raise ValueError(f'labels has {len(labels)} entries for {n} frames: expected one for each')
+
+
+def check_settings(settings: dict):
+    "Raise TypeError or ValueError for arguments of `animate`, by name, that are wrong whatever the trajectory"
+    check_keywords(animate, settings, PASSED_ON)
+    for name, value in settings.items():
+        if name == 'max_frames': check_max_frames(value)
+        elif name == 'interval': _check_interval(value)
+        elif name == 'default_mode': _mode(value, True)
+        elif name == 'figsize' and value is not None: _check_figsize(value)
+
+
+def _check_figsize(figsize):
+    try: width, height = map(float, figsize)
+    except (TypeError, ValueError): width = height = 0
+    if not (0 < width < math.inf and 0 < height < math.inf):
+        raise ValueError(f'figsize={figsize!r:.100}: expected width and height in inches, for instance figsize=(10, 4)')
+
+
+@delegates(FitAnimation.__init__, but=['frames'])
 def animate(
     traj, # A `Trajectory`, or several to compare
     *views, # Views to draw side by side; none: views that suit
     axs=None, # Axes to draw on, one for each view; None: a figure of its own
     max_frames: int = 200, # Frames at the most: more points are thinned evenly, first and last kept
     figsize: tuple | None = None, # Inches; None: what the views ask for
-    **kwargs # Passed to `FitAnimation`
+    alt: str = '', # What the animation shows, for those who can't see it; '': what the fits did
+    labels: list | None = None, # What to call each frame; None: the step
+    **kwargs
 ) -> FitAnimation: # In step by optimiser step, where there are several
     """One animation from one trajectory, or from several to compare.
 
-    Raises TypeError for what is no trajectory or no view, ValueError for any other argument that does not fit.
+    What else `FuncAnimation` takes is passed on to it. Raises TypeError for what is no trajectory or no view and for an
+    argument that there is not, ValueError for any other that does not fit, before anything is drawn.
 
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(20, lr=0.1)
@@ -148,7 +183,9 @@ def animate(
     >>> animate(traj, FitView(), LossView(), max_frames=10, interval=100).save('fit.html')
     """
     check_views(views)
+    check_settings({'max_frames': max_frames, 'figsize': figsize, **kwargs})
     trajs = in_step(as_list(traj), max_frames)
+    if labels is not None: _check_labels(labels := list(labels), len(trajs[0]))
     views = views or choose_views(trajs[0])[0]
     fig, axs = _axes(views, axs, figsize)
     label = (fig.suptitle('', x=0.01, ha='left', fontsize='medium') if fig._suptitle is None
@@ -165,8 +202,8 @@ def animate(
     def func(i):
         label.set_text(texts[i])
         return [label, *(artist for update in updates for artist in update(i))]
-    return FitAnimation(fig, func, len(trajs[0]), alt=_describe(trajs, views),
-                        labels=[t.split('   ')[0] for t in texts], **kwargs)
+    return FitAnimation(fig, func, len(trajs[0]), alt=alt or _describe(trajs, views),
+                        labels=[t.split('   ')[0] for t in texts] if labels is None else labels, **kwargs)
 
 
 def _fix_legends(fig):

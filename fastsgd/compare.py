@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import fastai.callback.schedule  # noqa: F401  gives Learner its schedules: fit_one_cycle, fine_tune, ...
 import torch
-from fastai.basics import L, Learner, OptimWrapper, no_random
+from fastai.basics import L, Learner, OptimWrapper, delegates, no_random
 from fastai.callback.progress import CSVLogger, ProgressCallback, ShowGraphCallback
 from fastai.callback.tracker import SaveModelCallback
 from fastprogress.fastprogress import progress_bar
@@ -54,9 +54,10 @@ class Comparison(list):
 
     def _ipython_key_completions_(self): return self.names
 
+    @delegates(animate)
     def animate(self,
         *views, # Views to draw side by side; none: views that suit
-        **kwargs # Passed to `animate`
+        **kwargs
     ) -> FitAnimation: # In step by optimiser step
         "All fits in one animation. Raises what `animate` does: ValueError or TypeError."
         return animate(self, *views, **kwargs)

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping
+from numbers import Real
 
 import torch
 from torch.func import functional_call
@@ -14,6 +15,13 @@ __all__ = ['Trajectory']
 def _rows(t, idxs):
     "`t[idxs]`; a tensor that holds one value for all points goes on doing so"
     return t[:1].expand(len(idxs), *t.shape[1:]) if len(t) and t.stride(0) == 0 else t[idxs]
+
+
+def check_max_frames(max_frames):
+    "Raise ValueError unless a trajectory can be thinned to `max_frames` points"
+    if isinstance(max_frames, bool) or not isinstance(max_frames, Real) or not max_frames >= 2 or max_frames % 1:
+        raise ValueError(f'max_frames={max_frames!r:.100}: expected a whole number of at least 2, '
+                         'for the first and the last point')
 
 
 class Trajectory:
@@ -143,9 +151,7 @@ class Trajectory:
         max_frames: int, # Points at the most
     ) -> 'Trajectory':
         "The same fit with points evenly spread, first and last kept. Raises ValueError below 2."
-        if isinstance(max_frames, bool) or int(max_frames) != max_frames or max_frames < 2:
-            raise ValueError(f'max_frames={max_frames!r}: expected a whole number of at least 2, '
-                             'for the first and the last point')
+        check_max_frames(max_frames)
         if len(self) <= max_frames: return self
         return self.take(torch.linspace(0, len(self) - 1, int(max_frames), dtype=torch.float64).round().long())
 

@@ -6,8 +6,9 @@ import inspect
 
 from fastai.callback.core import Callback
 from fastai.torch_core import rank_distrib
+from fastcore.meta import delegates
 
-from ..animation import FitAnimation, animate
+from ..animation import FitAnimation, animate, check_settings
 from ..live import LiveView
 from ..trajectory import Trajectory
 from ..views import choose_views
@@ -21,7 +22,8 @@ MAX_FRAMES = inspect.signature(animate).parameters['max_frames'].default
 class AnimateFitCallback(Callback):
     """Animate what the fit did: the last expression of a cell shows it. Brings a recorder along if there is none.
 
-    Raises TypeError for what is no view.
+    Further arguments are those of `animate`. Raises TypeError for what is no view and for an argument that there is not,
+    ValueError for any other that does not fit.
 
     >>> from fastai.basics import Learner, MSELossFlat
     >>> learn = Learner(linear_dls(), LinearModel(), MSELossFlat(), cbs=AnimateFitCallback(LossView(), ParamsView()))
@@ -30,11 +32,14 @@ class AnimateFitCallback(Callback):
     """
     order, run_valid = RecordParamsCallback.order + 1, False
     _stateattrs = ('_recorder', '_animation', '_trajectory', '_live_view', '_chosen')
+    @delegates(animate)
     def __init__(self, *views, # Views to draw side by side; none: views that suit the data and the model
         live: bool = False, # In a notebook, show the fit while it runs, and the animation at its end?
-        **kwargs # Passed to `animate`
+        **kwargs
     ):
+        "What follows `live` is passed to `animate`"
         check_views(views)
+        check_settings(kwargs)
         self.views, self.live, self.kwargs = views, live, kwargs
         self._init_state()
 

@@ -43,9 +43,14 @@ def check_views(views):
                             'several trajectories to compare go into one list')
 
 
-def check_keywords(function, given: dict, *more):
-    "Raise TypeError unless each name in `given` is one of the optional arguments of `function`, or of the functions `more`"
-    known = [p.name for f in (function, *more) for p in inspect.signature(f).parameters.values() if p.default is not p.empty]
+def optional(function) -> list:
+    "Names of the arguments that have a default"
+    return [p.name for p in inspect.signature(function).parameters.values() if p.default is not p.empty]
+
+
+def check_keywords(function, given: dict, more=()):
+    "Raise TypeError unless each name in `given` is an optional argument of `function`, or one of `more`"
+    known = [*optional(function), *more]
     for name, value in given.items():
         if name not in known:
             raise TypeError(f'{name}={value!r:.100}: {function.__name__} has no such argument, expected one of '

@@ -1,8 +1,17 @@
 """`AnimateFitCallback` by itself: what it takes, and what it says before there is anything to show."""
 
+import inspect
+
 import pytest
 
-from fastsgd import AnimateFitCallback, FitView, LossView, animate, linear_learner
+from fastsgd import AnimateFitCallback, Comparison, FitView, LossView, animate, linear_learner
+
+
+@pytest.fixture(scope='module')
+def traj():
+    learn = linear_learner(seed=0)
+    with learn.no_bar(): learn.fit(3, lr=0.1)
+    return learn.record_params.trajectory
 
 
 @pytest.mark.parametrize('wrong, message', [
@@ -30,3 +39,55 @@ def test_it_follows_a_second_fit_and_goes_with_a_single_one():
         assert cb.learn is None and cb.animation is cb.animation and len(list(cb.animation.new_frame_seq())) == 4
         learn.fit(2, lr=0.1)
     assert len(list(cb.animation.new_frame_seq())) == 6
+
+
+WRONG = [({'nonsense': 1}, TypeError, r'nonsense=1: \w+ has no such argument, expected one of axs, max_frames, figsize'),
+         ({'traj': 1}, TypeError, 'traj=1: animate has no such argument|multiple values'),
+         ({'fargs': (1,)}, TypeError, r'fargs=\(1,\): animate has no such argument'),
+         ({'frames': 3}, TypeError, r'frames=3: animate has no such argument'),
+         ({'max_frames': 1}, ValueError, 'max_frames=1: expected a whole number of at least 2'),
+         ({'max_frames': 'all'}, ValueError, "max_frames='all': expected a whole number of at least 2"),
+         ({'interval': 0}, ValueError, 'interval is 0: expected milliseconds above 0'),
+         ({'interval': 'slow'}, ValueError, "interval is 'slow': expected milliseconds above 0"),
+         ({'default_mode': 'bounce'}, ValueError, "default_mode is 'bounce': expected one of 'loop'"),
+         ({'figsize': 4}, ValueError, 'figsize=4: expected width and height in inches')]
+
+
+@pytest.mark.parametrize('settings, error, message', WRONG, ids=lambda o: str(o)[:20])
+def test_settings_are_checked_before_any_fit_and_before_anything_is_drawn(settings, error, message, traj, count):
+    class Drawn(LossView):
+        def draw(self, traj, ax): pytest.fail('drawn')
+    with pytest.raises(error, match=message): AnimateFitCallback(**settings)
+    with pytest.raises(error, match=message): animate(traj, Drawn(), **settings)
+    with pytest.raises(error, match=message): Comparison([traj], ['one']).animate(Drawn(), **settings)
+    count('bad inputs refused', 3)
+
+
+def test_labels_of_a_wrong_number_are_refused_before_anything_is_drawn(traj):
+    class Drawn(LossView):
+        def draw(self, traj, ax): pytest.fail('drawn')
+    with pytest.raises(ValueError, match='labels has 2 entries for 4 frames'): animate(traj, Drawn(), labels=['a', 'b'])
+
+
+def test_ones_own_labels_and_text_win(traj):
+    own = animate(traj, LossView(), labels=iter('abcd'), alt='a fit')
+    assert own.labels == list('abcd') and own.alt == 'a fit'
+    plain = animate(traj, LossView())
+    assert plain.labels == [f'step {i} of 3' for i in range(4)] and plain.alt.startswith('Animation of a fit, 3 steps')
+    cb = AnimateFitCallback(LossView(), alt='mine')
+    learn = linear_learner(seed=0)
+    learn.remove_cb(learn.animate_fit)
+    with learn.no_bar(): learn.fit(3, lr=0.1, cbs=cb)
+    assert cb.animation.alt == 'mine'
+
+
+def test_what_matplotlib_takes_is_passed_on(traj):
+    assert animate(traj, LossView(), repeat_delay=500, blit=False)._repeat_delay == 500
+
+
+def test_help_names_the_settings():
+    of_animate = list(inspect.signature(animate).parameters)
+    assert of_animate == ['traj', 'views', 'axs', 'max_frames', 'figsize', 'alt', 'labels', 'interval', 'repeat', 'autoplay',
+                          'default_mode']
+    assert list(inspect.signature(AnimateFitCallback).parameters) == ['views', 'live', *of_animate[2:]]
+    assert list(inspect.signature(Comparison.animate).parameters) == ['self', *of_animate[1:]]
