@@ -1,7 +1,7 @@
 """`explore`: sliders that fit the lesson anew, for whoever stands before a class. Needs ipywidgets."""
 
 from functools import partial
-from numbers import Integral
+from numbers import Integral, Real
 
 import torch
 from fastai.basics import SGD
@@ -11,7 +11,8 @@ from .animation import animate
 from .callbacks import RecordParamsCallback
 from .data import _pair, linear_data, tensor_dls
 from .learner import linear_learner
-from .views.base import label_of
+from .trajectory import check_max_frames
+from .views.base import as_views, label_of
 
 __all__ = ['Explorer', 'explore']
 
@@ -99,7 +100,7 @@ class Explorer:
 def explore(
     data: tuple | None = None, # `(x, y)` of shapes (n, 2) and (n,), as `linear_data` gives them; None: `linear_data(seed=seed)`
     steps: int = 100, # Optimiser steps of each fit, whatever the batch size
-    views: tuple = (), # Views to draw; none: those that suit
+    views: tuple = (), # Views to draw, or one of them; none: those that suit
     *,
     lr: float = 0.1, # Where the sliders stand at first: learning rate,
     momentum: float = 0., # momentum,
@@ -110,7 +111,8 @@ def explore(
 ) -> Explorer:
     """Sliders for learning rate, momentum, batch size and first guess: each change fits the lesson anew and replays it.
 
-    Raises ImportError without ipywidgets, ValueError for an argument out of its range, TypeError for what is no view.
+    Raises ImportError without ipywidgets, TypeError for what is no view or no data, ValueError for any other argument that
+    does not fit.
 
     >>> explorer = explore(lr=0.05, steps=20) # as the last expression of a cell it shows itself
     >>> explorer.momentum.value = 0.9
@@ -120,16 +122,30 @@ def explore(
     _widgets()
     if isinstance(steps, bool) or not isinstance(steps, Integral) or steps < 1:
         raise ValueError(f'steps={steps!r}: expected a whole number of at least 1, for instance 100')
-    x, y = (torch.as_tensor(o) for o in (linear_data(seed=seed) if data is None else data))
+    check_max_frames(max_frames)
+    views = as_views(views)
+    x, y = linear_data(seed=seed) if data is None else _points(data)
     if x.ndim != 2 or x.shape[1] != 2 or y.shape != x.shape[:1]:
         raise ValueError(f'data has shapes {tuple(x.shape)} and {tuple(y.shape)}, expected (n, 2) and (n,), as from linear_data')
     low, high = (10**p for p in RANGES['lr'])
-    if not low <= lr <= high: raise ValueError(f'lr={lr!r}: expected a number from {low:g} to {high:.3g}')
-    if not 0 <= momentum <= 0.99: raise ValueError(f'momentum={momentum!r}: expected a number from 0 to 0.99')
+    if not (isinstance(lr, Real) and low <= lr <= high):
+        raise ValueError(f'lr={lr!r}: expected a number from {low:g} to {high:.3g}')
+    if not (isinstance(momentum, Real) and 0 <= momentum <= 0.99):
+        raise ValueError(f'momentum={momentum!r}: expected a number from 0 to 0.99')
     if bs is not None and (isinstance(bs, bool) or not isinstance(bs, Integral) or not 1 <= bs <= len(x)):
         raise ValueError(f'bs={bs!r}: expected a whole number from 1 to {len(x)}, or None for the full batch')
     return Explorer((x, y), int(steps), views, seed, max_frames, lr, momentum, len(x) if bs is None else bs,
                     _pair('init', init, '(0.5, 0.75)'))
+
+
+def _points(data):
+    "`data` as two tensors"
+    pair = data if isinstance(data, (tuple, list)) else ()
+    try: x, y = map(torch.as_tensor, pair)
+    except (TypeError, ValueError, RuntimeError) as e:
+        told = ' and '.join(type(o).__name__ for o in pair) or type(data).__name__
+        raise TypeError(f'data holds {told}: expected two tensors or arrays, (x, y), as from linear_data') from e
+    return x, y
 
 
 def _widgets():

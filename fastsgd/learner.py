@@ -6,6 +6,7 @@ from torch import nn
 
 from .callbacks import AnimateFitCallback, LogLossCallback, RecordParamsCallback, SkipEmptyValidCallback
 from .data import _count, _pair, linear_dls
+from .views.base import as_views
 
 __all__ = ['LinearModel', 'linear_learner']
 
@@ -59,8 +60,7 @@ def linear_learner(
         raise TypeError(f'dls is a {type(dls).__name__}, expected DataLoaders, for instance linear_dls(bs=10)')
     elif seed is not None: raise ValueError(f'seed={seed} is for points that are drawn here: with dls, give it to linear_dls')
     if log_every is not None: _count('log_every', log_every, 1, 'log_every=10, or log_every=None for fastai\'s table')
-    views = views if isinstance(views, (tuple, list)) else (views,)
-    cbs = [RecordParamsCallback(), AnimateFitCallback(*views, live=live)]
+    cbs = [RecordParamsCallback(), AnimateFitCallback(*as_views(views), live=live)]
     if log_every is not None: cbs.append(LogLossCallback(log_every))
     if not len(dls.valid): cbs.append(SkipEmptyValidCallback())
     kwargs['cbs'] = L(cbs) + L(kwargs.get('cbs'))

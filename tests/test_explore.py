@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from fastsgd import LossView, explore, linear_data, linear_learner, tensor_dls
+from fastsgd.explore import Explorer
 
 
 @pytest.fixture(scope='module')
@@ -95,6 +96,24 @@ def test_shows_itself_as_a_widget(explorer):
     (dict(init=(1, 2, 3)), r'init=\(1, 2, 3\): expected two finite numbers')])
 def test_errors(kwargs, text):
     with pytest.raises(ValueError, match=text): explore(**kwargs)
+
+
+@pytest.mark.parametrize('kwargs, error, text', [
+    (dict(data=3), TypeError, r'data holds int: expected two tensors or arrays, \(x, y\), as from linear_data'),
+    (dict(data='xy'), TypeError, "data holds str: expected two tensors"),
+    (dict(data=(torch.ones(3, 2), None)), TypeError, 'data holds Tensor and NoneType: expected two tensors'),
+    (dict(max_frames=1), ValueError, 'max_frames=1: expected a whole number of at least 2'),
+    (dict(views=LossView), TypeError, r'views has the class LossView, expected a view: LossView\(\)'),
+    (dict(views=[3]), TypeError, 'views has 3, expected views with a method draw'),
+    (dict(lr='fast'), ValueError, "lr='fast': expected a number from"),
+    (dict(momentum=None), ValueError, 'momentum=None: expected a number from')])
+def test_wrong_arguments_are_refused_before_the_fit(kwargs, error, text, monkeypatch, count):
+    monkeypatch.setattr(Explorer, '__init__', lambda *_: pytest.fail('made'))
+    with pytest.raises(error, match=text): explore(**kwargs)
+    count('bad inputs refused')
+
+
+def test_a_single_view(): assert [type(v) for v in explore(views=LossView(), steps=2).views] == [LossView]
 
 
 def test_without_ipywidgets(monkeypatch):

@@ -33,6 +33,13 @@ def as_list(traj) -> list:
     return trajs
 
 
+def as_views(views) -> tuple:
+    "One view or several, as a tuple. Raises TypeError for what is no view."
+    views = tuple(views) if isinstance(views, (list, tuple)) else (views,)
+    check_views(views)
+    return views
+
+
 def check_views(views):
     "Raise TypeError unless each of `views` can draw: a class in the place of its instance, or a trajectory, is told apart"
     for view in views:
