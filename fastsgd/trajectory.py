@@ -169,10 +169,10 @@ class Trajectory:
 
     @property
     def diverged(self) -> int | None:
-        "The step from which the loss stays above 100 times the first one, or stops being a number; None if it does not"
-        if not len(self.losses): return None
-        first = abs(float(self.losses[0]))
-        fine = (self.losses.double() <= 100 * max(first, 1e-12)).nonzero()
+        "The step from which the loss stays above 100 times the first finite one, or stays no finite number; None if it does not"
+        losses = self.losses.double()
+        first = losses[losses.isfinite()][:1].abs().clamp(min=1e-12)
+        fine = (losses.isfinite() & (losses <= 100 * first)).nonzero() if len(first) else ()
         start = int(fine[-1]) + 1 if len(fine) else 0
         return start if start < len(self.losses) else None
 

@@ -107,7 +107,10 @@ def test_predict_without_a_model_or_with_another_is_refused(count):
 
 
 @pytest.mark.parametrize('losses, step', [([3, 2, 1], None), ([1, 200, 300], 1), ([1, 200, 2], None), ([1, float('nan')], 1),
-                                          ([float('inf'), 1], None), ([float('nan')] * 3, 0), ([], None), ([0, 0], None)])
+                                          ([float('inf'), 1], None), ([float('nan')] * 3, 0), ([], None), ([0, 0], None),
+                                          ([float('inf')] * 3, 0), ([float('inf'), float('nan')], 0),
+                                          ([float('inf'), 1, float('inf')], 2), ([float('nan'), 1, 2], None),
+                                          ([float('inf'), 1, 200, 300], 2), ([1, -5], None), ([-1, 99, 101], 2)])
 def test_diverged_names_the_step(losses, step):
     n = len(losses)
     assert Trajectory({'a': torch.zeros(n + 1)}, losses=torch.tensor(losses), lrs=torch.zeros(n)).diverged == step

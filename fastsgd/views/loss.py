@@ -24,7 +24,7 @@ class LossView(StepView):
         "Losses before the fit diverged, and a little of how it went on"
         losses, valid = plain(traj.losses).double(), plain(traj.valid[1]).double()
         if traj.diverged is None: return torch.cat([losses, valid])
-        top = 1000 * max(abs(float(losses[0])), 1e-12)
+        top = 1000 * max(abs(float(losses[losses.isfinite()][:1].sum())), 1e-12) # of the first; 0 without any
         return torch.cat([losses[losses <= top], valid[valid <= top]])
 
     def _name(self, traj, k, total): return 'training' if total == 1 else label_of(traj, k)

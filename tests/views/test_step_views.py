@@ -168,3 +168,9 @@ def test_log_is_checked_at_once(view, bad, count):
     with pytest.raises(ValueError, match=f'log={bad!r}: expected True, False, or None for a log scale'): view(log=bad)
     assert view(log=np.True_).log
     count('bad inputs refused')
+
+
+def test_diverged_after_a_first_loss_that_is_no_number():
+    t = losses([torch.inf, 1., 2., 1e9, torch.nan])
+    ax = LossView().plot(t, axes())
+    assert t.diverged == 3 and ax.get_ylim()[1] < 10, 'the axis shows what came before'
