@@ -80,10 +80,12 @@ class Plane:
         """The two directions along which the path varies most (Li et al. 2018, arXiv 1712.09913, section 7).
 
         They have unit length; their shares of the variance are in `explained`. From the Gram matrix of at most 1,000 points
-        of each path. Diverged points don't count. Raises ValueError where all points are the same, or for another `center`.
+        of each path. Diverged points don't count. Raises ValueError where all points are the same, for no path or
+        another `center`, TypeError for what is no path.
         """
         if center not in ('last', 'first', 'mean'): raise ValueError(f"center={center!r}: expected 'last', 'first' or 'mean'")
-        paths = [_thin(p) for p in _as_list(paths)]
+        paths = [_thin(_path('paths', p)) for p in _as_list(paths)]
+        if not paths: raise ValueError('paths is empty: expected at least one Trajectory')
         n, gram = sum(map(len, paths)), 0
         dtype = torch.float64 if n * n * _size(paths[0]) < 1e10 else torch.float32
         for _, x in _columns(paths, dtype=dtype): gram = gram + (x @ x.T).double()
@@ -158,7 +160,10 @@ class Plane:
     def project(self,
         flat, # A Trajectory, or flat parameters (points, P) or (P,)
     ) -> torch.Tensor: # Coordinates (points, 2) or (2,), float64
-        "The coordinates of the nearest points in the plane. Raises ValueError for another number of parameters."
+        """The coordinates of the nearest points in the plane.
+
+        Raises ValueError for another number of parameters, TypeError for what is no path.
+        """
         if isinstance(flat, torch.Tensor) and flat.dim() == 1: return self.project(flat[None])[0]
         dots = sum(x @ self._directions[:, piece].double().T for piece, x in self._offsets(flat))
         return torch.linalg.solve(self._gram, dots.T).T
@@ -166,7 +171,10 @@ class Plane:
     def distance(self,
         flat, # A Trajectory, or flat parameters (points, P) or (P,)
     ) -> torch.Tensor: # Shape (points,) or (), float64
-        "How far off the plane the points are, as a Euclidean norm. Raises ValueError for another number of parameters."
+        """How far off the plane the points are, as a Euclidean norm.
+
+        Raises ValueError for another number of parameters, TypeError for what is no path.
+        """
         if isinstance(flat, torch.Tensor) and flat.dim() == 1: return self.distance(flat[None])[0]
         uv = self.project(flat)
         # from what is left over, not as a difference of two large squares
@@ -174,7 +182,7 @@ class Plane:
                    for piece, x in self._offsets(flat)).sqrt()
 
     def _offsets(self, flat):
-        if (size := _size(flat)) != len(self.origin):
+        if (size := _size(_path('flat', flat))) != len(self.origin):
             raise ValueError(f'flat has {size} parameters, expected {len(self.origin)} as in this plane')
         return _columns([flat], self.origin)
 
@@ -184,7 +192,7 @@ class Plane:
     ) -> tuple: # `((u_low, u_high), (v_low, v_high))`
         """Bounds that hold all given points; of a fit that diverged, those before it left for far away.
 
-        Raises ValueError for another number of parameters.
+        Raises ValueError for another number of parameters, TypeError for what is no path.
         """
         uv = torch.cat([self._in_sight(p) for p in paths] or [torch.zeros(1, 2, dtype=torch.float64)])
         if not len(uv): uv = torch.zeros(1, 2, dtype=torch.float64) # no point is a number
@@ -196,7 +204,7 @@ class Plane:
         return tuple((float(m - h), float(m + h)) for m, h in zip(mid, half))
 
     def _in_sight(self, path):
-        far = sum(x.square_().sum(1) for _, x in _columns([path])).sqrt()
+        far = sum(x.square_().sum(1) for _, x in _columns([_path('paths', path)])).sqrt()
         return self.project(path)[_settled(far, [path])[0]]
 
     def __repr__(self): return f'Plane: {self.labels[0]} × {self.labels[1]}, through {len(self.origin)} parameters'
@@ -213,6 +221,14 @@ def _settled(far, paths):
         diverged = not d.isfinite().all() or (d > 1000 * reach).any()
         res.append(d <= 10 * reach if diverged else torch.ones_like(d, dtype=torch.bool))
     return res
+
+
+def _path(arg, path):
+    "`path`, if it is one"
+    if not isinstance(path, Trajectory) and not (isinstance(path, torch.Tensor) and path.dim() == 2):
+        what = f'a tensor of shape {tuple(path.shape)}' if isinstance(path, torch.Tensor) else f'a {type(path).__name__}'
+        raise TypeError(f'{arg} holds {what}: expected a Trajectory, or flat parameters as a tensor of shape (points, P)')
+    return path
 
 
 def _thin(path):

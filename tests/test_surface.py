@@ -510,3 +510,15 @@ def test_activations_take_the_memory_of_the_layer_before_them_unless_it_is_used_
         objective = Objective(model, nn.MSELoss(), [((x,), (y,))])
         objective(nn.utils.parameters_to_vector(model.parameters()).detach()[None])
         assert objective.method == 'vmap' and objective.in_place == in_place
+
+
+@pytest.mark.parametrize('bad, what', [(3, 'a int'), ([None], 'a NoneType'), (torch.ones(3), r'a tensor of shape \(3,\)'),
+                                       (np.ones((3, 2)), 'a ndarray')])
+def test_what_is_no_path_is_refused(bad, what, count):
+    with pytest.raises(TypeError, match=f'paths holds {what}: expected a Trajectory, or flat parameters'): Plane.pca(bad)
+    with pytest.raises(ValueError, match='paths is empty: expected at least one Trajectory'): Plane.pca([])
+    plane = Plane(torch.zeros(3), *torch.eye(3)[:2])
+    with pytest.raises(TypeError, match='flat holds a str: expected a Trajectory'): plane.project('path')
+    with pytest.raises(TypeError, match='flat holds a int: expected a Trajectory'): plane.distance(3)
+    with pytest.raises(TypeError, match='paths holds a int: expected a Trajectory'): plane.limits(3)
+    count('bad inputs refused', 5)
