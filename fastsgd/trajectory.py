@@ -24,6 +24,14 @@ def check_max_frames(max_frames):
                          'for the first and the last point')
 
 
+def _stacked(outs):
+    "One tensor from several, or a tuple of them from several tuples"
+    if isinstance(outs[0], torch.Tensor): return torch.stack(outs)
+    if isinstance(outs[0], (tuple, list)): return tuple(map(_stacked, zip(*outs)))
+    raise TypeError(f'the model returns a {type(outs[0]).__name__}: expected a tensor or a tuple of tensors; ask for one '
+                    'point at a time')
+
+
 class Trajectory:
     """The parameters of a model along a fit: n optimiser steps give n + 1 points and n losses.
 
@@ -107,10 +115,11 @@ class Trajectory:
     def predict(self,
         i, # A point, or several as a slice or a sequence
         *x: torch.Tensor, # Inputs of the model
-    ) -> torch.Tensor: # The model's output at point `i`; for several points stacked, shape (k, ...)
+    ) -> torch.Tensor: # The model's output at point `i`; for several points stacked, (k, ...); of a tuple each part
         """What the model at point `i` predicts, in evaluation mode, on the CPU. The user's own model is not touched.
 
-        Raises ValueError without a model or for one of another shape, IndexError for a point that does not exist.
+        Raises ValueError without a model or for one of another shape, and for no point; IndexError for a point that does not
+        exist, TypeError for outputs that can't be stacked.
         """
         if self.model is None: raise ValueError('this trajectory has no model: give one with Trajectory.load(path, model)')
         if self._copy is None: self._copy = self._own_model()
@@ -118,7 +127,9 @@ class Trajectory:
         x = tuple(o.detach().cpu() if isinstance(o, torch.Tensor) else o for o in x)
         with torch.no_grad():
             if many is None: return functional_call(self._copy, self._tensors(self._index(i)), x)
-            return torch.stack([functional_call(self._copy, self._tensors(self._index(int(k))), x) for k in many])
+            outs = [functional_call(self._copy, self._tensors(self._index(int(k))), x) for k in many]
+        if not outs: raise ValueError(f'i={i!r} holds no point: expected at least one of 0 to {len(self) - 1}')
+        return _stacked(outs)
 
     def _own_model(self):
         "A copy of the model, whose weights are replaced at each call"
@@ -138,10 +149,17 @@ class Trajectory:
         return res
 
     def take(self,
-        idxs, # Points to keep, in this order
+        idxs, # Points to keep, in this order; negative ones count from the end
     ) -> 'Trajectory':
-        "The same fit with only these points; losses and learning rates stay complete"
-        idxs = torch.as_tensor(idxs, dtype=torch.int64)
+        """The same fit with only these points; losses and learning rates stay complete.
+
+        Raises IndexError for a point that does not exist, ValueError for anything but whole numbers in a row.
+        """
+        idxs = torch.as_tensor(idxs)
+        if idxs.ndim != 1 or len(idxs) and (idxs.dtype == torch.bool or idxs.is_floating_point() or idxs.is_complex()):
+            raise ValueError(f'idxs is {idxs.tolist()!r:.100}: expected whole numbers in a row, for instance [0, 2]')
+        for i in idxs[(idxs < -len(self)) | (idxs >= len(self))].tolist(): self._index(i)
+        idxs = idxs.to(torch.int64) % max(len(self), 1)
         pick = lambda cols: cols.take(idxs) if hasattr(cols, 'take') else {n: _rows(t, idxs) for n, t in cols.items()}
         res = copy.copy(self)
         res.params, res.buffers, res.steps = pick(self.params), pick(self.buffers), self.steps[idxs]
@@ -158,14 +176,20 @@ class Trajectory:
     def at(self,
         steps, # Optimiser steps
     ) -> 'Trajectory':
-        "The same fit with one point for each of `steps`: the last one recorded by then"
-        return self.take((torch.searchsorted(self.steps, torch.as_tensor(steps), right=True) - 1).clamp(min=0))
+        "The same fit with one point for each of `steps`: the last one recorded by then. Raises ValueError for a single step."
+        steps = torch.as_tensor(steps)
+        if steps.ndim != 1: raise ValueError(f'steps is {steps.tolist()!r:.100}: expected steps in a row, for instance [0, 10]')
+        return self.take((torch.searchsorted(self.steps, steps, right=True) - 1).clamp(min=0))
 
     def loss(self,
         i: int, # A point
     ) -> float:
-        "The raw loss at point `i`; for the last point, whose batch never came, that of the step before; NaN without losses"
-        return float(self.losses[min(int(self.steps[i]), len(self.losses) - 1)]) if len(self.losses) else float('nan')
+        """The raw loss at point `i`; for the last point, whose batch never came, that of the step before; NaN without losses.
+
+        Raises IndexError for a point that does not exist.
+        """
+        step = int(self.steps[self._index(i)])
+        return float(self.losses[min(step, len(self.losses) - 1)]) if len(self.losses) else float('nan')
 
     @property
     def diverged(self) -> int | None:

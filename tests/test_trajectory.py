@@ -114,3 +114,50 @@ def test_predict_without_a_model_or_with_another_is_refused(count):
 def test_diverged_names_the_step(losses, step):
     n = len(losses)
     assert Trajectory({'a': torch.zeros(n + 1)}, losses=torch.tensor(losses), lrs=torch.zeros(n)).diverged == step
+
+
+@pytest.mark.parametrize('i', [99, 11, -12])
+def test_points_that_do_not_exist_have_no_loss_and_can_not_be_taken(learn, i, count):
+    traj = learn.record_params.trajectory
+    message = f'point {i} does not exist: this trajectory has 11 points, 0 to 10'
+    with pytest.raises(IndexError, match=message): traj.loss(i)
+    with pytest.raises(IndexError, match=message): traj.take([0, i])
+    count('bad inputs refused', 2)
+
+
+@pytest.mark.parametrize('bad', [[True, False], [0.5], 3, [[0, 1]]])
+def test_take_wants_whole_numbers_in_a_row(bad, count):
+    with pytest.raises(ValueError, match='idxs is .*: expected whole numbers in a row'): made().take(bad)
+    with pytest.raises(ValueError, match='steps is 3: expected steps in a row'): made().at(3)
+    count('bad inputs refused', 2)
+
+
+def test_take_counts_from_the_end_and_takes_none(learn):
+    traj = learn.record_params.trajectory
+    for t in (traj, traj.take(range(11)), made(11)):
+        last = t.take([-1, 0, -11])
+        assert last.steps.tolist() == [10, 0, 0] and all(torch.equal(last.params[n], t.params[n][[10, 0, 0]]) for n in t.params)
+    assert len(made().take([])) == 0
+
+
+class Several(nn.Module):
+    "A model that returns what `wrap` makes of its output"
+    def __init__(self, wrap):
+        super().__init__()
+        self.a, self.wrap = nn.Parameter(torch.zeros(2)), wrap
+    def forward(self, x): return self.wrap(x @ self.a)
+
+
+def test_outputs_that_are_tuples_are_stacked_part_by_part():
+    x = torch.ones(4, 2)
+    out, (twice, (thrice,)) = made(model=Several(lambda o: (o, [2 * o, (3 * o,)]))).predict([0, 5], x)
+    assert out.shape == (2, 4) and torch.equal(out, made(model=Several(lambda o: o)).predict([0, 5], x))
+    assert torch.equal(twice, 2 * out) and torch.equal(thrice, 3 * out)
+
+
+def test_outputs_that_cannot_be_stacked_are_refused(count):
+    traj, x = made(model=Several(lambda o: {'out': o})), torch.ones(4, 2)
+    assert traj.predict(0, x)['out'].shape == (4,)
+    with pytest.raises(TypeError, match='the model returns a dict: .* ask for one point at'): traj.predict([0, 1], x)
+    with pytest.raises(ValueError, match=r'i=\[\] holds no point: expected at least one of 0 to 5'): traj.predict([], x)
+    count('bad inputs refused', 2)
