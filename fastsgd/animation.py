@@ -6,11 +6,13 @@ from contextlib import nullcontext
 from numbers import Real
 from pathlib import Path
 
+import matplotlib as mpl
 import torch
 from fastcore.meta import delegates
-from matplotlib.animation import FuncAnimation, HTMLWriter
+from matplotlib.animation import FuncAnimation, HTMLWriter, writers
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from .files import atomic_path
 from .player import MODES, SUFFIXES, VIDEOS, Progress, draw_svg, player_html, save_animation
@@ -23,6 +25,9 @@ __all__ = ['FitAnimation', 'animate']
 
 # What matplotlib's classes take beside what `FitAnimation` names, and `animate` may pass on
 PASSED_ON = sorted({name for cls in FuncAnimation.__mro__[:-1] for name in optional(cls)} - {'frames', 'fargs'})
+# Videos that are left to matplotlib, which hands them to ffmpeg
+LEFT_TO_FFMPEG = {'.3g2', '.3gp', '.asf', '.avi', '.f4v', '.flv', '.h264', '.m2ts', '.mpeg', '.mpg', '.mts', '.mxf', '.nut',
+                  '.ogg', '.ogv', '.ts', '.vob', '.webm', '.wmv'}
 WIDTH = 10 # inches at the most: a notebook's page is no wider, and text that shrinks with a picture can't be read
 
 
@@ -96,7 +101,8 @@ class FitAnimation(FuncAnimation):
         """Save as a file, by its suffix. An error or an interrupt leaves an old file as it was, and no half one.
 
         Raises, before a frame is drawn, RuntimeError for a video where there is no ffmpeg, FileNotFoundError for a missing
-        folder, IsADirectoryError for a path that is one, ValueError for an `fps` of 0 or below, or where `frames` has no end.
+        folder, IsADirectoryError for a path that is one, ValueError for an unknown suffix, an `fps` of 0 or below, or where
+        `frames` has no end.
         """
         interval, suffix = self._milliseconds(fps), Path(filename).suffix.lower()
         video = {k: v for k, v in dict(codec=codec, bitrate=bitrate, extra_args=extra_args, metadata=metadata).items()
@@ -108,7 +114,9 @@ class FitAnimation(FuncAnimation):
             return save_animation(filename, self._fig, self._update, self._frames(), self._save_count, interval=interval,
                                   dpi=dpi, facecolor=(savefig_kwargs or {}).get('facecolor'), loop=self._repeat,
                                   tick=tick, video=video, player=player)
-        if writer is None and suffix in SUFFIXES - VIDEOS: writer = 'pillow'
+        if writer is None:
+            further = dict(video, extra_anim=extra_anim, savefig_kwargs=savefig_kwargs)
+            writer = _writer(suffix, [k for k, v in further.items() if v])
         if writer == 'html' or isinstance(writer, HTMLWriter): target = nullcontext(filename) # may write a folder beside
         else: target = atomic_path(filename)
         with target as path:
@@ -127,6 +135,22 @@ class FitAnimation(FuncAnimation):
     def _milliseconds(self, fps):
         if fps is not None and not fps > 0: raise ValueError(f'fps is {fps}: expected a number above 0')
         return self._interval if fps is None else 1000 / fps
+
+
+def _writer(suffix, further):
+    "The name of matplotlib's writer for files that are not ours to write, with the names of the `further` arguments"
+    name, available = mpl.rcParams['animation.writer'], writers.is_available
+    if suffix in SUFFIXES - VIDEOS:
+        if Image.registered_extensions().get(suffix) in Image.SAVE_ALL: return 'pillow'
+        raise ValueError(f'{", ".join(further)}: not for {suffix} files; leave out, or save as .gif, .webp or .mp4')
+    if name != 'pillow' and not name.startswith('ffmpeg') and available(name): return name # of the user's choice
+    if Image.registered_extensions().get(suffix) in Image.SAVE_ALL: return 'pillow' # .tiff and .pdf, a page for each frame
+    if suffix in VIDEOS | LEFT_TO_FFMPEG:
+        if available('ffmpeg'): return name if name.startswith('ffmpeg') else 'ffmpeg'
+        raise RuntimeError(f'matplotlib found no ffmpeg, which writes {suffix}: put one on the path, set '
+                           "rcParams['animation.ffmpeg_path'], or save as .html, .gif or .webp instead")
+    raise ValueError(f'filename ends in {suffix!r}: expected one of {", ".join(sorted(SUFFIXES))}, with ffmpeg also of '
+                     f'{", ".join(sorted(LEFT_TO_FFMPEG))}; for any other pass a writer of matplotlib\'s, as in writer="ffmpeg"')
 
 
 def _mode(mode, repeat):

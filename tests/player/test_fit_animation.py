@@ -6,11 +6,12 @@ import re
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import pytest
-from matplotlib.animation import PillowWriter
+from matplotlib.animation import PillowWriter, writers
 from PIL import Image
 from player_figures import build
 
 from fastsgd import FitAnimation
+from fastsgd.player.video import find_ffmpeg
 
 
 def animation(frames=4, name="line_points_text", **kwargs):
@@ -129,3 +130,56 @@ def test_two_animations_of_one_figure():
 def test_alternative_text_and_labels():
     html = animation(alt="4 steps <b>", labels=list("abcd")).to_jshtml()
     assert 'aria-label="4 steps &lt;b&gt;"' in html and data_of(html)["labels"] == list("abcd")
+
+
+@pytest.fixture
+def ffmpeg():
+    "matplotlib with an ffmpeg, wherever it is"
+    with mpl.rc_context({"animation.ffmpeg_path": find_ffmpeg()}): yield
+
+
+def undrawn():
+    "An animation that must not be drawn"
+    return FitAnimation(build("line_points_text")[0], lambda i: pytest.fail("drawn"), 4)
+
+
+@pytest.mark.parametrize("name", ["fit.xyz", "fit", "fit.jpg", "fit.gif.part"])
+def test_unknown_suffix_is_said_before_drawing(tmp_path, name, ffmpeg, count):
+    with pytest.raises(ValueError, match=r"filename ends in '.*': expected one of \.apng, \.gif, .*\.avi.*writer=\"ffmpeg\""):
+        undrawn().save(tmp_path / name)
+    with mpl.rc_context({"animation.ffmpeg_path": "no-ffmpeg"}), pytest.raises(ValueError, match="filename ends in"):
+        undrawn().save(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+    count("bad inputs refused", 2)
+
+
+@pytest.mark.parametrize("suffix, settings", [(".avi", {}), (".mov", {}), (".mkv", {}), (".flv", {}),
+                                              (".tiff", {}), (".mp4", {"savefig_kwargs": {"transparent": False}})])
+def test_what_matplotlib_writes_by_suffix_goes_on_working(tmp_path, suffix, settings, ffmpeg):
+    animation().save(tmp_path / f"fit{suffix}", **settings)
+    assert (tmp_path / f"fit{suffix}").stat().st_size > 500
+
+
+def test_a_writer_takes_any_suffix(tmp_path, ffmpeg, monkeypatch):
+    animation().save(tmp_path / "fit.xyz", writer="ffmpeg", extra_args=["-f", "avi"])
+    assert (tmp_path / "fit.xyz").read_bytes()[:4] == b"RIFF"
+
+    class Other(PillowWriter):
+        def finish(self): self._frames[0].save(self.outfile, "gif")
+    monkeypatch.setitem(writers._registered, "other", Other)
+    with mpl.rc_context({"animation.writer": "other"}): animation().save(tmp_path / "fit.abc")
+    assert (tmp_path / "fit.abc").read_bytes()[:3] == b"GIF"
+
+
+@pytest.mark.parametrize("name, settings", [("fit.avi", {}), ("fit.mp4", {"savefig_kwargs": {"transparent": False}})])
+def test_a_video_without_ffmpeg_is_refused_before_drawing(tmp_path, name, settings, count):
+    without = mpl.rc_context({"animation.ffmpeg_path": "no-ffmpeg"})
+    with without, pytest.raises(RuntimeError, match="matplotlib found no ffmpeg, which writes"):
+        undrawn().save(tmp_path / name, **settings)
+    count("bad inputs refused")
+
+
+def test_what_a_page_does_not_take_is_refused_before_drawing(tmp_path, count):
+    with pytest.raises(ValueError, match="codec, savefig_kwargs: not for .html files; leave out"):
+        undrawn().save(tmp_path / "fit.html", codec="h264", savefig_kwargs={"transparent": True})
+    count("bad inputs refused")
