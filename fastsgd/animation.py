@@ -222,6 +222,7 @@ def animate(
         fig.get_layout_engine().execute(fig)
         fig.set_layout_engine('none')
         _fix_legends(fig)
+        for ax in fig.axes: ax._autotitlepos = False # titles too
 
     def func(i):
         label.set_text(texts[i])

@@ -129,7 +129,7 @@ class Scene:
         "The further parts of `ax` that change along with `changed`, or None when the whole figure does."
         frame, view = self.axes_look(ax)
         (old_frame, old_view), parts = self.look[ax], self.of_axes[ax]
-        if frame[1:] != old_frame[1:] or not np.allclose(frame[0], old_frame[0], rtol=0, atol=1e-4): return None
+        if frame[1:] != old_frame[1:] or not same_place(frame[0], old_frame[0]): return None
         own = changed & parts
         if not np.array_equal(view, old_view):
             if is_3d(ax) or self.nested or ax.get_aspect() != "auto": return None
@@ -157,12 +157,13 @@ class Scene:
                     for p in changed)
         if engine is None or not sized: return False
         engine.execute(self.figure)
-        return any(not np.allclose(ax.bbox.bounds, self.look[ax][0][0], rtol=0, atol=1e-4) for ax in self.axes)
+        return any(not same_place(ax.bbox.bounds, self.look[ax][0][0]) for ax in self.axes)
 
     def settle(self, changed, renderer):
         "Place titles and legends as axes do when they draw themselves. Returns `changed` and the legends that moved."
         for ax in self.axes:
-            for title in {ax.title, ax._left_title, ax._right_title} & changed:
+            free = ax._autotitlepos is not False               # and not where somebody put it
+            for title in {ax.title, ax._left_title, ax._right_title} & changed if free else ():
                 bottom = title.get_window_extent(renderer).y0
                 if abs(bottom - self.title_bottom.get(title, np.inf)) < 1e-6: continue      # slow; no need to
                 ax._update_title_position(renderer)
@@ -173,6 +174,11 @@ class Scene:
             if box != self.legend_box.get(legend): changed = changed | {legend}
             self.legend_box[legend] = box
         return changed
+
+
+def same_place(bounds, others):
+    "To 1/10,000 of a point."
+    return all(abs(a - b) <= 1e-4 for a, b in zip(bounds, others))
 
 
 def flatten(artists):

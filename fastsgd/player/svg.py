@@ -6,8 +6,11 @@ import matplotlib as mpl
 from matplotlib import _path
 from matplotlib.backends.backend_mixed import MixedModeRenderer
 from matplotlib.backends.backend_svg import RendererSVG
+from matplotlib.colors import rgb2hex
+from matplotlib.transforms import Affine2D
 
 from .history import History
+from .letters import LetterByLetter
 from .scene import Scene, drawing, drawn_parts, hooked
 from .tidy import Tidy
 
@@ -49,9 +52,11 @@ class Tape:
 
 class PartRenderer(RendererSVG):
     "Matplotlib's SVG renderer; it writes no groups (thus no ids of users), no comments, and shorter numbers."
-    def __init__(self, width, height, image_dpi):
-        self.tape, self._style = Tape(), None
+    def __init__(self, width, height, image_dpi, tidy):
+        self.tape, self.tidy, self._style = Tape(), tidy, None
+        self._flip = Affine2D().scale(1, -1).translate(0, height)
         super().__init__(width, height, self.tape, image_dpi=image_dpi)
+        self._text2path = LetterByLetter()
         self._close_tag, self.writer.comment = self.writer.comment, lambda text: None
         self.cut()
 
@@ -60,10 +65,16 @@ class PartRenderer(RendererSVG):
 
     def cut(self):
         "All that was drawn since the last cut."
-        self._close_tag("")                        # the writer leaves a tag open until the next one comes
+        self._flush()
+        return self.tape.cut()
+
+    def _make_flip_transform(self, transform): return transform + self._flip
+
+    def _flush(self):
+        "The writer leaves a tag open until the next one comes."
+        self._close_tag("")
         while not self.tape.pieces[-1].startswith("<!--"): self.tape.pieces.pop()
         self.tape.pieces.pop()
-        return self.tape.cut()
 
     def _convert_path(self, path, transform=None, clip=None, simplify=None, sketch=None):
         box = (0.0, 0.0, self.width, self.height) if clip else None
@@ -72,12 +83,29 @@ class PartRenderer(RendererSVG):
         return data.replace(b" \nL ", b"L").replace(b"\n", b"").replace(b"M ", b"M").decode("ascii").strip()
 
     def draw_markers(self, gc, marker_path, marker_trans, path, trans, rgbFace=None):
-        "The style is worked out once, not once a marker."
+        "The style is worked out once, and not once a marker."
         self._style = self._get_style(gc, rgbFace)
         super().draw_markers(gc, marker_path, marker_trans, path, trans, rgbFace)
         self._style = None
 
     def _get_style(self, gc, rgbFace): return self._style or super()._get_style(gc, rgbFace)
+
+    def _draw_text_as_path(self, gc, x, y, s, prop, angle, ismath, mtext=None):
+        "A line of text letter by letter, where that is possible."
+        shaped = ismath or any(getattr(mtext, f"get_{name}", lambda: None)() for name in ("fontfeatures", "language"))
+        line = None if shaped else self._text2path.line(s, prop, self._glyph_map)
+        if line is None: return super()._draw_text_as_path(gc, x, y, s, prop, angle, ismath, mtext)
+        letters, new = line
+        self._update_glyph_map_defs(new)
+        self._flush()
+        alpha = gc.get_alpha() if gc.get_forced_alpha() else gc.get_rgb()[3]
+        style = f' style="fill:{rgb2hex(gc.get_rgb())}"' if any(gc.get_rgb()[:3]) else ""
+        style += f' opacity="{alpha:.3g}"' if alpha != 1 else ""
+        turn = f" rotate({-angle:.6g})" if angle else ""
+        scale = prop.get_size_in_points() / self._text2path.FONT_SCALE
+        ids = {name: self.tidy.id(name) for name, _ in letters}
+        glyphs = "".join([f'<use href="#{ids[name]}" x="{round(at, PRECISION):g}"/>' for name, at in letters])
+        self.tape.write(f'<g{style} transform="translate({x:.2f} {y:.2f}){turn} scale({scale:g} {-scale:g})">{glyphs}</g>')
 
     def draw_path_collection(self, gc, *args, **kwargs):
         "One clip for the collection instead of one for each of its paths."
@@ -120,9 +148,9 @@ class Camera:
     def __init__(self, figure, dpi):
         self.figure, self.scene = figure, None
         w, h = figure.get_size_inches()
-        self.vector = PartRenderer(w * 72, h * 72, dpi)
-        self.renderer = MixedModeRenderer(figure, w, h, dpi, self.vector)
         self.tidy = Tidy()
+        self.vector = PartRenderer(w * 72, h * 72, dpi, self.tidy)
+        self.renderer = MixedModeRenderer(figure, w, h, dpi, self.vector)
         self.order, self.parts, self.slot = [], [], {}
 
     def shoot(self, i, returned):

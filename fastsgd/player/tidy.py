@@ -27,11 +27,12 @@ class Tidy:
         "`text` without its definitions; these are kept in `defs`, by id."
         text = BETWEEN_TAGS.sub("><", text.strip())
         if "<defs>" in text or "<filter" in text: text = DEFS.sub(self._keep, text)
-        if not text: return text
-        text = REFERENCE.sub(self._refer, text)
+        text, links = text.replace("; ", ";").replace(": ", ":"), "xlink:href" in text
+        if links or "url(#" in text: text = REFERENCE.sub(self._refer, text)
+        if not links: return text                  # lines, and text that is tidy already: a frame has many
         if "<image" in text: text = IMAGE_ID.sub(r"\1", text).replace("base64,\n", "base64,")
         if "<a " in text: text = LINK.sub("<a", text).replace("<a xlink:href", "<a href")
-        text = text.replace("xlink:href", "href").replace("; ", ";").replace(": ", ":")
+        text = text.replace("xlink:href", "href")
         if "translate" in text:
             text = TRANSLATION.sub(r"translate(\1 \2)", GLYPH.sub(r'<use\1 x="\2"/>', text))
         if "<use" in text: text = SAME_STYLE.sub(share_style, PLACE.sub(r"\1", text))
@@ -41,16 +42,18 @@ class Tidy:
         for definition in DEFINITION.finditer(found[1] or found[2]):
             name = definition[2]
             if name in self.defs: continue
-            text = definition[0].replace(f'id="{name}"', f'id="{self._id(name)}"', 1)
+            text = definition[0].replace(f'id="{name}"', f'id="{self.id(name)}"', 1)
             self.defs[name] = ""                   # known from here on: what it refers to may come before it
             self.defs[name] = self(text) if "<defs" not in text else text
         return ""
 
     def _refer(self, found):
-        if found[1] is not None: return f'href="#{self._id(found[1])}"'
-        return f"url(#{self._id(found[2])})"
+        if found[1] is not None: return f'href="#{self.id(found[1])}"'
+        return f"url(#{self.id(found[2])})"
 
-    def _id(self, name): return self._ids.setdefault(name, f"@{len(self._ids)}")
+    def id(self, name):
+        "The short id of what matplotlib calls `name`."
+        return self._ids.setdefault(name, f"@{len(self._ids)}")
 
 
 def share_style(found):

@@ -73,19 +73,27 @@ def path_over_surface(traj) -> tuple:
     "`(PathView, '')` with a surface that takes about a second, or `(None, why there is none)`"
     for name, what in (('data', 'no data that are tensors'), ('loss_func', 'no loss function'), ('model', 'no model')):
         if getattr(traj, name) is None: return None, f'this trajectory has {what}'
-    res = None
+    res, total = None, len(traj.data[0][0])
     with warnings.catch_warnings(): # the picture is the same where a model can't be vectorised
         warnings.simplefilter('ignore')
         for n, samples in SIZES:
             try:
                 tried = loss_surface(traj, n=3, max_samples=samples)
-                took = seconds_per_point(tried) * (n**2 + 2 * PATH)
+                seconds = seconds_per_point(tried)
             except Exception as e: # from the model, the loss or the data: there is still something to show
                 return None, (str(e).strip().split('\n')[0] or type(e).__name__)[:200]
             if not tried.loss.isfinite().any(): return None, 'none of its values would be finite'
-            if res is None or took <= SECONDS: res = PathView(n=n, max_samples=samples)
-            if took > SECONDS or samples >= len(traj.data[0][0]): break
+            if res is None or seconds * points(n) <= SECONDS: res = PathView(n=n, max_samples=samples)
+            if seconds * points(n) > SECONDS or samples >= total: break
+            # more samples cost no more than in proportion: is the largest surface within reach from here?
+            n, most = next((size for size in SIZES if size[1] >= total), SIZES[-1])
+            if seconds * most / samples * points(n) <= SECONDS / 2: return PathView(n=n, max_samples=most), ''
     return res, ''
+
+
+def points(n: int) -> int:
+    "How many are evaluated for a surface of `n` × `n` and the path on it"
+    return n**2 + 2 * PATH
 
 
 def seconds_per_point(surface) -> float:
