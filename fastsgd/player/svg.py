@@ -20,6 +20,7 @@ __all__ = ["Drawing", "draw_svg"]
 RC = {"svg.fonttype": "path", "svg.image_inline": True, "image.composite_image": False}
 # Digits after the point, in units of 1/72 inch: 1/100 of that is not seen at ten times the size.
 PRECISION = 2
+UPSIDE_DOWN = Affine2D().scale(1, -1)
 
 
 @dataclass
@@ -53,7 +54,7 @@ class Tape:
 class PartRenderer(RendererSVG):
     "Matplotlib's SVG renderer; it writes no groups (thus no ids of users), no comments, and shorter numbers."
     def __init__(self, width, height, image_dpi, tidy):
-        self.tape, self.tidy, self._style = Tape(), tidy, None
+        self.tape, self.tidy = Tape(), tidy
         self._flip = Affine2D().scale(1, -1).translate(0, height)
         super().__init__(width, height, self.tape, image_dpi=image_dpi)
         self._text2path = LetterByLetter()
@@ -83,12 +84,25 @@ class PartRenderer(RendererSVG):
         return data.replace(b" \nL ", b"L").replace(b"\n", b"").replace(b"M ", b"M").decode("ascii").strip()
 
     def draw_markers(self, gc, marker_path, marker_trans, path, trans, rgbFace=None):
-        "The style is worked out once, and not once a marker."
-        self._style = self._get_style(gc, rgbFace)
-        super().draw_markers(gc, marker_path, marker_trans, path, trans, rgbFace)
-        self._style = None
-
-    def _get_style(self, gc, rgbFace): return self._style or super()._get_style(gc, rgbFace)
+        "The look of the markers is said once, and not once a marker."
+        if path.codes is not None or gc.get_url() is not None:
+            return super().draw_markers(gc, marker_path, marker_trans, path, trans, rgbFace)
+        places = self._make_flip_transform(trans).transform(path.vertices)
+        inside = ((places >= 0) & (places <= (self.width * 72, self.height * 72))).all(axis=1)      # nor NaN
+        if not inside.any(): return
+        data, look = self._convert_path(marker_path, marker_trans + UPSIDE_DOWN, simplify=False), self._get_style(gc, rgbFace)
+        key = data, look
+        if key not in self._markers:
+            self._markers[key] = self._make_id("m", key)
+            self.writer.start("defs")
+            self.writer.element("path", id=self._markers[key], d=data)
+            self.writer.end("defs")
+        self._flush()
+        clip = self._get_clip_attrs(gc)
+        clip = f' clip-path="{clip["clip-path"]}"' if clip else ""
+        use = f'<use href="#{self.tidy.id(self._markers[key])}"'
+        marks = "".join([f'{use} x="{x:.{PRECISION}f}" y="{y:.{PRECISION}f}"/>' for x, y in places[inside].tolist()])
+        self.tape.write(f'<g{clip} style="{look}">{marks}</g>')
 
     def _draw_text_as_path(self, gc, x, y, s, prop, angle, ismath, mtext=None):
         "A line of text letter by letter, where that is possible."
