@@ -61,7 +61,7 @@ class Letters:
         self.last = None, None                     # text and places: first it is measured, then it is drawn
         self.fit = True                            # to be put together at all?
         places, glyphs = self.places(SAMPLE), self._shape(SAMPLE)[0]
-        if places is not None: self.fit = [(self.glyphs[c][0], x) for c, x in zip(SAMPLE, places)] == [g[:2] for g in glyphs]
+        self.fit = bool(places) and [(self.glyphs[c][0], x) for c, x in zip(SAMPLE, places)] == [g[:2] for g in glyphs]
 
     def places(self, s):
         "Where each letter of `s` begins, or None if they can't be placed one by one"
