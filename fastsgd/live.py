@@ -21,6 +21,9 @@ from .views import choose_views
 __all__ = ['LiveView', 'LivePicture', 'Throttle']
 
 
+SHARE = 0.07 # less than a tenth, for pictures cost more than their drawing: their garbage is collected while the fit goes on
+
+
 def notebook():
     "The IPython shell of a notebook, or None: a terminal and a plain script stay silent"
     if 'IPython' not in sys.modules: return None
@@ -33,7 +36,9 @@ class Throttle:
     def __init__(self,
         share: float = 0.1, # Of the time that everything else takes
         clock=perf_counter, # Seconds
-    ): self.share, self.clock, self.cost = share, clock, 0.2 # a first guess, replaced by what was measured
+    ):
+        self.share, self.clock = share, clock
+        self.cost, self.last = 0.2, float('inf') # a first guess, replaced by what was measured
 
     def start(self):
         "Begin to count: nothing was spent yet"
@@ -50,8 +55,10 @@ class Throttle:
         began = self.clock()
         try: yield
         finally:
-            self.cost = self.clock() - began
-            self.spent += self.cost
+            took = self.clock() - began
+            # the less of the last two: what came in between once, Python's garbage collection say, comes seldom
+            self.cost, self.last = min(took, self.last), took
+            self.spent += took
 
 
 class _Running(Trajectory):
@@ -79,7 +86,7 @@ class LivePicture:
 
     def _axes(self):
         "New axes for each view: nothing that it added stays behind"
-        self.fig.clear()
+        for old in (*self.fig.axes, *self.fig.texts): old.remove() # `clear` would make new ticks for them first
         (width, height), (left, right, bottom, top), x = self.fig.get_size_inches(), self.margins, 0.
         for view, (w, _) in zip(self.views, self.sizes):
             box = (x + left) / width, bottom / height, (w - left - right) / width, (height - bottom - top) / height
@@ -119,7 +126,7 @@ class LiveView:
     """
     def __init__(self,
         views=(), # Views to draw; none: those that suit
-        share: float = 0.1, # Of the fit's time that drawing may take
+        share: float = SHARE, # Of the fit's time that drawing may take
     ):
         self.picture, self.throttle = LivePicture(views), Throttle(share)
         self.handle = self.cell = self.shell = self.get_traj = None
