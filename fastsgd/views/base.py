@@ -96,7 +96,7 @@ def in_step(trajs: list, max_frames: int | None = None) -> list:
     Fits of different length share the points out, so that a short one is not over at once: time runs faster after it.
     """
     if max_frames is None: max_frames = max(sum(len(t) for t in trajs), 2)
-    if len(trajs) == 1: return [trajs[0].thin(max_frames)]
+    if len(trajs) == 1: return [_thinned_from(trajs[0], trajs[0].thin(max_frames))]
     lengths = {int(t.steps[-1]): t for t in sorted(trajs, key=len)}
     steps = lengths[max(lengths)].thin(max_frames).steps
     if len(lengths) > 1:
@@ -106,7 +106,17 @@ def in_step(trajs: list, max_frames: int | None = None) -> list:
             left -= len(parts[-1])
         steps = torch.cat(parts).unique()
         if len(steps) > max_frames: steps = steps[torch.linspace(0, len(steps) - 1, max_frames).round().long()]
-    return [t.at(steps) for t in trajs]
+    return [_thinned_from(t, t.at(steps)) for t in trajs]
+
+
+def _thinned_from(traj, res):
+    if res is not traj: res.whole = whole(traj)
+    return res
+
+
+def whole(traj):
+    "All points of the fit that `traj` was thinned from, for a line that cuts no corners"
+    return getattr(traj, 'whole', traj)
 
 
 def padded(values, pad=0.05) -> tuple | None:

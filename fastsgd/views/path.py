@@ -23,11 +23,13 @@ from .base import (
     padded,
     style,
     tidy,
+    whole,
     within,
 )
 from .steps import check_log, spans_decades
 
 N_LEVELS = 24
+TRAIL = 1000 # points of the line behind a path, which is drawn at fewer: a fit that zigzags between two frames shows it
 
 
 def pale(name: str = 'viridis', white: float = 0.4) -> ListedColormap:
@@ -82,7 +84,7 @@ class PathView(View):
         if (ax.name == '3d') != (self.kind == '3d'):
             raise ValueError(f"ax has the projection {ax.name!r}: PathView(kind={self.kind!r}) wants axes made with "
                              f'projection={self.projection!r}')
-        surface = self._surface(trajs)
+        surface = self._surface([trail_of(t) for t in trajs])
         log = spans_decades(surface.loss, 2 if self.kind == '3d' else 1) if self.log is None else self.log
         paths = [Path(t, surface) for t in trajs]
         draw = Solid if self.kind == '3d' else Flat
@@ -101,36 +103,39 @@ class PathView(View):
         def update(i):
             for (*grow, head), path in zip(lines, paths):
                 k = range(len(path))[i]
-                for line in grow: picture.show(line, path, slice(k + 1))
+                stop = path.trail.upto(int(path.traj.steps[k]))
+                for line in grow: picture.show(line, path.trail, slice(stop))
                 picture.show(head, path, slice(k, k + 1))
             return [*(a for artists in lines for a in artists), told(i), *gone(i)]
         return update
 
     def _surface(self, trajs):
         if self.surface is not None: return self.surface
-        with warnings.catch_warnings(): # the picture is the same
-            warnings.filterwarnings('ignore', 'this model cannot be vectorised')
-            return loss_surface(trajs, n=self.n, **self.kwargs)
+        return quietly(loss_surface, trajs, n=self.n, **self.kwargs)
 
 
-class Path:
-    "A trajectory as the surface sees it: where it is, how far off the plane, and what the loss is here and there"
+def trail_of(traj):
+    "The fit that `traj` was thinned from, at all points of `traj` and others in between"
+    steps = torch.cat([whole(traj).thin(TRAIL).steps, traj.steps]).unique()
+    return traj if whole(traj) is traj or len(steps) <= 1 else whole(traj).at(steps)
+
+
+class Trail:
+    "Where a trajectory is in the plane of a surface"
     def __init__(self, traj, surface):
-        self.traj = traj
-        uv = surface.plane.project(traj)
+        self.traj, uv = traj, surface.plane.project(traj)
         self.u, self.v = uv[:, 0].numpy(), uv[:, 1].numpy()
-        self.off, self.far = surface.plane.distance(traj).numpy(), travelled(traj)
-        self.rounding = 1e-5 * max(finite(self.far).numpy().max(initial=0), 1e-3)
-        self.leaves_plane = finite(self.off).numpy().max(initial=0) > self.rounding
-        if surface.objective is None: # a surface of given numbers: nothing can be evaluated
-            self.true = np.array([traj.loss(i) for i in range(len(traj))])
-            self.below = between(surface, self.u, self.v)
-        else:
-            with warnings.catch_warnings():
-                warnings.filterwarnings('ignore', 'this model cannot be vectorised')
-                self.true, self.below = surface.loss_at(traj).numpy(), surface.at(uv[:, 0], uv[:, 1]).numpy()
 
     def __len__(self): return len(self.u)
+
+    def upto(self, step: int) -> int:
+        "How many points there are up to `step`"
+        return int(np.searchsorted(self.traj.steps.numpy(), step, side='right'))
+
+    def true_losses(self, surface) -> np.ndarray:
+        "The loss at each point; of a surface of given numbers, where nothing can be evaluated, the one that was recorded"
+        if surface.objective is None: return np.array([self.traj.loss(i) for i in range(len(self))])
+        return quietly(surface.loss_at, self.traj).numpy()
 
     def place(self, ulim, vlim):
         "Settle what is drawn: up to the point that leaves the picture for good, and at which step that is"
@@ -140,6 +145,33 @@ class Path:
         out = np.flatnonzero(inside)[-1] + 1 if inside.any() else 0
         self.departure = int(self.traj.steps[out])
         self.x[out + 1:] = self.y[out + 1:] = np.nan
+
+
+class Path(Trail):
+    "A trajectory as the surface sees it: where it is, how far off the plane, and what the loss is here and there"
+    def __init__(self, traj, surface):
+        super().__init__(traj, surface)
+        trail = trail_of(traj)
+        self.trail = self if trail is traj else Trail(trail, surface)
+        self.off, self.far = surface.plane.distance(traj).numpy(), travelled(traj)
+        self.rounding = 1e-5 * max(finite(self.far).numpy().max(initial=0), 1e-3)
+        self.leaves_plane = finite(self.off).numpy().max(initial=0) > self.rounding
+        self.true = self.true_losses(surface)
+        if surface.objective is None: self.below = between(surface, self.u, self.v)
+        else: self.below = quietly(surface.at, *map(torch.from_numpy, (self.u, self.v))).numpy()
+
+    def place(self, ulim, vlim):
+        super().place(ulim, vlim)
+        if self.trail is self: return
+        self.trail.place(ulim, vlim)
+        self.departure = self.trail.departure
+
+
+def quietly(evaluate, *args, **kwargs):
+    "The picture is the same where the model can't be vectorised"
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', 'this model cannot be vectorised')
+        return evaluate(*args, **kwargs)
 
 
 def travelled(traj) -> np.ndarray:
@@ -209,8 +241,8 @@ class Flat:
 
     def lines(self, path, k, total):
         "A white casing, the line and its end; the start is marked for good"
-        look = {**style(k), 'ms': 5, 'markevery': max(len(path) // 8, 1)} if total > 1 else {
-            'color': VERMILION, 'marker': '.' if len(path) <= 60 else None, 'ms': 5}
+        look = {**style(k), 'ms': 5, 'markevery': max(len(path.trail) // 8, 1)} if total > 1 else {
+            'color': VERMILION, 'marker': '.' if len(path.trail) <= 60 else None, 'ms': 5}
         casing, = self.ax.plot([], [], lw=3.4, color='white', alpha=0.8, zorder=2)
         line, = self.ax.plot([], [], lw=1.7, zorder=3, label=label_of(path.traj, k), **look)
         head, = self.ax.plot([], [], ls='none', marker=look['marker'] if total > 1 else 'o', ms=8, color=look['color'],
@@ -225,7 +257,7 @@ class Flat:
 class Solid(Flat):
     "A surface in space, and lines above it at the height of their loss"
     def __init__(self, ax, surface, paths, log):
-        self.ax, self.log = ax, log
+        self.ax, self.surface, self.log = ax, surface, log
         self.ulim, self.vlim = span(surface.u), span(surface.v)
         ax.computed_zorder = False # the path is seen from above, also where the surface's centre is nearer
         loss, norm, levels = colors_of(surface.loss, log)
@@ -255,12 +287,16 @@ class Solid(Flat):
         return np.array([true.min(), true.max()])
 
     def lines(self, path, k, total):
-        with np.errstate(all='ignore'): z = self.height(path.true)
-        # nothing cuts lines off at the walls
+        self._lift(path, path.true)
+        if path.trail is not path: self._lift(path.trail, path.trail.true_losses(self.surface))
+        return super().lines(path, k, total)
+
+    def _lift(self, path, losses):
+        "Places in space: nothing cuts lines off at the walls"
+        with np.errstate(all='ignore'): z = self.height(losses)
         inside = (path.u >= self.ulim[0]) & (path.u <= self.ulim[1]) & (path.v >= self.vlim[0]) & (path.v <= self.vlim[1])
         z = np.where(inside & np.isfinite(z), np.clip(np.nan_to_num(z), *self.zlim), np.nan)
         path.x, path.y, path.z = np.where(inside, path.u, np.nan), np.where(inside, path.v, np.nan), z
-        return super().lines(path, k, total)
 
     def show(self, line, path, points): line.set_data_3d(path.x[points], path.y[points], path.z[points])
 

@@ -154,7 +154,23 @@ def test_the_first_and_the_last_point_are_there_when_thinned():
     path, head = line_and_head(anim._fig.axes[0])
     assert np.allclose(head.get_xdata(), t.params['a'][0, 0])
     anim._func(anim._save_count - 1)
-    assert np.allclose(head.get_xdata(), t.params['a'][-1, 0]) and len(path.get_xdata()) == 200
+    assert np.allclose(head.get_xdata(), t.params['a'][-1, 0]) and len(path.get_xdata()) == 600
+
+
+@pytest.mark.parametrize('kind', ['flat', '3d'])
+@pytest.mark.parametrize('n', [299, 3000])
+def test_a_thinned_path_cuts_no_corners(kind, n):
+    t = line(n=n, lr=0.9) # zigzags: every other point is on the other side
+    for trajs in (t, [t, line(n=100, lr=0.05)]):
+        anim = animate(trajs, PathView(n=5, kind=kind), max_frames=10)
+        paths = [a for a in anim._fig.axes[0].lines if a.get_zorder() == 3]
+        for i in (2, len(anim.labels) - 1, 5):
+            anim._func(i)
+            step = int(re.search(r'step (\d+)', anim.labels[i])[1])
+            x, y = (np.asarray(o) for o in (paths[0].get_data_3d() if kind == '3d' else paths[0].get_data())[:2])
+            assert (x[-1], y[-1]) == pytest.approx(t.params['a'][step].tolist(), abs=1e-5), 'it ends at the head'
+            if n < 1000: np.testing.assert_allclose(np.stack([x, y], 1), t.params['a'][:step + 1], atol=1e-5)
+            else: assert step / 4 < len(x) <= 1010
 
 
 def test_decade_ticks():
