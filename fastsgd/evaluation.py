@@ -57,7 +57,7 @@ class Objective:
         self.batches = [tuple(tuple(t.detach().as_subclass(torch.Tensor).to(self.device) for t in side) for side in b)
                         for b in batches]
         self.n_samples = sum(map(_rows, self.batches))
-        self.method, self.reason, self.chunk, self.in_place = None, '', 1, True
+        self.method, self.reason, self.chunk, self.in_place, self.cost = None, '', 1, True, None
 
     # -- one parameter vector
 
@@ -141,10 +141,12 @@ class Objective:
             self.method, self.reason = 'loop', reason
             warnings.warn(f'this model cannot be vectorised ({reason[:200]}): its loss is evaluated point by point, '
                           'which is slower', stacklevel=4)
-        return self._one_by_one, self._split(self._bytes(self._one_by_one, vector))[0], Sizes(1, 1)
+            self.cost = self._bytes(self._one_by_one, vector)
+        return self._one_by_one, self._split(self.cost)[0], Sizes(1, 1)
 
     def _plan_vmap(self, vector):
-        batches, per_vector = self._split(self._bytes(self._at_once, vector))
+        if self.cost is None: self.cost = self._bytes(self._at_once, vector)
+        batches, per_vector = self._split(self.cost)
         if self.method is None:
             one, many = (self._over_batches(f, vector, batches[:1]) for f in (self._one_by_one, self._at_once))
             if not torch.allclose(one, many, rtol=1e-3, atol=1e-5, equal_nan=True):
