@@ -10,11 +10,10 @@ import matplotlib as mpl
 import torch
 from fastcore.meta import delegates
 from matplotlib.animation import FuncAnimation, HTMLWriter, writers
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from PIL import Image
 
 from .files import atomic_path
+from .layout import axes_for, settle
 from .player import MODES, SUFFIXES, VIDEOS, Progress, draw_svg, player_html, save_animation
 from .summary import step_line
 from .trajectory import check_max_frames
@@ -28,7 +27,6 @@ PASSED_ON = sorted({name for cls in FuncAnimation.__mro__[:-1] for name in optio
 # Videos that are left to matplotlib, which hands them to ffmpeg
 LEFT_TO_FFMPEG = {'.3g2', '.3gp', '.asf', '.avi', '.f4v', '.flv', '.h264', '.m2ts', '.mpeg', '.mpg', '.mts', '.mxf', '.nut',
                   '.ogg', '.ogv', '.ts', '.vob', '.webm', '.wmv'}
-WIDTH = 10 # inches at the most: a notebook's page is no wider, and text that shrinks with a picture can't be read
 
 
 class FitAnimation(FuncAnimation):
@@ -211,48 +209,21 @@ def animate(
     trajs = in_step(as_list(traj), max_frames)
     if labels is not None: _check_labels(labels := list(labels), len(trajs[0]))
     views = views or choose_views(trajs[0])[0]
-    fig, axs = _axes(views, axs, figsize)
+    fig, axs = axes_for(views, axs, figsize)
     label = (fig.suptitle('', x=0.01, ha='left', fontsize='medium') if fig._suptitle is None
              else fig.text(0.01, 0.99, '', va='top'))
     updates = [draw_view(view, trajs, ax) for view, ax in zip(views, axs)]
     texts = _labels(trajs)
     label.set_text(max(texts, key=len)) # room for the longest
-    if fig.get_layout_engine() is not None: # once: a layout that moves with the numbers would tremble
+    if fig.get_layout_engine() is not None:
         for update in updates: update(len(trajs[0]) - 1)
-        fig.get_layout_engine().execute(fig)
-        fig.set_layout_engine('none')
-        _fix_legends(fig)
-        for ax in fig.axes: ax._autotitlepos = False # titles too
+        settle(fig)
 
     def func(i):
         label.set_text(texts[i])
         return [label, *(artist for update in updates for artist in update(i))]
     return FitAnimation(fig, func, len(trajs[0]), alt=alt or _describe(trajs, views),
                         labels=[t.split('   ')[0] for t in texts] if labels is None else labels, **kwargs)
-
-
-def _fix_legends(fig):
-    "Keep legends where they are now: the place that is 'best' would hop, and be searched anew for each frame"
-    for legend in filter(None, (ax.get_legend() for ax in fig.axes)):
-        box, anchor = legend.get_window_extent(), legend.get_bbox_to_anchor()
-        if not anchor.width or not anchor.height: continue # tied to a point: it stays
-        legend.set_loc(((box.x0 - anchor.x0) / anchor.width, (box.y0 - anchor.y0) / anchor.height))
-
-
-def _axes(views, axs, figsize):
-    if axs is None:
-        columns = len(views) if len(views) <= 3 else 2 if len(views) == 4 else 3
-        rows = -(-len(views) // columns)
-        widths, heights = zip(*(getattr(v, 'figsize', (5., 4.)) for v in views))
-        wanted = max(sum(widths[k:k + columns]) for k in range(0, len(views), columns))
-        shrink = min(WIDTH / wanted, 1)
-        fig = Figure(figsize=figsize or (wanted * shrink, rows * max(heights) * shrink**0.5), layout='constrained')
-        FigureCanvasAgg(fig)
-        return fig, [fig.add_subplot(rows, columns, k + 1, projection=getattr(v, 'projection', None))
-                     for k, v in enumerate(views)]
-    axs = list(axs.flat) if hasattr(axs, 'flat') else list(axs) if isinstance(axs, (list, tuple)) else [axs]
-    if len(axs) != len(views): raise ValueError(f'axs has {len(axs)} axes, expected {len(views)}: one for each view')
-    return axs[0].figure, axs
 
 
 def _labels(trajs):

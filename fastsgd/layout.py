@@ -1,0 +1,68 @@
+"""The figure of an animation: where its axes stand, settled once. Knows matplotlib alone."""
+
+from contextlib import ExitStack, contextmanager
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
+
+__all__ = ['axes_for', 'settle']
+
+WIDTH = 10 # inches at the most: a notebook's page is no wider, and text that shrinks with a picture can't be read
+
+
+def axes_for(views, axs=None, figsize: tuple | None = None):
+    "`(figure, axes)`, one for each view: `axs`, or those of a figure of its own"
+    if axs is None:
+        columns = len(views) if len(views) <= 3 else 2 if len(views) == 4 else 3
+        rows = -(-len(views) // columns)
+        widths, heights = zip(*(getattr(v, 'figsize', (5., 4.)) for v in views))
+        wanted = max(sum(widths[k:k + columns]) for k in range(0, len(views), columns))
+        shrink = min(WIDTH / wanted, 1)
+        fig = Figure(figsize=figsize or (wanted * shrink, rows * max(heights) * shrink**0.5), layout='constrained')
+        fig.get_layout_engine().set(w_pad=0.06) # inches
+        FigureCanvasAgg(fig)
+        # at first as large as can be, and thus with as many ticks and as long labels: there is room for those that stay
+        grid = fig.add_gridspec(rows, columns, left=0, right=1, bottom=0, top=1, wspace=0, hspace=0)
+        return fig, [fig.add_subplot(place, projection=getattr(v, 'projection', None)) for v, place in zip(views, grid)]
+    axs = list(axs.flat) if hasattr(axs, 'flat') else list(axs) if isinstance(axs, (list, tuple)) else [axs]
+    if len(axs) != len(views): raise ValueError(f'axs has {len(axs)} axes, expected {len(views)}: one for each view')
+    return axs[0].figure, axs
+
+
+def settle(fig):
+    "Have the layout engine of `fig` at work once, and let nothing move from then on: what moves with numbers would tremble"
+    with ExitStack() as stack:
+        for ax in fig.axes: stack.enter_context(_measured_once(ax))
+        fig.get_layout_engine().execute(fig)
+    fig.set_layout_engine('none')
+    _fix_legends(fig)
+    for ax in fig.axes: ax._autotitlepos = False # titles stay too
+
+
+@contextmanager
+def _measured_once(ax):
+    "The constrained layout measures axes twice, which is slow; what stands around them hardly changes with their size"
+    margins, measure = None, ax.get_tightbbox
+
+    def get_tightbbox(*args, **kwargs):
+        nonlocal margins
+        if margins is None:
+            box = measure(*args, **kwargs)
+            if box is None: return None
+            margins = box.extents - ax.bbox.extents
+        return Bbox.from_extents(*(ax.bbox.extents + margins))
+    if ax.name == '3d' or ax.get_aspect() != 'auto':
+        yield
+        return
+    ax.get_tightbbox = get_tightbbox
+    try: yield
+    finally: del ax.get_tightbbox
+
+
+def _fix_legends(fig):
+    "Keep legends where they are now: the place that is 'best' would hop, and be searched anew for each frame"
+    for legend in filter(None, (ax.get_legend() for ax in fig.axes)):
+        box, anchor = legend.get_window_extent(), legend.get_bbox_to_anchor()
+        if not anchor.width or not anchor.height: continue # tied to a point: it stays
+        legend.set_loc(((box.x0 - anchor.x0) / anchor.width, (box.y0 - anchor.y0) / anchor.height))
