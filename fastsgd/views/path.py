@@ -1,9 +1,6 @@
 """`PathView`: the path of the parameters over the loss surface."""
 
-import warnings
-
 import numpy as np
-import torch
 from fastcore.meta import delegates
 from matplotlib.colors import ListedColormap, LogNorm, Normalize
 from matplotlib.ticker import MaxNLocator
@@ -23,13 +20,11 @@ from .base import (
     padded,
     style,
     tidy,
-    whole,
-    within,
 )
 from .steps import check_log, spans_decades
+from .trail import Path, quietly, trail_of
 
 N_LEVELS = 24
-TRAIL = 1000 # points of the line behind a path, which is drawn at fewer: a fit that zigzags between two frames shows it
 
 
 def pale(name: str = 'viridis', white: float = 0.4) -> ListedColormap:
@@ -112,87 +107,6 @@ class PathView(View):
     def _surface(self, trajs):
         if self.surface is not None: return self.surface
         return quietly(loss_surface, trajs, n=self.n, **self.kwargs)
-
-
-def trail_of(traj):
-    "The fit that `traj` was thinned from, at all points of `traj` and others in between"
-    steps = torch.cat([whole(traj).thin(TRAIL).steps, traj.steps]).unique()
-    return traj if whole(traj) is traj or len(steps) <= 1 else whole(traj).at(steps)
-
-
-class Trail:
-    "Where a trajectory is in the plane of a surface"
-    def __init__(self, traj, surface):
-        self.traj, uv = traj, surface.plane.project(traj)
-        self.u, self.v = uv[:, 0].numpy(), uv[:, 1].numpy()
-
-    def __len__(self): return len(self.u)
-
-    def upto(self, step: int) -> int:
-        "How many points there are up to `step`"
-        return int(np.searchsorted(self.traj.steps.numpy(), step, side='right'))
-
-    def true_losses(self, surface) -> np.ndarray:
-        "The loss at each point; of a surface of given numbers, where nothing can be evaluated, the one that was recorded"
-        if surface.objective is None: return np.array([self.traj.loss(i) for i in range(len(self))])
-        return quietly(surface.loss_at, self.traj).numpy()
-
-    def place(self, ulim, vlim):
-        "Settle what is drawn: up to the point that leaves the picture for good, and at which step that is"
-        self.x, self.y, self.departure = within(self.u, ulim), within(self.v, vlim), None
-        inside = (self.u >= ulim[0]) & (self.u <= ulim[1]) & (self.v >= vlim[0]) & (self.v <= vlim[1])
-        if inside[-1]: return
-        out = np.flatnonzero(inside)[-1] + 1 if inside.any() else 0
-        self.departure = int(self.traj.steps[out])
-        self.x[out + 1:] = self.y[out + 1:] = np.nan
-
-
-class Path(Trail):
-    "A trajectory as the surface sees it: where it is, how far off the plane, and what the loss is here and there"
-    def __init__(self, traj, surface):
-        super().__init__(traj, surface)
-        trail = trail_of(traj)
-        self.trail = self if trail is traj else Trail(trail, surface)
-        self.off, self.far = surface.plane.distance(traj).numpy(), travelled(traj)
-        self.rounding = 1e-5 * max(finite(self.far).numpy().max(initial=0), 1e-3)
-        self.leaves_plane = finite(self.off).numpy().max(initial=0) > self.rounding
-        self.true = self.true_losses(surface)
-        if surface.objective is None: self.below = between(surface, self.u, self.v)
-        else: self.below = quietly(surface.at, *map(torch.from_numpy, (self.u, self.v))).numpy()
-
-    def place(self, ulim, vlim):
-        super().place(ulim, vlim)
-        if self.trail is self: return
-        self.trail.place(ulim, vlim)
-        self.departure = self.trail.departure
-
-
-def quietly(evaluate, *args, **kwargs):
-    "The picture is the same where the model can't be vectorised"
-    with warnings.catch_warnings():
-        warnings.filterwarnings('ignore', 'this model cannot be vectorised')
-        return evaluate(*args, **kwargs)
-
-
-def travelled(traj) -> np.ndarray:
-    "How far each point is from the first one"
-    total = torch.zeros(len(traj), dtype=torch.float64)
-    for p in traj.params.values(): # one after another: a whole path may be large
-        p = p.reshape(len(p), -1)
-        total += torch.stack([(row - p[0]).double().square().sum() for row in p])
-    return total.sqrt().numpy()
-
-
-def between(surface, u, v) -> np.ndarray:
-    "The loss of a surface of given numbers at any point, by bilinear interpolation; NaN outside of it"
-    grid_u, grid_v, loss = surface.u.numpy(), surface.v.numpy(), surface.loss.numpy()
-    i = np.interp(u, grid_u, np.arange(len(grid_u)), np.nan, np.nan)
-    j = np.interp(v, grid_v, np.arange(len(grid_v)), np.nan, np.nan)
-    ok = np.isfinite(i) & np.isfinite(j)
-    i0, j0 = (np.clip(np.where(ok, o, 0).astype(int), 0, size - 2) for o, size in ((i, len(grid_u)), (j, len(grid_v))))
-    a, b = i - i0, j - j0
-    return ((1 - a) * (1 - b) * loss[j0, i0] + a * (1 - b) * loss[j0, i0 + 1]
-            + (1 - a) * b * loss[j0 + 1, i0] + a * b * loss[j0 + 1, i0 + 1])
 
 
 def headline(ax, paths, lines):

@@ -13,7 +13,8 @@ from fastsgd.plane import Plane
 from fastsgd.surface import Surface, loss_surface
 from fastsgd.trajectory import Trajectory
 from fastsgd.views import PathView
-from fastsgd.views.path import Path, between, decade_ticks, travelled
+from fastsgd.views.path import decade_ticks
+from fastsgd.views.trail import Path, between, travelled
 
 
 def line_and_head(ax): return [a for a in ax.lines if a.get_zorder() in (3, 4)]
