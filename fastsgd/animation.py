@@ -82,6 +82,10 @@ class FitAnimation(FuncAnimation):
 
     def _repr_html_(self): return self.to_jshtml()
 
+    def __repr__(self):
+        n = self._save_count
+        return f'FitAnimation: {"frames" if n is None else f"{n} frames, {n * self._interval / 1000:.3g} s"}'
+
     def save(self,
         filename, # .html, .svg, .gif, .webp, .png (animated), .mp4; others as matplotlib has a writer for them
         writer=None, # A writer of matplotlib's; None: by the suffix, drawing only what changes

@@ -4,7 +4,9 @@ Without names: all of `examples/`. With `--write` the outputs go into the files,
 """
 
 import asyncio
+import hashlib
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -25,21 +27,32 @@ def run(path, timeout=600):
     return notebook
 
 
-def tidy(notebook):
+def tidy(notebook, title):
     "Keep what a reader sees, drop what differs from run to run"
     notebook.metadata = {'kernelspec': {'display_name': 'Python 3', 'language': 'python', 'name': 'python3'},
                          'language_info': {'name': 'python'}}
+    ids = {}
     for cell in notebook.cells:
         cell.metadata = {}
         if cell.cell_type != 'code': continue
-        # fastprogress sends a style sheet of its own, and each table three times over
-        cell.outputs = [o for o in cell.outputs if not o.get('data', {}).get('text/html', '').lstrip().startswith('<style>')]
+        cell.outputs = [o for o in cell.outputs if shows(o.get('data', {}))]
         for output in cell.outputs:
             if 'data' not in output: continue
             output.data.pop('text/markdown', None)
             if output.data['text/plain'].startswith('<div>'): output.data['text/plain'] = '<table>'
+            html = output.data.get('text/html', '')
+            for name in re.findall(r'data-fastsgd="(\w+)"', html): # one page may hold several notebooks
+                ids.setdefault(name, 'f' + hashlib.blake2b(f'{title} {len(ids)}'.encode(), digest_size=5).hexdigest())
+                html = html.replace(name, ids[name])
+            if html: output.data['text/html'] = html
             output.metadata = {}
     return notebook
+
+
+def shows(data):
+    "Is there something to see? fastprogress sends a style sheet, each table three times over, and nothing where a bar was"
+    html = data.get('text/html', 'none')
+    return bool(html) and not html.lstrip().startswith('<style>')
 
 
 if __name__ == '__main__':
@@ -47,5 +60,5 @@ if __name__ == '__main__':
     for path in [Path(arg) for arg in sys.argv[1:] if arg != '--write'] or NOTEBOOKS:
         start = time.perf_counter()
         notebook = run(path)
-        if write: nbformat.write(tidy(notebook), path)
+        if write: nbformat.write(tidy(notebook, path.stem), path)
         print(f'{path.name}: {time.perf_counter() - start:.0f} s, {path.stat().st_size // 1024} kB')
