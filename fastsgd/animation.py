@@ -13,12 +13,12 @@ from matplotlib.animation import FuncAnimation, HTMLWriter, writers
 from PIL import Image
 
 from .files import atomic_path
-from .layout import axes_for, settle
 from .player import MODES, SUFFIXES, VIDEOS, Progress, draw_svg, player_html, save_animation
 from .summary import step_line
 from .trajectory import check_max_frames
 from .views import choose_views
 from .views.base import as_list, check_keywords, check_views, draw_view, in_step, name_of, optional
+from .views.layout import axes_for, settle
 
 __all__ = ['FitAnimation', 'animate']
 

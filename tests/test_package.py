@@ -52,7 +52,7 @@ def test_who_knows_fastai_and_who_knows_matplotlib():
     knows = lambda module: {name for name, found in GRAPH.items() if module in found}
     assert knows('fastai') <= {'data', 'curves', 'classes', 'callbacks', 'compare', 'explore', 'learner', 'cli'}
     assert knows('matplotlib') <= {'views', 'animation', 'player', 'live'}
-    for name in ('trajectory', 'recording', 'plane', 'evaluation', 'surface'):
+    for name in ('trajectory', 'recording', 'plane', 'many_models', 'evaluation', 'surface'):
         assert not any('.' + upper in GRAPH[name] for upper in ('views', 'animation', 'callbacks', 'learner', 'data'))
 
 

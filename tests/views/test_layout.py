@@ -20,7 +20,7 @@ from fastsgd import (
     linear_learner,
     moons_dls,
 )
-from fastsgd.layout import axes_for
+from fastsgd.views.layout import axes_for
 
 
 @pytest.fixture(scope='module')

@@ -1,4 +1,4 @@
-"""The figure of an animation: where its axes stand, settled once. Knows matplotlib alone."""
+"""The figure of an animation: where the axes of its views stand, settled once."""
 
 from contextlib import ExitStack, contextmanager
 
