@@ -79,9 +79,10 @@ class PathView(View):
         if (ax.name == '3d') != (self.kind == '3d'):
             raise ValueError(f"ax has the projection {ax.name!r}: PathView(kind={self.kind!r}) wants axes made with "
                              f'projection={self.projection!r}')
-        surface = self._surface([trail_of(t) for t in trajs])
+        trails = [trail_of(t) for t in trajs]
+        surface = self._surface(trails)
         log = spans_decades(surface.loss, 2 if self.kind == '3d' else 1) if self.log is None else self.log
-        paths = [Path(t, surface) for t in trajs]
+        paths = [Path(t, surface, trail) for t, trail in zip(trajs, trails)]
         draw = Solid if self.kind == '3d' else Flat
         picture = draw(ax, surface, paths, log)
         labels = [meaning(trajs[0], label) for label in surface.plane.labels]

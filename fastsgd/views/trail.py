@@ -47,10 +47,9 @@ class Trail:
 
 class Path(Trail):
     "A trajectory as the surface sees it: where it is, how far off the plane, and what the loss is here and there"
-    def __init__(self, traj, surface):
+    def __init__(self, traj, surface, trail=None):
         super().__init__(traj, surface)
-        trail = trail_of(traj)
-        self.trail = self if trail is traj else Trail(trail, surface)
+        self.trail = self if trail is None or trail is traj else Trail(trail, surface)
         self.off, self.far = surface.plane.distance(traj).numpy(), travelled(traj)
         self.rounding = 1e-5 * max(finite(self.far).numpy().max(initial=0), 1e-3)
         self.leaves_plane = finite(self.off).numpy().max(initial=0) > self.rounding
