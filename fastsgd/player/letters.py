@@ -60,7 +60,7 @@ class Letters:
         self.glyphs, self.steps, self.sizes = {}, {}, {}
         self.last = None, None                     # text and places: first it is measured, then it is drawn
         self.fit = True                            # to be put together at all?
-        places, glyphs = self.places(SAMPLE), self._shape(SAMPLE)[0]
+        places, glyphs = self._places(SAMPLE), self._shape(SAMPLE)[0]
         self.fit = bool(places) and [(self.glyphs[c][0], x) for c, x in zip(SAMPLE, places)] == [g[:2] for g in glyphs]
 
     def places(self, s):

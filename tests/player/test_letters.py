@@ -9,7 +9,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
 
 from fastsgd.player import draw_svg
-from fastsgd.player.letters import LetterByLetter, Letters
+from fastsgd.player.letters import SAMPLE, LetterByLetter, Letters
 
 ascii_text = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=40)
 fonts = st.builds(FontProperties, family=st.sampled_from(["DejaVu Sans", "DejaVu Serif", "DejaVu Sans Mono", "STIXGeneral"]),
@@ -69,7 +69,7 @@ def test_a_font_that_does_not_fit_is_left_to_matplotlib(monkeypatch):
     step = Letters._step
     monkeypatch.setattr(Letters, "_step", lambda self, a, b: step(self, a, b) + 1)
     monkeypatch.setattr(LetterByLetter, "fonts", {})
-    assert LetterByLetter().line("step", FontProperties(size=10), {}) is None
+    assert all(LetterByLetter().line(s, FontProperties(size=10), {}) is None for s in (SAMPLE, "step"))
 
 
 def test_a_font_that_others_draw_with_at_another_size(monkeypatch):
