@@ -11,7 +11,17 @@ from matplotlib.figure import Figure
 from sklearn.datasets import make_moons
 from torch import nn
 
-from fastsgd import BoundaryView, PathView, View, animate, compare_fits, linear_data, linear_dls, linear_learner, tensor_dls
+from fastsgd import (
+    BoundaryView,
+    PathView,
+    View,
+    animate,
+    compare_fits,
+    linear_data,
+    linear_dls,
+    linear_learner,
+    tensor_dls,
+)
 
 
 def quiet(learn):

@@ -1,17 +1,25 @@
 """Record a fastai fit once, then look at it in as many ways as you like."""
 
-from .animation import FitAnimation, animate
 from .callbacks import AnimateFitCallback, LogLossCallback, RecordParamsCallback
-from .classes import blobs_dls, circles_dls, moons_dls, spiral_dls
 from .compare import Comparison, compare_fits
-from .curves import poly_data, poly_dls, sine_data, sine_dls
-from .data import linear_data, linear_dls, tensor_dls
-from .explore import explore
-from .learner import LinearModel, linear_learner
-from .plane import Plane
-from .surface import Surface, loss_surface
+from .data import (
+           blobs_dls,
+           circles_dls,
+           linear_data,
+           linear_dls,
+           moons_dls,
+           poly_data,
+           poly_dls,
+           sine_data,
+           sine_dls,
+           spiral_dls,
+           tensor_dls,
+)
+from .lesson import LinearModel, explore, linear_learner
+from .player import FitAnimation
+from .surface import Plane, Surface, loss_surface
 from .trajectory import Trajectory
-from .views import BoundaryView, FitView, HistogramView, LossView, LRView, ParamsView, PathView, View
+from .views import BoundaryView, FitView, HistogramView, LossView, LRView, ParamsView, PathView, View, animate
 
 __version__ = '0.1.0'
 __all__ = ['AnimateFitCallback', 'BoundaryView', 'Comparison', 'FitAnimation', 'FitView', 'HistogramView', 'LRView',

@@ -11,9 +11,9 @@ import torch
 from fastcore.script import call_parse
 
 from .data import linear_dls
-from .learner import linear_learner
+from .lesson import linear_learner
 from .player import SUFFIXES, VIDEOS
-from .player.video import find_ffmpeg
+from .player.write.video import find_ffmpeg
 
 
 def _option(

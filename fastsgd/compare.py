@@ -17,12 +17,11 @@ from fastai.callback.progress import CSVLogger, ProgressCallback, ShowGraphCallb
 from fastai.callback.tracker import SaveModelCallback
 from fastprogress.fastprogress import progress_bar
 
-from .animation import FitAnimation, animate
 from .callbacks import AnimateFitCallback, LogLossCallback, RecordParamsCallback
 from .data import TensorDL
-from .views.base import label_of
-
-__all__ = ['compare_fits', 'Comparison']
+from .player import FitAnimation
+from .trajectory.several import label_of
+from .views import animate
 
 # What shows something or writes files sits out: it belongs to the user's own fits.
 SIT_OUT = (RecordParamsCallback, AnimateFitCallback, LogLossCallback, ProgressCallback, ShowGraphCallback, CSVLogger,
@@ -120,8 +119,6 @@ def compare_fits(
     return Comparison(res, [p.name for p in plans[:len(res)]])
 
 
-# -- settings
-
 def _named(settings) -> list:
     "`(name, settings)` of each fit"
     hint = "expected a dict such as {'SGD': dict(lr=0.1), 'Adam': dict(opt_func=Adam)} or a list such as [dict(lr=0.1)]"
@@ -197,8 +194,6 @@ def _check_bs(dl, bs, where):
         raise ValueError(f'{where} has bs={bs!r}: expected a whole number from 1 to {n}, the number of items, '
                          'or None for the full batch')
 
-
-# -- fitting
 
 def _fit(learn, plan, seed) -> tuple:
     "`(trajectory, interrupted)` of one fit on a copy of `learn`; the trajectory is None if there was no step"

@@ -5,7 +5,17 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from fastai.basics import SGD, Adam, CrossEntropyLossFlat, DataLoader, DataLoaders, Learner, OptimWrapper, RMSProp, TfmdDL
+from fastai.basics import (
+    SGD,
+    Adam,
+    CrossEntropyLossFlat,
+    DataLoader,
+    DataLoaders,
+    Learner,
+    OptimWrapper,
+    RMSProp,
+    TfmdDL,
+)
 from fastai.callback.core import Callback
 from fastai.callback.tracker import SaveModelCallback
 from fastai.test_utils import synth_learner
@@ -283,19 +293,19 @@ def test_diverged_fit_is_drawn():
 
 
 @pytest.mark.parametrize('error, settings, kwargs, message', [
-    (ValueError, {}, {}, r"settings is empty: expected a dict such as"),
+    (ValueError, {}, {}, r'settings is empty: expected a dict such as'),
     (TypeError, 'SGD', {}, r"settings='SGD': expected a dict such as"),
     (TypeError, {'a': 0.1}, {}, r"settings\['a'\] is 0.1: expected a dict, for instance dict\(lr=0.1\)"),
-    (TypeError, [0.1], {}, r"settings has 0.1: expected a dict"),
+    (TypeError, [0.1], {}, r'settings has 0.1: expected a dict'),
     (ValueError, [dict(lr=1.), dict(lr=1.)], {}, r"settings has 'lr=1.0' twice"),
     (ValueError, {'a': dict(lrr=1)}, {}, r"settings\['a'\] has lrr=1: expected settings among \['bs', 'cbs', 'fit', 'lr'"),
-    (ValueError, {'a': dict()}, dict(div=2), r"shared settings has div=2: expected settings among"),
+    (ValueError, {'a': dict()}, dict(div=2), r'shared settings has div=2: expected settings among'),
     (ValueError, {'a': dict(fit='fit_two')}, {}, r"has fit='fit_two': expected the name of a Learner method, one of"),
-    (ValueError, {'a': dict(fit='fit_one_cycle', lr=1, lr_max=2)}, {}, r"has both lr and lr_max, which are one here: give one"),
-    (ValueError, {'a': dict(lr=float('nan'))}, {}, r"has lr=nan: expected a finite number"),
-    (ValueError, {'a': dict(n_epoch=0)}, {}, r"has n_epoch=0: expected a whole number of at least 1"),
+    (ValueError, {'a': dict(fit='fit_one_cycle', lr=1, lr_max=2)}, {}, r'has both lr and lr_max, which are one here: give one'),
+    (ValueError, {'a': dict(lr=float('nan'))}, {}, r'has lr=nan: expected a finite number'),
+    (ValueError, {'a': dict(n_epoch=0)}, {}, r'has n_epoch=0: expected a whole number of at least 1'),
     (ValueError, {'a': dict(opt_func='Adam')}, {}, r"has opt_func='Adam': expected a function of parameters and lr"),
-    (ValueError, {'a': dict(bs=101)}, {}, r"has bs=101: expected a whole number from 1 to 100, the number of items"),
+    (ValueError, {'a': dict(bs=101)}, {}, r'has bs=101: expected a whole number from 1 to 100, the number of items'),
     (ValueError, {'a': dict()}, dict(seed='x'), r"seed='x': expected a whole number"),
 ])
 def test_errors(error, settings, kwargs, message):
@@ -320,7 +330,7 @@ def test_not_a_learner():
 @pytest.mark.skipif(not hasattr(Exception, 'add_note'), reason='notes came with Python 3.11')
 def test_error_within_a_fit_names_the_fit():
     def broken(params, lr): raise RuntimeError('out of order')
-    with pytest.raises(RuntimeError, match="out of order") as e:
+    with pytest.raises(RuntimeError, match='out of order') as e:
         compare_fits(quiet_linear(), {'a': dict(), 'b': dict(opt_func=broken)}, 2)
     assert e.value.__notes__ == ["in the fit 'b' of compare_fits"]
 

@@ -13,7 +13,7 @@ import pytest
 from fastcore.docments import docments
 
 import fastsgd
-from fastsgd.callbacks.names import EVENTS
+from fastsgd.callbacks.base import EVENTS
 
 
 class OutputWhereShown(doctest.OutputChecker):

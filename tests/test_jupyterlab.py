@@ -116,7 +116,7 @@ class Lab(Page):
         self.ready()
 
     def ready(self):
-        self.page.wait_for_function("() => window.jupyterapp?.shell.currentWidget?.context?.isReady", timeout=60_000)
+        self.page.wait_for_function('() => window.jupyterapp?.shell.currentWidget?.context?.isReady', timeout=60_000)
         self.page.wait_for_selector('.jp-Notebook .jp-CodeCell')
 
     def do(self, command): self.page.evaluate('(c) => window.jupyterapp.commands.execute(c)', command)
@@ -225,7 +225,7 @@ def test_lesson_through_nbconvert(lesson, browser, tmp_path):
     page.page.close()
 
 
-LIVE = """from fastsgd.live import Throttle
+LIVE = """from fastsgd.views.live import Throttle
 Throttle.ready = True # a picture of each step, whatever else this machine does
 print('before')
 learn.animate_fit.live = True

@@ -1,4 +1,4 @@
-"""What is installed, and that imports flow one way."""
+"""What is installed, and that imports flow one way: by folder, so that a new file needs no edit here."""
 
 import ast
 import configparser
@@ -7,53 +7,86 @@ import sys
 from fnmatch import fnmatch
 from pathlib import Path
 
+import pytest
+
 import fastsgd
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT/'fastsgd'
 SETUP = configparser.ConfigParser()
 SETUP.read(ROOT/'setup.cfg', encoding='utf-8')
+# README's map from the top down: each may import only what stands below it
+ROOMS = re.findall(r'^  (\w+)(?:/|\.py)', re.search(r'^fastsgd/\n(.*?)^examples/', (ROOT/'README.md').read_text('utf-8'), re.S | re.M)[1], re.M)
+TOOLS = {'checks', 'files', 'progress', 'random_state'} # single files at the bottom
+FILES = [p for p in sorted(PACKAGE.rglob('*.py')) if p.name != '__main__.py']
 
 
-def rooms():
-    "Top-level module or package -> its source files"
-    for path in PACKAGE.iterdir():
-        if path.suffix == '.py' and not path.name.startswith('_'): yield path.stem, [path]
-        elif (path/'__init__.py').exists(): yield path.name, sorted(path.rglob('*.py'))
+def room_of(path):
+    "The folder of fastsgd that a file is in, or its own name"
+    return path.relative_to(PACKAGE).parts[0].removesuffix('.py')
 
 
-def imports(path):
-    "Names that a file imports while it is loaded; modules of fastsgd as `.name`"
-    depth = len(path.relative_to(PACKAGE).parts)
+def imports(path, nested=True):
+    "`(module, is_ours)` for all that a file imports, inside functions too; of fastsgd's own the room"
     tree = ast.parse(path.read_text(encoding='utf-8'))
     inner = {child for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.Lambda) for child in ast.walk(node)}
+    package = path.relative_to(PACKAGE).parts[:-1]
     for node in ast.walk(tree):
-        if node in inner: continue
-        if isinstance(node, ast.Import): yield from (alias.name.split('.')[0] for alias in node.names)
+        if node in inner and not nested: continue
+        if isinstance(node, ast.Import): yield from ((alias.name.split('.')[0], False) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level: yield node.module.split('.')[0], False
         elif isinstance(node, ast.ImportFrom):
-            if node.level == 0: yield node.module.split('.')[0]
-            elif node.level == depth: # from the package itself
-                if node.module: yield '.' + node.module.split('.')[0]
-                else: yield from ('.' + alias.name for alias in node.names)
+            base = [*package[:len(package) - node.level + 1], *(node.module.split('.') if node.module else [])]
+            yield from (((base or [alias.name])[0], True) for alias in node.names)
 
 
-GRAPH = {name: {found for path in paths for found in imports(path)} for name, paths in rooms()}
+@pytest.mark.parametrize('path', FILES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_imports_point_down_the_list(path):
+    here = room_of(path)
+    if here == '__init__': return
+    for room, ours in imports(path):
+        if not ours or room == here: continue
+        assert here not in TOOLS or room in TOOLS, f'{here} imports {room}'
+        assert room in TOOLS or ROOMS.index(here) < ROOMS.index(room), f'{here} imports {room}, which stands above it'
 
 
-def test_imports_flow_one_way():
-    left = {name: {o[1:] for o in found if o.startswith('.')} - {name} for name, found in GRAPH.items()}
+def test_the_list_is_all_there_is():
+    assert {room_of(p) for p in FILES} - {'__init__'} == {*ROOMS} - {'__init__'}
+
+
+def test_no_circle_between_files():
+    names = {p.relative_to(PACKAGE).with_suffix('').parts for p in FILES}
+    def targets(path):
+        package = path.relative_to(PACKAGE).parts[:-1]
+        for node in ast.parse(path.read_text(encoding='utf-8')).body:
+            if not isinstance(node, ast.ImportFrom) or not node.level: continue
+            base = (*package[:len(package) - node.level + 1], *(node.module.split('.') if node.module else ()))
+            for alias in node.names:
+                for found in ((*base, alias.name), base, (*base, '__init__')):
+                    if found in names:
+                        yield found
+                        break
+    left = {p.relative_to(PACKAGE).with_suffix('').parts: set(targets(p)) for p in FILES}
     while left:
-        done = [name for name, needs in left.items() if not needs & left.keys()]
+        done = [name for name, needs in left.items() if not needs - {name} & left.keys()]
         assert done, f'these import each other: {left}'
         for name in done: del left[name]
 
 
-def test_who_knows_fastai_and_who_knows_matplotlib():
-    knows = lambda module: {name for name, found in GRAPH.items() if module in found}
-    assert knows('fastai') <= {'data', 'curves', 'classes', 'callbacks', 'compare', 'explore', 'learner', 'cli'}
-    assert knows('matplotlib') <= {'views', 'animation', 'player', 'live'}
-    for name in ('trajectory', 'recording', 'plane', 'many_models', 'evaluation', 'surface'):
-        assert not any('.' + upper in GRAPH[name] for upper in ('views', 'animation', 'callbacks', 'learner', 'data'))
+@pytest.mark.parametrize('library, rooms', [('fastai', {'cli', 'lesson', 'compare', 'callbacks', 'data'}),
+                                            ('matplotlib', {'views', 'player'})])
+def test_who_knows_fastai_and_who_knows_matplotlib(library, rooms):
+    assert {room_of(p) for p in FILES for name, _ in imports(p) if name == library} <= rooms
+
+
+@pytest.mark.parametrize('path', FILES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
+def test_a_file_fits_in_a_head_and_a_function_on_a_screen(path):
+    source = path.read_text(encoding='utf-8')
+    assert len(source.splitlines()) <= 250
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.FunctionDef): continue
+        length = node.end_lineno - node.body[0].lineno + 1 # without the signature, which documents each argument
+        assert length <= 40, f'{node.name} has {length} lines'
 
 
 def test_every_data_file_is_in_the_wheel():
@@ -78,5 +111,5 @@ def test_public_names():
 def test_what_the_package_imports_is_declared():
     declared = set(re.findall(r'^([a-z-]+)', SETUP['options']['install_requires'], re.M))
     brought_along = {'numpy', 'PIL', 'pandas', 'fastprogress', 'IPython'} # by torch, matplotlib and fastai
-    third_party = {o for found in GRAPH.values() for o in found if not o.startswith('.')} - set(sys.stdlib_module_names)
+    third_party = {name for p in FILES for name, ours in imports(p, nested=False) if not ours} - set(sys.stdlib_module_names)
     assert third_party <= declared | brought_along

@@ -4,4 +4,4 @@ from .animate import AnimateFitCallback
 from .log import LogLossCallback, SkipEmptyValidCallback
 from .record import RecordParamsCallback
 
-__all__ = ['RecordParamsCallback', 'AnimateFitCallback', 'LogLossCallback', 'SkipEmptyValidCallback']
+__all__ = ['AnimateFitCallback', 'LogLossCallback', 'RecordParamsCallback', 'SkipEmptyValidCallback']

@@ -8,12 +8,13 @@ from fastai.callback.core import Callback
 from fastai.torch_core import rank_distrib
 from fastcore.meta import delegates
 
-from ..animation import FitAnimation, animate, check_settings
-from ..live import LiveView
+from ..player import FitAnimation
 from ..trajectory import Trajectory
-from ..views import choose_views
-from ..views.base import check_views
-from .names import own_names
+from ..views import animate, choose_views
+from ..views.animate import check_settings
+from ..views.live import LiveView
+from ..views.view import check_views
+from .base import own_names
 from .record import RecordParamsCallback
 
 MAX_FRAMES = inspect.signature(animate).parameters['max_frames'].default

@@ -8,7 +8,7 @@ from fastai.callback.progress import ProgressCallback
 from fastai.imports import noop
 from fastcore.basics import store_attr
 
-from .names import own_names
+from .base import own_names
 
 
 class LogLossCallback(Callback):

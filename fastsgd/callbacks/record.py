@@ -11,9 +11,8 @@ from fastai.torch_core import find_bs, get_model, rank_distrib
 from fastcore.basics import store_attr
 from torch.nn.parameter import is_lazy
 
-from ..recording import Recording
-from ..trajectory import Trajectory
-from .names import own_names
+from ..trajectory import Recording, Trajectory
+from .base import own_names
 
 
 class _Now:

@@ -1,9 +1,10 @@
 """From a figure and its update function to what plays: HTML with vector graphics, SVG, GIF, WebP, APNG, MP4."""
-from .html import MODES, player_html, player_page
-from .progress import Progress
-from .raster import draw_pixels
-from .save import SUFFIXES, VIDEOS, save_animation
-from .svg import draw_svg
 
-__all__ = ["MODES", "SUFFIXES", "VIDEOS", "Progress", "draw_pixels", "draw_svg", "player_html", "player_page",
-           "save_animation"]
+from .animation import FitAnimation
+from .draw.raster import draw_pixels
+from .draw.svg import draw_svg
+from .write.html import MODES, player_html, player_page
+from .write.save import SUFFIXES, VIDEOS, save_animation
+
+__all__ = ['FitAnimation', 'MODES', 'SUFFIXES', 'VIDEOS', 'draw_pixels', 'draw_svg', 'player_html', 'player_page',
+           'save_animation']

@@ -1,6 +1,6 @@
-"""`View` and the ways to look at a Trajectory. Knows matplotlib and torch, not fastai."""
+"""`View`, the ways to look at a Trajectory, and `animate`. Knows matplotlib and torch, not fastai."""
 
-from .base import View
+from .animate import animate
 from .boundary import BoundaryView
 from .choose import choose_views
 from .fit import FitView
@@ -9,6 +9,7 @@ from .loss import LossView
 from .params import ParamsView
 from .path import PathView
 from .steps import LRView
+from .view import View
 
-__all__ = ['View', 'BoundaryView', 'FitView', 'HistogramView', 'LossView', 'LRView', 'ParamsView', 'PathView',
-           'choose_views']
+__all__ = ['BoundaryView', 'FitView', 'HistogramView', 'LRView', 'LossView', 'ParamsView', 'PathView', 'View',
+           'animate', 'choose_views']

@@ -6,7 +6,10 @@ from contourpy import contour_generator
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.lines import Line2D
 
-from .base import BLUE, COLORS, MARKERS, VERMILION, View, as_list, color_bar, label_of, legend, padded, plain, style, tidy
+from ..trajectory.several import as_list, label_of
+from .limits import padded, plain
+from .style import BLUE, COLORS, MARKERS, VERMILION, color_bar, legend, style, tidy
+from .view import View
 
 DIVERGING = LinearSegmentedColormap.from_list('blue-white-vermilion', [BLUE, 'white', VERMILION])
 

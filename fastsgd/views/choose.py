@@ -6,9 +6,10 @@ import warnings
 import torch
 
 from ..surface import loss_surface
-from .base import as_list, plain
+from ..trajectory.several import as_list
 from .boundary import BoundaryView, two_inputs
 from .fit import FitView, one_input
+from .limits import plain
 from .loss import LossView
 from .params import ParamsView
 from .path import PathView

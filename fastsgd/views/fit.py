@@ -3,7 +3,10 @@
 import torch
 from matplotlib.lines import Line2D
 
-from .base import BLUE, GREY, ORANGE, View, as_list, label_of, legend, padded, plain, style, tidy, within
+from ..trajectory.several import as_list, label_of
+from .limits import padded, plain, within
+from .style import BLUE, GREY, ORANGE, legend, style, tidy
+from .view import View
 
 
 def one_input(x: torch.Tensor) -> int | None:

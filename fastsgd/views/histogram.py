@@ -5,7 +5,10 @@ import torch
 from matplotlib.colors import LogNorm
 from matplotlib.patches import Rectangle
 
-from .base import GREY, View, as_list, calm, color_bar, finite, name_of, step_limits
+from ..trajectory.several import as_list, name_of
+from .limits import calm, finite, step_limits
+from .style import GREY, color_bar
+from .view import View
 
 MOST_ENTRIES = 10_000 # of a tensor, evenly picked: more change no histogram that an eye can see
 KINDS = {'values': 'values', 'updates': 'changes per step'}

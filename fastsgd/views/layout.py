@@ -6,8 +6,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
-__all__ = ['axes_for', 'settle']
-
 WIDTH = 10 # inches at the most: a notebook's page is no wider, and text that shrinks with a picture can't be read
 
 

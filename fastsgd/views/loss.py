@@ -2,8 +2,10 @@
 
 import torch
 
-from .base import ORANGE, label_of, plain, style
+from ..trajectory.several import label_of
+from .limits import plain
 from .steps import StepView
+from .style import ORANGE, style
 
 
 class LossView(StepView):

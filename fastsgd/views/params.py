@@ -4,23 +4,11 @@ import numpy as np
 import torch
 from matplotlib.lines import Line2D
 
-from ..summary import entry_name
-from .base import (
-    GREY,
-    LINESTYLES,
-    View,
-    as_list,
-    calm,
-    departure_note,
-    label_of,
-    legend,
-    meaning,
-    padded,
-    step_limits,
-    style,
-    tidy,
-    within,
-)
+from ..trajectory.several import as_list, label_of
+from ..trajectory.tables import entry_name
+from .limits import calm, padded, step_limits, within
+from .style import GREY, LINESTYLES, departure_note, legend, meaning, style, tidy
+from .view import View
 
 
 class ParamsView(View):

@@ -5,24 +5,15 @@ from fastcore.meta import delegates
 from matplotlib.colors import ListedColormap, LogNorm, Normalize
 from matplotlib.ticker import MaxNLocator
 
-from ..surface import Surface, check_settings, loss_surface
-from .base import (
-    VERMILION,
-    View,
-    as_list,
-    calm,
-    check_keywords,
-    color_bar,
-    departure_note,
-    finite,
-    label_of,
-    meaning,
-    padded,
-    style,
-    tidy,
-)
-from .steps import check_log, spans_decades
+from ..checks import check_keywords, check_log
+from ..surface import Surface, loss_surface
+from ..surface.surface import check_settings
+from ..trajectory.several import as_list, label_of
+from .limits import calm, finite, padded
+from .steps import spans_decades
+from .style import VERMILION, color_bar, departure_note, meaning, style, tidy
 from .trail import Path, quietly, trail_of
+from .view import View
 
 N_LEVELS = 24
 
@@ -77,7 +68,7 @@ class PathView(View):
     def draw(self, traj, ax):
         trajs = as_list(traj)
         if (ax.name == '3d') != (self.kind == '3d'):
-            raise ValueError(f"ax has the projection {ax.name!r}: PathView(kind={self.kind!r}) wants axes made with "
+            raise ValueError(f'ax has the projection {ax.name!r}: PathView(kind={self.kind!r}) wants axes made with '
                              f'projection={self.projection!r}')
         trails = [trail_of(t) for t in trajs]
         surface = self._surface(trails)

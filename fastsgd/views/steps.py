@@ -3,21 +3,11 @@
 import numpy as np
 import torch
 
-from .base import (
-    BLUE,
-    VERMILION,
-    View,
-    as_list,
-    departure_note,
-    finite,
-    label_of,
-    legend,
-    padded,
-    plain,
-    step_limits,
-    style,
-    tidy,
-)
+from ..checks import check_log
+from ..trajectory.several import as_list, label_of
+from .limits import finite, padded, plain, step_limits
+from .style import BLUE, VERMILION, departure_note, legend, style, tidy
+from .view import View
 
 POINTS = 2000 # of a drawn line: more than a panel has pixels across
 
@@ -27,12 +17,6 @@ def spans_decades(values, decades: float = 2) -> bool:
     values = finite(values)
     above = values[values > 0]
     return len(above) > 1 and float(values.min()) >= 0 and float(above.max()) >= 10**decades * float(above.min())
-
-
-def check_log(log):
-    "Raise ValueError unless `log` is a choice"
-    if not (log is None or isinstance(log, (bool, np.bool_))):
-        raise ValueError(f'log={log!r:.100}: expected True, False, or None for a log scale where the values call for one')
 
 
 def extremes(values: np.ndarray, most: int = POINTS) -> np.ndarray:

@@ -5,9 +5,8 @@ import warnings
 import numpy as np
 import torch
 
-from .base import finite, whole, within
-
-__all__ = ['Path', 'Trail', 'quietly', 'trail_of']
+from ..trajectory.several import whole
+from .limits import finite, within
 
 TRAIL = 1000 # points of the line behind a path, which is drawn at fewer: a fit that zigzags between two frames shows it
 

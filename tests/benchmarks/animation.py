@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from fastsgd import FitAnimation, linear_learner
-from fastsgd.player.video import find_ffmpeg
+from fastsgd.player.write.video import find_ffmpeg
 
 REPEATS = 3
 
@@ -32,15 +32,15 @@ def lesson(n):
     x, y, w, loss = data(n)
     fig = Figure()
     FigureCanvasAgg(fig)
-    ax = fig.add_subplot(xlabel="x", ylabel="y", ylim=(-1.5, 6.5))
-    ax.scatter(x, y, color="C1")
+    ax = fig.add_subplot(xlabel='x', ylabel='y', ylim=(-1.5, 6.5))
+    ax.scatter(x, y, color='C1')
     ends = np.array([-1.0, 1.0])
     line, = ax.plot(ends, ends)
-    text = ax.text(0.02, 0.95, "", transform=ax.transAxes)
+    text = ax.text(0.02, 0.95, '', transform=ax.transAxes)
 
     def func(i):
         line.set_ydata(w[i, 0] * ends + w[i, 1])
-        text.set_text(f"step {i}, loss {loss[i]:.4f}")
+        text.set_text(f'step {i}, loss {loss[i]:.4f}')
         return line, text
     return fig, func
 
@@ -51,19 +51,19 @@ def three_panels(n):
     fig = Figure(figsize=(13, 4))
     FigureCanvasAgg(fig)
     fit, plane, curve = fig.subplots(1, 3)
-    fit.scatter(x, y, color="C1")
+    fit.scatter(x, y, color='C1')
     ends = np.array([-1.0, 1.0])
     line, = fit.plot(ends, ends)
-    fit.set(ylim=(-1.5, 6.5), xlabel="x", ylabel="y")
+    fit.set(ylim=(-1.5, 6.5), xlabel='x', ylabel='y')
     u, v = np.meshgrid(np.linspace(0, 6, 100), np.linspace(0, 5, 100))
     plane.contourf(u, v, (u - 3) ** 2 / 3 + (v - 2.5) ** 2 + 0.083, levels=20)
-    path, = plane.plot([], [], "w-")
-    at, = plane.plot([], [], "wo")
-    plane.set(xlabel="slope", ylabel="intercept")
+    path, = plane.plot([], [], 'w-')
+    at, = plane.plot([], [], 'wo')
+    plane.set(xlabel='slope', ylabel='intercept')
     losses, = curve.plot([], [])
-    now, = curve.plot([], [], "o")
-    curve.set(xlim=(0, n), ylim=(0.03, 12), yscale="log", xlabel="step", ylabel="loss")
-    title = fit.set_title("")
+    now, = curve.plot([], [], 'o')
+    curve.set(xlim=(0, n), ylim=(0.03, 12), yscale='log', xlabel='step', ylabel='loss')
+    title = fit.set_title('')
 
     def func(i):
         line.set_ydata(w[i, 0] * ends + w[i, 1])
@@ -71,7 +71,7 @@ def three_panels(n):
         at.set_data(w[i:i + 1, 0], w[i:i + 1, 1])
         losses.set_data(np.arange(i + 1), loss[:i + 1])
         now.set_data([i], [loss[i]])
-        title.set_text(f"step {i}, loss {loss[i]:.4f}")
+        title.set_text(f'step {i}, loss {loss[i]:.4f}')
         return line, path, at, losses, now, title
     return fig, func
 
@@ -94,17 +94,17 @@ def best(run, repeats=REPEATS):
     return min(times), result
 
 
-def row(what, figure, target): print(f"{what:<52} {figure:<58} target: {target}")
+def row(what, figure, target): print(f'{what:<52} {figure:<58} target: {target}')
 
 
 def html(make, what):
     figures = [make(100) for _ in range(1 + REPEATS)]
     def theirs(): return FuncAnimation(*figures.pop(), 100, interval=20).to_jshtml()
     def ours(): return FitAnimation(*figures.pop(), 100).to_jshtml()
-    with mpl.rc_context({"animation.embed_limit": 2 ** 10}): slow, large = best(theirs, 1)
+    with mpl.rc_context({'animation.embed_limit': 2 ** 10}): slow, large = best(theirs, 1)
     fast, small = best(ours)
-    row(f"{what}, HTML: time", f"{slow:.2f} s / {fast:.3f} s = {slow / fast:.1f} times faster", "20 times")
-    row(f"{what}, HTML: bytes", f"{len(small):,} of {len(large):,} = 1/{len(large) / len(small):.1f}", "1/8")
+    row(f'{what}, HTML: time', f'{slow:.2f} s / {fast:.3f} s = {slow / fast:.1f} times faster', '20 times')
+    row(f'{what}, HTML: bytes', f'{len(small):,} of {len(large):,} = 1/{len(large) / len(small):.1f}', '1/8')
 
 
 def file(name, writer, what, target):
@@ -114,17 +114,17 @@ def file(name, writer, what, target):
         large = path.stat().st_size
         fast, _ = best(lambda: FitAnimation(*lesson(100), 100).save(path))
         small = path.stat().st_size
-    row(f"{what}: time", f"{slow:.2f} s / {fast:.3f} s = {slow / fast:.1f} times faster", target)
-    row(f"{what}: bytes", f"{small:,} of {large:,}", "-")
+    row(f'{what}: time', f'{slow:.2f} s / {fast:.3f} s = {slow / fast:.1f} times faster', target)
+    row(f'{what}: bytes', f'{small:,} of {large:,}', '-')
 
 
 def growth():
     few, short = best(lambda: FitAnimation(*three_panels(100), 100).to_jshtml())
     many, long = best(lambda: FitAnimation(*three_panels(1000), 1000).to_jshtml(), 2)
-    row("three panels, 1,000 frames against 100: bytes", f"{len(long):,} / {len(short):,} = {len(long) / len(short):.1f} times",
-        "at most 12 times")
-    row("three panels, 1,000 frames against 100: time", f"{many:.2f} s / {few:.3f} s = {many / few:.1f} times",
-        "at most 20 times")
+    row('three panels, 1,000 frames against 100: bytes', f'{len(long):,} / {len(short):,} = {len(long) / len(short):.1f} times',
+        'at most 12 times')
+    row('three panels, 1,000 frames against 100: time', f'{many:.2f} s / {few:.3f} s = {many / few:.1f} times',
+        'at most 20 times')
 
 
 SWAP = """() => {
@@ -142,29 +142,29 @@ SWAP = """() => {
 
 
 def swapping():
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    if chromium is None: return row("swapping a frame in Chromium", "not measured: no Chromium", "median below 4 ms")
+    chromium = shutil.which('chromium') or shutil.which('google-chrome')
+    if chromium is None: return row('swapping a frame in Chromium', 'not measured: no Chromium', 'median below 4 ms')
     from playwright.sync_api import sync_playwright
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium, args=['--no-sandbox'])
         for n in (100, 1000):
-            path = Path(folder, f"{n}.html")
+            path = Path(folder, f'{n}.html')
             FitAnimation(*three_panels(n), n).save(path)
             page = browser.new_page()
             page.goto(path.as_uri())
             middle, high = page.evaluate(SWAP)
-            row(f"three panels, {n} frames, swapping one in Chromium", f"median {middle:.2f} ms, 99 in 100 below {high:.2f} ms",
-                "median below 4 ms")
+            row(f'three panels, {n} frames, swapping one in Chromium', f'median {middle:.2f} ms, 99 in 100 below {high:.2f} ms',
+                'median below 4 ms')
         browser.close()
 
 
-if __name__ == "__main__":
+if __name__ == '__main__':
     FitAnimation(*lesson(2), 2).to_jshtml()        # fonts are read once
-    html(lesson, "lesson, 100 frames")
-    html(three_panels, "three panels, 100 frames")
-    html(shown_by_default, "what the lesson shows, 100 frames")
-    file("fit.gif", PillowWriter, "lesson, 100 frames, GIF", "4 times")
-    with mpl.rc_context({"animation.ffmpeg_path": find_ffmpeg()}):
-        file("fit.mp4", FFMpegWriter, "lesson, 100 frames, MP4", "3 times")
+    html(lesson, 'lesson, 100 frames')
+    html(three_panels, 'three panels, 100 frames')
+    html(shown_by_default, 'what the lesson shows, 100 frames')
+    file('fit.gif', PillowWriter, 'lesson, 100 frames, GIF', '4 times')
+    with mpl.rc_context({'animation.ffmpeg_path': find_ffmpeg()}):
+        file('fit.mp4', FFMpegWriter, 'lesson, 100 frames, MP4', '3 times')
     growth()
     swapping()

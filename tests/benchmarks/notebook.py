@@ -11,7 +11,8 @@ import torch
 from fastai.basics import CrossEntropyLossFlat, Learner
 from matplotlib.animation import FuncAnimation
 
-from fastsgd import AnimateFitCallback, LossView, ParamsView, explore, linear_learner, live, tensor_dls
+from fastsgd import AnimateFitCallback, LossView, ParamsView, explore, linear_learner, tensor_dls
+from fastsgd.views import live
 
 
 class Shell:

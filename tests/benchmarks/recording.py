@@ -18,7 +18,7 @@ from torch import nn
 from torch.utils.data import TensorDataset
 
 from fastsgd import LinearModel, RecordParamsCallback, linear_dls, linear_learner, tensor_dls
-from fastsgd.recording import Recording
+from fastsgd.trajectory.recording import Recording
 
 
 class Empty(Callback): "The least that any callback costs"

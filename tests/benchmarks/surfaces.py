@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from fastsgd import Plane, loss_surface
-from fastsgd.learner import LinearModel
+from fastsgd.lesson.learner import LinearModel
 
 REPEATS = 5
 
@@ -91,7 +91,7 @@ def principal_plane(threads):
 
 def peak(what, max_bytes=2**28):
     "MB that the peak grows by, in a process of its own"
-    code = f'''
+    code = f"""
 import re, sys
 sys.path.insert(0, {__file__.rpartition("/")[0] or "."!r})
 import surfaces, torch
@@ -107,7 +107,7 @@ before = peak()
 if {what!r} == 'path': Plane.pca(case)
 else: loss_surface(learn, plane, data=(x, y), max_bytes={max_bytes})
 print(peak() - before)
-'''
+"""
     return float(subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout.split()[-1])
 
 

@@ -32,7 +32,7 @@ from learners import (
 from torch import nn
 
 from fastsgd import AnimateFitCallback, RecordParamsCallback, linear_dls, linear_learner, tensor_dls
-from fastsgd.recording import Recording
+from fastsgd.trajectory.recording import Recording
 
 
 def traj_of(learn): return learn.record_params.trajectory

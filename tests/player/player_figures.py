@@ -23,26 +23,26 @@ def build(name, **kwargs):
 @figure
 def line_points_text(fig):
     ax = fig.add_subplot()
-    ax.scatter(T, np.cos(T), color="C1")
+    ax.scatter(T, np.cos(T), color='C1')
     line, = ax.plot(T, np.sin(T))
-    text = ax.text(0.02, 0.95, "", transform=ax.transAxes)
+    text = ax.text(0.02, 0.95, '', transform=ax.transAxes)
 
     def func(i):
         line.set_ydata(np.sin(T + i))
-        text.set_text(f"step {i}")
+        text.set_text(f'step {i}')
         return line, text
     return func
 
 
 @figure
 def returns_nothing(fig):
-    ax = fig.add_subplot(title="t")
+    ax = fig.add_subplot(title='t')
     line, = ax.plot(T, np.sin(T))
 
     def func(i):
         line.set_ydata(np.sin(T + i))
-        ax.set_title(f"step {i}\n" * (i + 1))
-        ax.set_xlabel(f"label {i}")
+        ax.set_title(f'step {i}\n' * (i + 1))
+        ax.set_xlabel(f'label {i}')
     return func
 
 
@@ -68,7 +68,7 @@ def points_under_axis(fig):
 
     def func(i):
         dots.set_offsets([[-1 + i / 2, -1]])
-        dots.set_color(f"C{i}")
+        dots.set_color(f'C{i}')
         return [dots]
     return func
 
@@ -77,9 +77,9 @@ def points_under_axis(fig):
 def zorder_between(fig):
     ax = fig.add_subplot()
     ax.bar([1, 2, 3], [3, 2, 1], zorder=3, alpha=0.6)
-    line, = ax.plot([0, 4], [1, 1], lw=12, color="C1", zorder=2.5)
-    top, = ax.plot([0, 4], [0.5, 2.5], lw=6, color="C2", zorder=4)
-    ax.add_patch(Circle((2, 1), 0.4, color="C3", zorder=9))
+    line, = ax.plot([0, 4], [1, 1], lw=12, color='C1', zorder=2.5)
+    top, = ax.plot([0, 4], [0.5, 2.5], lw=6, color='C2', zorder=4)
+    ax.add_patch(Circle((2, 1), 0.4, color='C3', zorder=9))
 
     def func(i):
         line.set_ydata([i / 2, 2])
@@ -168,7 +168,7 @@ def cleared(fig):
     def func(i):
         ax.clear()
         ax.plot(T, np.sin(T * i))
-        ax.set_title(f"frame {i}")
+        ax.set_title(f'frame {i}')
     return func
 
 
@@ -190,8 +190,8 @@ def limits(fig):
 @figure
 def best_legend(fig):
     ax = fig.add_subplot()
-    ax.plot([0, 1], [1, 1], label="still")
-    line, = ax.plot([0, 1], [0, 0], label="moves")
+    ax.plot([0, 1], [1, 1], label='still')
+    line, = ax.plot([0, 1], [0, 0], label='moves')
     ax.set(xlim=(0, 1), ylim=(0, 1))
     ax.legend()
 
@@ -204,11 +204,11 @@ def best_legend(fig):
 @figure
 def legend_text(fig):
     ax = fig.add_subplot()
-    line, = ax.plot(T, np.sin(T), label="sin")
-    text = ax.legend(loc="upper right").get_texts()[0]
+    line, = ax.plot(T, np.sin(T), label='sin')
+    text = ax.legend(loc='upper right').get_texts()[0]
 
     def func(i):
-        text.set_text(f"sin {i}")
+        text.set_text(f'sin {i}')
         line.set_alpha(1 - i / 8)
         return [text]
     return func
@@ -219,7 +219,7 @@ def twins(fig):
     ax = fig.add_subplot()
     twin = ax.twinx()
     a, = ax.plot(T, np.sin(T), lw=5)
-    b, = twin.plot(T, np.cos(T) * 9, "C1", lw=5)
+    b, = twin.plot(T, np.cos(T) * 9, 'C1', lw=5)
 
     def func(i):
         a.set_ydata(np.sin(T + i))
@@ -230,10 +230,10 @@ def twins(fig):
 
 @figure
 def solid(fig):
-    ax = fig.add_subplot(projection="3d")
+    ax = fig.add_subplot(projection='3d')
     u, v = np.meshgrid(np.linspace(0, 1, 6), np.linspace(0, 1, 5))
     ax.plot_surface(u, v, u * v)
-    line, = ax.plot([0], [0], [0], "r", lw=4)
+    line, = ax.plot([0], [0], [0], 'r', lw=4)
     dots = ax.scatter([0.5], [0.5], [1.0], s=90)
 
     def func(i):
@@ -245,9 +245,9 @@ def solid(fig):
 
 @figure
 def solid_returns_nothing(fig):
-    ax = fig.add_subplot(projection="3d")
+    ax = fig.add_subplot(projection='3d')
     dots = ax.scatter([0.1, 0.5], [0.2, 0.5], [0.3, 1.0], s=90)
-    ax.scatter([0.5], [0.1], [0.5], s=400, color="C1")
+    ax.scatter([0.5], [0.1], [0.5], s=400, color='C1')
 
     def func(i): dots._offsets3d = [0.1, i / 4], [0.2, 1 - i / 4], [0.3, 0.2 * i]
     return func
@@ -255,7 +255,7 @@ def solid_returns_nothing(fig):
 
 @figure
 def turning(fig):
-    ax = fig.add_subplot(projection="3d")
+    ax = fig.add_subplot(projection='3d')
     ax.plot([0, 1], [0, 1], [0, 1], lw=4)
 
     def func(i): ax.view_init(30, 20 * i)
@@ -264,7 +264,7 @@ def turning(fig):
 
 @figure
 def polar(fig):
-    ax = fig.add_subplot(projection="polar")
+    ax = fig.add_subplot(projection='polar')
     line, = ax.plot(T, T)
 
     def func(i):
@@ -290,12 +290,12 @@ def clip_path(fig):
 @figure
 def on_the_figure(fig):
     left, right = fig.subplots(1, 2)
-    text = fig.text(0.5, 0.9, "")
+    text = fig.text(0.5, 0.9, '')
     line, = left.plot(T, np.sin(T))
-    link = fig.add_artist(ConnectionPatch((0, 0), (1, 1), "data", "data", axesA=left, axesB=right, color="C3", lw=3))
+    link = fig.add_artist(ConnectionPatch((0, 0), (1, 1), 'data', 'data', axesA=left, axesB=right, color='C3', lw=3))
 
     def func(i):
-        text.set_text(f"step {i} of <5> & \"more\"")
+        text.set_text(f'step {i} of <5> & "more"')
         line.set_ydata(np.sin(T + i))
         link.xy2 = 1, i / 4
         return text, line, link
@@ -305,10 +305,10 @@ def on_the_figure(fig):
 @figure
 def annotation(fig):
     ax = fig.add_subplot()
-    dot, = ax.plot([0], [0], "o")
+    dot, = ax.plot([0], [0], 'o')
     ax.set(xlim=(0, 5), ylim=(0, 5))
-    note = ax.annotate("here", (0, 0), (2, 4), arrowprops=dict(arrowstyle="->"))
-    ax.annotate("follows", (1, 1), xycoords=dot, xytext=(9, 9), textcoords="offset points")
+    note = ax.annotate('here', (0, 0), (2, 4), arrowprops=dict(arrowstyle='->'))
+    ax.annotate('follows', (1, 1), xycoords=dot, xytext=(9, 9), textcoords='offset points')
 
     def func(i):
         dot.set_data([i], [i])
@@ -320,9 +320,9 @@ def annotation(fig):
 @figure
 def bars_and_areas(fig):
     ax = fig.add_subplot()
-    bars = ax.bar([1, 2, 3], [1, 1, 1], hatch="//")
+    bars = ax.bar([1, 2, 3], [1, 1, 1], hatch='//')
     area = ax.fill_between([1, 2, 3], [0, 0, 0], [1, 2, 1], alpha=0.4)
-    marks = ax.errorbar([1, 2, 3], [1, 2, 1], yerr=0.2, fmt="s")
+    marks = ax.errorbar([1, 2, 3], [1, 2, 1], yerr=0.2, fmt='s')
     ax.set_ylim(0, 6)
 
     def func(i):
@@ -336,7 +336,7 @@ def bars_and_areas(fig):
 def rasterized(fig):
     ax = fig.add_subplot()
     mesh = ax.pcolormesh(np.arange(12).reshape(3, 4), rasterized=True)
-    line, = ax.plot([0, 4], [0, 3], "w", lw=4)
+    line, = ax.plot([0, 4], [0, 3], 'w', lw=4)
     dots = ax.scatter([1, 2], [1, 2], s=90, rasterized=True)
 
     def func(i):
@@ -354,7 +354,7 @@ def inset(fig):
     zoom = ax.inset_axes((0.6, 0.6, 0.35, 0.35), xlim=(1, 2), ylim=(0, 1))
     small, = zoom.plot(T, np.sin(T))
     ax.indicate_inset_zoom(zoom)
-    ax.secondary_xaxis("top", functions=(np.rad2deg, np.deg2rad))
+    ax.secondary_xaxis('top', functions=(np.rad2deg, np.deg2rad))
 
     def func(i):
         line.set_ydata(np.sin(T + i / 9))
@@ -369,12 +369,12 @@ def parts_of_figures(fig):
     top, bottom = fig.subfigures(2, 1)
     a, = top.add_subplot().plot(T, np.sin(T))
     b, = bottom.add_subplot().plot(T, np.cos(T))
-    title = top.suptitle("")
+    title = top.suptitle('')
 
     def func(i):
         a.set_ydata(np.sin(T * i))
         b.set_linewidth(i + 1)
-        title.set_text(f"step {i}")
+        title.set_text(f'step {i}')
         return a, b, title
     return func
 
@@ -382,8 +382,8 @@ def parts_of_figures(fig):
 @figure
 def same_gid(fig):
     ax = fig.add_subplot()
-    lines = [ax.plot(T, np.sin(T + k), gid="mine")[0] for k in range(3)]
-    im = ax.imshow(np.eye(3), gid="mine", extent=(0, 6, -1, 1))
+    lines = [ax.plot(T, np.sin(T + k), gid='mine')[0] for k in range(3)]
+    im = ax.imshow(np.eye(3), gid='mine', extent=(0, 6, -1, 1))
 
     def func(i):
         for k, line in enumerate(lines): line.set_ydata(np.sin(T + k * i))
@@ -410,6 +410,6 @@ def face(fig):
     ax.plot(T, np.sin(T))
 
     def func(i):
-        ax.set_facecolor(f"C{i}")
-        if i > 2: fig.set_facecolor("0.8")
+        ax.set_facecolor(f'C{i}')
+        if i > 2: fig.set_facecolor('0.8')
     return func

@@ -17,18 +17,18 @@ from fastsgd.player import draw_pixels
 N = 8
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope='module')
 def browser():
-    path = shutil.which("chromium") or shutil.which("google-chrome")
+    path = shutil.which('chromium') or shutil.which('google-chrome')
     try:
         from playwright.sync_api import sync_playwright
     except ImportError: path = None
     if path is None:
-        if os.environ.get("FASTSGD_REQUIRE_BROWSER") == "1": pytest.fail("no Chromium and Playwright to test with")
-        pytest.skip("needs Chromium and Playwright")
+        if os.environ.get('FASTSGD_REQUIRE_BROWSER') == '1': pytest.fail('no Chromium and Playwright to test with')
+        pytest.skip('needs Chromium and Playwright')
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path,
-                                             args=["--no-sandbox", "--disable-background-networking"])
+                                             args=['--no-sandbox', '--disable-background-networking'])
         yield browser
         browser.close()
 
@@ -39,19 +39,19 @@ def opened(browser, tmp_path):
     contexts, requests, complaints = [], [], []
 
     def block(route):
-        if route.request.url.startswith("file:"): return route.continue_()
+        if route.request.url.startswith('file:'): return route.continue_()
         requests.append(route.request.url)
         route.abort()
 
     def open_(html, **kwargs):
-        context = browser.new_context(offline=True, **{"viewport": dict(width=900, height=700), **kwargs})
+        context = browser.new_context(offline=True, **{'viewport': dict(width=900, height=700), **kwargs})
         contexts.append(context)
-        context.route("**", block)
+        context.route('**', block)
         page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        path = tmp_path / f"page{len(contexts)}.html"
-        path.write_text(html, encoding="utf-8")
+        page.on('console', lambda message: complaints.append(message.text))
+        page.on('pageerror', lambda error: complaints.append(str(error)))
+        path = tmp_path / f'page{len(contexts)}.html'
+        path.write_text(html, encoding='utf-8')
         page.goto(path.as_uri())
         return page
     yield open_
@@ -59,12 +59,12 @@ def opened(browser, tmp_path):
     assert not requests and not complaints
 
 
-def animation(name="line_points_text", n=N, **kwargs): return FitAnimation(*build(name, dpi=100), n, **kwargs)
+def animation(name='line_points_text', n=N, **kwargs): return FitAnimation(*build(name, dpi=100), n, **kwargs)
 
 
-def players(page): return page.locator(".fastsgd-player")
-def frame(player): return int(player.get_attribute("data-frame"))
-def press(player, name): player.locator(f"[data-do={name}]").click()
+def players(page): return page.locator('.fastsgd-player')
+def frame(player): return int(player.get_attribute('data-frame'))
+def press(player, name): player.locator(f'[data-do={name}]').click()
 
 
 # Agg puts thin lines and glyphs on the pixel grid, a browser does not: what one shows may lie a pixel off in the other.
@@ -74,7 +74,7 @@ MEAN, WORST = 1.6, 85
 
 def around(a):
     "The least and the most within a pixel of each pixel."
-    wide = np.pad(a, ((1, 1), (1, 1), (0, 0)), mode="edge")
+    wide = np.pad(a, ((1, 1), (1, 1), (0, 0)), mode='edge')
     shifted = [wide[y:y + a.shape[0], x:x + a.shape[1]] for y in range(3) for x in range(3)]
     return np.minimum.reduce(shifted), np.maximum.reduce(shifted)
 
@@ -96,12 +96,12 @@ def alike(shot, wanted):
     return mean < MEAN and worst < WORST
 
 
-def picture(player, selector="svg[role=img]"):
+def picture(player, selector='svg[role=img]'):
     shot = Image.open(io.BytesIO(player.locator(selector).screenshot()))
-    return np.asarray(shot.convert("RGB"))
+    return np.asarray(shot.convert('RGB'))
 
 
-@pytest.mark.parametrize("name", sorted(FIGURES))
+@pytest.mark.parametrize('name', sorted(FIGURES))
 def test_frames_look_like_matplotlibs(opened, name, count):
     page = opened(animation(name).to_jshtml())
     wanted = [f.copy() for f in draw_pixels(*build(name, dpi=100), range(N))]
@@ -111,47 +111,47 @@ def test_frames_look_like_matplotlibs(opened, name, count):
                         " s.dispatchEvent(new Event('input')) }", i)
         assert frame(player) == i
         assert alike(picture(player), wanted[i]), (i, apart(picture(player), wanted[i]))
-        count("frames compared in a browser")
+        count('frames compared in a browser')
 
 
 def test_comparison_sees_a_missing_and_a_misplaced_layer(opened):
-    page = opened(animation("zorder_between").to_jshtml())
-    wanted = next(draw_pixels(*build("zorder_between", dpi=100), range(1)))
+    page = opened(animation('zorder_between').to_jshtml())
+    wanted = next(draw_pixels(*build('zorder_between', dpi=100), range(1)))
     player = players(page)
     assert alike(picture(player), wanted)
-    moving = player.locator("svg [data-part]")
+    moving = player.locator('svg [data-part]')
     for k in range(moving.count()):
         moving.nth(k).evaluate("part => { part.style.display = 'none' }")
         assert not alike(picture(player), wanted)
         moving.nth(k).evaluate("part => { part.style.display = '' }")
     assert alike(picture(player), wanted)
-    moving.first.evaluate("part => part.parentNode.append(part)")          # to the top
+    moving.first.evaluate('part => part.parentNode.append(part)')          # to the top
     assert not alike(picture(player), wanted)
 
 
 def test_starts_paused_on_its_first_frame(opened):
-    player = players(opened(animation(labels=[f"step {i}" for i in range(N)]).to_jshtml()))
+    player = players(opened(animation(labels=[f'step {i}' for i in range(N)]).to_jshtml()))
     player.page.wait_for_timeout(150)
-    assert frame(player) == 0 and player.locator("output").inner_text() == "step 0"
-    assert player.locator("[data-do=controls]").is_visible()
+    assert frame(player) == 0 and player.locator('output').inner_text() == 'step 0'
+    assert player.locator('[data-do=controls]').is_visible()
 
 
 def test_plays_by_itself_if_asked_but_not_where_motion_is_reduced(opened):
     html = animation(n=400, autoplay=True).to_jshtml()
     moves = players(opened(html))
     moves.page.wait_for_function("document.querySelector('.fastsgd-player').dataset.frame > 3")
-    still = players(opened(html, reduced_motion="reduce"))
+    still = players(opened(html, reduced_motion='reduce'))
     still.page.wait_for_timeout(200)
     assert frame(still) == 0
 
 
 def test_play_and_pause(opened):
     player = players(opened(animation(n=400).to_jshtml()))
-    play = player.locator("[data-do=play]")
-    assert play.get_attribute("aria-label") == "Play"
+    play = player.locator('[data-do=play]')
+    assert play.get_attribute('aria-label') == 'Play'
     play.click()
     player.page.wait_for_function("document.querySelector('.fastsgd-player').dataset.frame > 3")
-    assert play.get_attribute("aria-label") == "Pause"
+    assert play.get_attribute('aria-label') == 'Pause'
     play.click()
     stopped = frame(player)
     player.page.wait_for_timeout(150)
@@ -161,40 +161,40 @@ def test_play_and_pause(opened):
 def test_buttons_and_slider(opened):
     player = players(opened(animation().to_jshtml()))
     seen = []
-    for name in ("next", "next", "back", "last", "next", "first", "back"):
+    for name in ('next', 'next', 'back', 'last', 'next', 'first', 'back'):
         press(player, name)
         seen.append(frame(player))
     assert seen == [1, 2, 1, N - 1, N - 1, 0, 0]
-    player.locator("[data-do=seek]").fill("5")
+    player.locator('[data-do=seek]').fill('5')
     assert frame(player) == 5
 
 
 def test_keyboard_when_focused(opened):
     page = opened(animation(n=400).to_jshtml() + "<button id='elsewhere'>x</button>")
     player = players(page)
-    page.keyboard.press("ArrowRight")
+    page.keyboard.press('ArrowRight')
     assert frame(player) == 0                      # not focused yet
     player.focus()
     seen = []
-    for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "End", "Home"):
+    for key in ('ArrowRight', 'ArrowRight', 'ArrowLeft', 'End', 'Home'):
         page.keyboard.press(key)
         seen.append(frame(player))
     assert seen == [1, 2, 1, 399, 0]
-    page.keyboard.press("Space")
+    page.keyboard.press('Space')
     page.wait_for_function("document.querySelector('.fastsgd-player').dataset.frame > 3")
-    page.keyboard.press("Space")
+    page.keyboard.press('Space')
     stopped = frame(player)
     page.wait_for_timeout(120)
     assert frame(player) == stopped
-    page.locator("#elsewhere").focus()
-    page.keyboard.press("Home")
+    page.locator('#elsewhere').focus()
+    page.keyboard.press('Home')
     assert frame(player) == stopped
 
 
 def test_slider_by_keyboard(opened):
     player = players(opened(animation().to_jshtml()))
-    player.locator("[data-do=seek]").focus()
-    for _ in range(3): player.page.keyboard.press("ArrowRight")
+    player.locator('[data-do=seek]').focus()
+    for _ in range(3): player.page.keyboard.press('ArrowRight')
     assert frame(player) == 3
 
 
@@ -209,106 +209,106 @@ def watched(page, milliseconds):
 
 
 def test_once_loop_and_reflect(opened):
-    for mode in ("once", "loop", "reflect"):
+    for mode in ('once', 'loop', 'reflect'):
         player = players(opened(animation(n=6, interval=30, default_mode=mode).to_jshtml()))
-        press(player, "play")
+        press(player, 'play')
         seen = watched(player.page, 700)
         falls = [b for a, b in zip(seen, seen[1:]) if b < a]
-        if mode == "once":
+        if mode == 'once':
             assert not falls and seen[-1] == 5
-            assert player.locator("[data-do=play]").get_attribute("aria-label") == "Play"
-        elif mode == "loop": assert falls and max(falls) < 3
+            assert player.locator('[data-do=play]').get_attribute('aria-label') == 'Play'
+        elif mode == 'loop': assert falls and max(falls) < 3
         else: assert falls and min(seen[seen.index(5):]) < 2 and max(falls) >= 3
 
 
 def test_speed(opened):
     def frames_in(speed):
         player = players(opened(animation(n=400, interval=20).to_jshtml()))
-        player.locator("[data-do=speed]").select_option(speed)
-        press(player, "play")
+        player.locator('[data-do=speed]').select_option(speed)
+        press(player, 'play')
         return watched(player.page, 600)[-1]
-    assert frames_in("0.25") < frames_in("1") < frames_in("4")
+    assert frames_in('0.25') < frames_in('1') < frames_in('4')
 
 
 def test_two_players_and_the_same_one_twice(opened):
     html = animation().to_jshtml()
-    page = opened(html + animation("image").to_jshtml() + html)
+    page = opened(html + animation('image').to_jshtml() + html)
     first, second, third = (players(page).nth(k) for k in range(3))
-    press(first, "last")
-    press(second, "next")
+    press(first, 'last')
+    press(second, 'next')
     assert [frame(player) for player in (first, second, third)] == [N - 1, 1, 0]
-    assert alike(picture(second), [f.copy() for f in draw_pixels(*build("image", dpi=100), range(2))][1])
-    first.evaluate("root => root.remove()")        # the cell was run again
-    wanted = next(draw_pixels(*build("line_points_text", dpi=100), range(1)))
+    assert alike(picture(second), [f.copy() for f in draw_pixels(*build('image', dpi=100), range(2))][1])
+    first.evaluate('root => root.remove()')        # the cell was run again
+    wanted = next(draw_pixels(*build('line_points_text', dpi=100), range(1)))
     assert alike(picture(players(page).nth(1)), wanted)
 
 
 def test_last_frame_without_javascript(opened):
     page = opened(animation().to_jshtml(), java_script_enabled=False)
-    wanted = [f.copy() for f in draw_pixels(*build("line_points_text", dpi=100), range(N))][-1]
+    wanted = [f.copy() for f in draw_pixels(*build('line_points_text', dpi=100), range(N))][-1]
     assert alike(picture(players(page)), wanted)
-    assert not page.locator("[data-do=controls]").is_visible()
+    assert not page.locator('[data-do=controls]').is_visible()
 
 
 def test_page_from_save(opened, tmp_path):
-    animation().save(tmp_path / "a.html")
-    page = opened((tmp_path / "a.html").read_text())
-    press(players(page), "next")
+    animation().save(tmp_path / 'a.html')
+    page = opened((tmp_path / 'a.html').read_text())
+    press(players(page), 'next')
     assert frame(players(page)) == 1
 
 
 def test_svg_moves_inside_an_img(opened, tmp_path):
-    animation(interval=300).save(tmp_path / "a.svg")
-    wanted = [f.copy() for f in draw_pixels(*build("line_points_text", dpi=100), range(N))]
+    animation(interval=300).save(tmp_path / 'a.svg')
+    wanted = [f.copy() for f in draw_pixels(*build('line_points_text', dpi=100), range(N))]
     page = opened(f'<body style="margin:0"><img width="400" src="{(tmp_path / "a.svg").as_uri()}">')
     page.wait_for_function("document.querySelector('img').complete")
     seen = set()
     for _ in range(12):
-        shot = picture(page, "img")
+        shot = picture(page, 'img')
         seen |= {i for i in range(N) if alike(shot, wanted[i])}
         page.wait_for_timeout(130)
     assert len(seen) >= 3
-    still = opened("", reduced_motion="reduce")    # on its own: an emulated setting does not reach images
-    still.goto((tmp_path / "a.svg").as_uri())
-    assert alike(picture(still, "svg"), wanted[-1])
+    still = opened('', reduced_motion='reduce')    # on its own: an emulated setting does not reach images
+    still.goto((tmp_path / 'a.svg').as_uri())
+    assert alike(picture(still, 'svg'), wanted[-1])
 
 
 def test_notebook_as_a_page(opened):
     import nbformat
     from nbconvert import HTMLExporter
-    outputs = [nbformat.v4.new_output("display_data", {"text/html": animation(name).to_jshtml()})
-               for name in ("line_points_text", "solid")]
-    cells = [nbformat.v4.new_code_cell("learn.animate_fit", outputs=[output]) for output in outputs]
-    body, _ = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="").from_notebook_node(
+    outputs = [nbformat.v4.new_output('display_data', {'text/html': animation(name).to_jshtml()})
+               for name in ('line_points_text', 'solid')]
+    cells = [nbformat.v4.new_code_cell('learn.animate_fit', outputs=[output]) for output in outputs]
+    body, _ = HTMLExporter(mathjax_url='', require_js_url='', jquery_url='').from_notebook_node(
         nbformat.v4.new_notebook(cells=cells))
-    for theme in ("light", "dark"):
+    for theme in ('light', 'dark'):
         html = body.replace('data-jp-theme-light="true"', f'data-jp-theme-light="{str(theme == "light").lower()}"')
         page = opened(html)
         assert players(page).count() == 2
         first, second = players(page).nth(0), players(page).nth(1)
-        press(first, "last")
+        press(first, 'last')
         second.focus()
-        page.keyboard.press("ArrowRight")
+        page.keyboard.press('ArrowRight')
         assert [frame(first), frame(second)] == [N - 1, 1]
-        wanted = [f.copy() for f in draw_pixels(*build("line_points_text", dpi=100), range(N))][-1]
+        wanted = [f.copy() for f in draw_pixels(*build('line_points_text', dpi=100), range(N))][-1]
         assert alike(picture(first), wanted)
 
 
 def test_narrow_pages_shrink_the_figure(opened):
     page = opened(animation().to_jshtml(), viewport=dict(width=300, height=600))
     box = players(page).bounding_box()
-    assert box["x"] + box["width"] <= 300
-    assert page.evaluate("document.documentElement.scrollWidth") <= 300
+    assert box['x'] + box['width'] <= 300
+    assert page.evaluate('document.documentElement.scrollWidth') <= 300
 
 
 def test_controls_take_the_pages_color(opened):
-    for color in ("rgb(10, 20, 30)", "rgb(240, 230, 220)"):
+    for color in ('rgb(10, 20, 30)', 'rgb(240, 230, 220)'):
         player = players(opened(f'<div style="color:{color}">{animation().to_jshtml()}</div>'))
-        assert player.locator("output").evaluate("node => getComputedStyle(node).color") == color
+        assert player.locator('output').evaluate('node => getComputedStyle(node).color') == color
 
 
 def test_script_may_run_before_its_output_is_on_the_page(opened):
-    page = opened("<p>a notebook</p>")
+    page = opened('<p>a notebook</p>')
     page.evaluate("""(html) => {
       const output = document.createElement('div');
       output.innerHTML = html;
@@ -316,7 +316,7 @@ def test_script_may_run_before_its_output_is_on_the_page(opened):
       setTimeout(() => document.body.append(output), 120);
     }""", animation().to_jshtml())
     page.wait_for_function("document.querySelector('.fastsgd-player')?.dataset.ready")
-    press(players(page), "next")
+    press(players(page), 'next')
     assert frame(players(page)) == 1
 
 
@@ -324,7 +324,7 @@ HOSTILE = ('</title></svg><script>window.hacked = 1</script>', '"><img src=x one
            '<svg onload="window.hacked = 1">', "'-(window.hacked = 1)-'")
 
 
-@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize('text', HOSTILE)
 def test_text_that_users_give_stays_text(opened, tmp_path, text):
     import torch
 
@@ -334,28 +334,28 @@ def test_text_that_users_give_stays_text(opened, tmp_path, text):
         "Says the text in a title, a legend, an axis label and in each frame"
         def draw(self, traj, ax):
             line, = ax.plot([0], [0], label=text, gid=text, url=text)
-            said = ax.text(0, 0, "")
+            said = ax.text(0, 0, '')
             ax.set_xlabel(text)
             ax.legend()
 
             def update(i):
-                said.set_text(f"{i} {text}")
+                said.set_text(f'{i} {text}')
                 return [said, line]
             return update
-    trajs = [Trajectory({text: torch.arange(4.)[:, None]}, losses=torch.ones(3), lrs=torch.ones(3), label=f"{k} {text}")
+    trajs = [Trajectory({text: torch.arange(4.)[:, None]}, losses=torch.ones(3), lrs=torch.ones(3), label=f'{k} {text}')
              for k in range(2)]
     fit = animate(trajs, Titled(), LossView(), ParamsView(), figsize=(40, 8)) # room for the long text
-    fit.save(tmp_path / "fit.html")
-    fit.save(tmp_path / "fit.svg")
-    tables = "".join(t._repr_html_() for t in trajs)
-    for html in (fit.to_jshtml(), (tmp_path / "fit.html").read_text(), (tmp_path / "fit.svg").read_text(), tables):
+    fit.save(tmp_path / 'fit.html')
+    fit.save(tmp_path / 'fit.svg')
+    tables = ''.join(t._repr_html_() for t in trajs)
+    for html in (fit.to_jshtml(), (tmp_path / 'fit.html').read_text(), (tmp_path / 'fit.svg').read_text(), tables):
         page = opened(html)
-        for control in page.locator("[data-do=last]").all(): control.click()
+        for control in page.locator('[data-do=last]').all(): control.click()
         page.wait_for_timeout(200)
-        assert page.evaluate("window.hacked") is None
-        assert page.locator("img[src=x]").count() == 0
-        assert all("hacked" not in script.text_content() or script.get_attribute("type") == "application/json"
-                   for script in page.locator("script").all())
-    page = opened("")
-    page.goto((tmp_path / "fit.svg").as_uri())
-    assert page.evaluate("window.hacked") is None and page.locator("script").count() == 0
+        assert page.evaluate('window.hacked') is None
+        assert page.locator('img[src=x]').count() == 0
+        assert all('hacked' not in script.text_content() or script.get_attribute('type') == 'application/json'
+                   for script in page.locator('script').all())
+    page = opened('')
+    page.goto((tmp_path / 'fit.svg').as_uri())
+    assert page.evaluate('window.hacked') is None and page.locator('script').count() == 0

@@ -11,10 +11,10 @@ from PIL import Image
 from player_figures import build
 
 from fastsgd import FitAnimation
-from fastsgd.player.video import find_ffmpeg
+from fastsgd.player.write.video import find_ffmpeg
 
 
-def animation(frames=4, name="line_points_text", **kwargs):
+def animation(frames=4, name='line_points_text', **kwargs):
     fig, func = build(name)
     return FitAnimation(fig, func, frames, **kwargs)
 
@@ -22,27 +22,27 @@ def animation(frames=4, name="line_points_text", **kwargs):
 def data_of(html): return json.loads(re.search(r'<script type="application/json">(.*?)</script>', html, re.S)[1])
 
 
-@pytest.mark.parametrize("frames, n", [(4, 4), ([3, 1, 2], 3), (lambda: iter([1, 2]), 2), (iter([1, 2, 3]), 3)])
+@pytest.mark.parametrize('frames, n', [(4, 4), ([3, 1, 2], 3), (lambda: iter([1, 2]), 2), (iter([1, 2, 3]), 3)])
 def test_frames_as_in_matplotlib(frames, n):
     anim = animation(frames)
-    assert [data_of(anim.to_jshtml())["frames"] for _ in range(2)] == [n, n]
+    assert [data_of(anim.to_jshtml())['frames'] for _ in range(2)] == [n, n]
 
 
 def test_endless_frames_need_a_number():
-    with pytest.raises(ValueError, match="save_count"): animation(None).to_jshtml()
-    assert data_of(animation(None, save_count=3).to_jshtml())["frames"] == 3
-    assert data_of(animation(itertools.count, save_count=3).to_jshtml())["frames"] == 3
+    with pytest.raises(ValueError, match='save_count'): animation(None).to_jshtml()
+    assert data_of(animation(None, save_count=3).to_jshtml())['frames'] == 3
+    assert data_of(animation(itertools.count, save_count=3).to_jshtml())['frames'] == 3
 
 
 def test_arguments_and_first_drawing():
-    fig, func = build("line_points_text")
+    fig, func = build('line_points_text')
     calls = []
 
     def shifted(i, by):
         calls.append(i + by)
         return func(i + by)
-    FitAnimation(fig, shifted, 2, fargs=(5,), init_func=lambda: calls.append("init")).to_jshtml()
-    assert calls == ["init", 5, 6]
+    FitAnimation(fig, shifted, 2, fargs=(5,), init_func=lambda: calls.append('init')).to_jshtml()
+    assert calls == ['init', 5, 6]
 
 
 def test_pyplot_figure_is_left_as_it_is():
@@ -50,7 +50,7 @@ def test_pyplot_figure_is_left_as_it_is():
     line, = ax.plot([0, 1], [0, 1])
     numbers, rc = plt.get_fignums(), dict(mpl.rcParams)
     anim = FitAnimation(fig, lambda i: line.set_ydata([0, i]), 3)
-    assert data_of(anim.to_jshtml())["frames"] == 3
+    assert data_of(anim.to_jshtml())['frames'] == 3
     assert plt.get_fignums() == numbers and dict(mpl.rcParams) == rc
     plt.close(fig)
 
@@ -60,34 +60,34 @@ def test_dropped_without_drawing_warns_nobody(): animation()
 
 def test_fps_is_honoured_each_time():
     anim = animation(interval=20)
-    assert [data_of(anim.to_jshtml(fps=fps))["interval"] for fps in (None, 10, 25, None)] == [20, 100, 40, 20]
+    assert [data_of(anim.to_jshtml(fps=fps))['interval'] for fps in (None, 10, 25, None)] == [20, 100, 40, 20]
 
 
 def test_mode_and_autoplay():
-    assert data_of(animation().to_jshtml())["mode"] == "loop"
-    assert data_of(animation(repeat=False)._repr_html_())["mode"] == "once"
-    anim = animation(default_mode="reflect", autoplay=True)
-    assert data_of(anim.to_jshtml())["mode"] == "reflect" and data_of(anim.to_jshtml())["autoplay"] is True
-    assert data_of(anim.to_jshtml(default_mode="once"))["mode"] == "once"
+    assert data_of(animation().to_jshtml())['mode'] == 'loop'
+    assert data_of(animation(repeat=False)._repr_html_())['mode'] == 'once'
+    anim = animation(default_mode='reflect', autoplay=True)
+    assert data_of(anim.to_jshtml())['mode'] == 'reflect' and data_of(anim.to_jshtml())['autoplay'] is True
+    assert data_of(anim.to_jshtml(default_mode='once'))['mode'] == 'once'
 
 
 def test_never_a_dropped_frame():
-    with mpl.rc_context({"animation.embed_limit": 0.001}): assert data_of(animation(150).to_jshtml())["frames"] == 150
+    with mpl.rc_context({'animation.embed_limit': 0.001}): assert data_of(animation(150).to_jshtml())['frames'] == 150
 
 
-@pytest.mark.parametrize("kwargs, message", [
-    (dict(interval=0), "interval is 0: expected milliseconds above 0"),
-    (dict(default_mode="bounce"), "default_mode is 'bounce': expected one of 'loop', 'once', 'reflect'"),
-    (dict(labels=["a"]), "labels has 1 entries for 4 frames"),
+@pytest.mark.parametrize('kwargs, message', [
+    (dict(interval=0), 'interval is 0: expected milliseconds above 0'),
+    (dict(default_mode='bounce'), "default_mode is 'bounce': expected one of 'loop', 'once', 'reflect'"),
+    (dict(labels=['a']), 'labels has 1 entries for 4 frames'),
 ])
 def test_what_does_not_fit_is_said_at_once(kwargs, message):
     with pytest.raises(ValueError, match=message): animation(**kwargs)
 
 
 def test_wrong_fps_and_mode():
-    with pytest.raises(ValueError, match="fps is 0"): animation().to_jshtml(fps=0)
-    with pytest.raises(ValueError, match="fps is -1"): animation().save("x.gif", fps=-1)
-    with pytest.raises(ValueError, match="default_mode is 'x'"): animation().to_jshtml(default_mode="x")
+    with pytest.raises(ValueError, match='fps is 0'): animation().to_jshtml(fps=0)
+    with pytest.raises(ValueError, match='fps is -1'): animation().save('x.gif', fps=-1)
+    with pytest.raises(ValueError, match="default_mode is 'x'"): animation().to_jshtml(default_mode='x')
 
 
 def n_frames(path):
@@ -96,90 +96,90 @@ def n_frames(path):
 
 def test_save_by_suffix_and_by_matplotlibs_writers(tmp_path):
     anim, calls = animation(), []
-    anim.save(tmp_path / "a.gif", fps=10, progress_callback=lambda i, n: calls.append((i, n)))
-    assert n_frames(tmp_path / "a.gif") == 4 and calls == [(i, 4) for i in range(4)]
-    anim.save(tmp_path / "b.gif", writer="pillow", dpi=50)
-    anim.save(tmp_path / "c.gif", writer=PillowWriter(fps=5))
-    anim.save(tmp_path / "d.gif", savefig_kwargs=dict(transparent=False))
-    anim.save(str(tmp_path / "e.html"))
-    anim.save(tmp_path / "f.html", writer="html")
-    assert [n_frames(tmp_path / f"{name}.gif") for name in "bcd"] == [4, 4, 4]
-    assert 'data-fastsgd' in (tmp_path / "e.html").read_text() and 'new Animation' in (tmp_path / "f.html").read_text()
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.gif", "b.gif", "c.gif", "d.gif", "e.html", "f.html", "f_frames"]
+    anim.save(tmp_path / 'a.gif', fps=10, progress_callback=lambda i, n: calls.append((i, n)))
+    assert n_frames(tmp_path / 'a.gif') == 4 and calls == [(i, 4) for i in range(4)]
+    anim.save(tmp_path / 'b.gif', writer='pillow', dpi=50)
+    anim.save(tmp_path / 'c.gif', writer=PillowWriter(fps=5))
+    anim.save(tmp_path / 'd.gif', savefig_kwargs=dict(transparent=False))
+    anim.save(str(tmp_path / 'e.html'))
+    anim.save(tmp_path / 'f.html', writer='html')
+    assert [n_frames(tmp_path / f'{name}.gif') for name in 'bcd'] == [4, 4, 4]
+    assert 'data-fastsgd' in (tmp_path / 'e.html').read_text() and 'new Animation' in (tmp_path / 'f.html').read_text()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ['a.gif', 'b.gif', 'c.gif', 'd.gif', 'e.html', 'f.html', 'f_frames']
 
 
 def test_matplotlibs_writers_leave_the_old_file_too(tmp_path):
-    fig, _ = build("line_points_text")
-    path = tmp_path / "a.gif"
-    path.write_text("old")
+    fig, _ = build('line_points_text')
+    path = tmp_path / 'a.gif'
+    path.write_text('old')
 
     def fails(i):
         if i == 2: raise KeyboardInterrupt
         return []
-    with pytest.raises(KeyboardInterrupt): FitAnimation(fig, fails, 4).save(path, writer="pillow")
-    assert path.read_text() == "old" and len(list(tmp_path.iterdir())) == 1
+    with pytest.raises(KeyboardInterrupt): FitAnimation(fig, fails, 4).save(path, writer='pillow')
+    assert path.read_text() == 'old' and len(list(tmp_path.iterdir())) == 1
 
 
 def test_two_animations_of_one_figure():
-    fig, func = build("line_points_text")
+    fig, func = build('line_points_text')
     first, second = FitAnimation(fig, func, 3), FitAnimation(fig, func, 5)
-    for _ in range(2): assert [data_of(a.to_jshtml())["frames"] for a in (first, second)] == [3, 5]
-    assert data_of(first.to_jshtml())["parts"][0][1] == data_of(first.to_jshtml())["parts"][0][1]
+    for _ in range(2): assert [data_of(a.to_jshtml())['frames'] for a in (first, second)] == [3, 5]
+    assert data_of(first.to_jshtml())['parts'][0][1] == data_of(first.to_jshtml())['parts'][0][1]
 
 
 def test_alternative_text_and_labels():
-    html = animation(alt="4 steps <b>", labels=list("abcd")).to_jshtml()
-    assert 'aria-label="4 steps &lt;b&gt;"' in html and data_of(html)["labels"] == list("abcd")
+    html = animation(alt='4 steps <b>', labels=list('abcd')).to_jshtml()
+    assert 'aria-label="4 steps &lt;b&gt;"' in html and data_of(html)['labels'] == list('abcd')
 
 
 @pytest.fixture
 def ffmpeg():
     "matplotlib with an ffmpeg, wherever it is"
-    with mpl.rc_context({"animation.ffmpeg_path": find_ffmpeg()}): yield
+    with mpl.rc_context({'animation.ffmpeg_path': find_ffmpeg()}): yield
 
 
 def undrawn():
     "An animation that must not be drawn"
-    return FitAnimation(build("line_points_text")[0], lambda i: pytest.fail("drawn"), 4)
+    return FitAnimation(build('line_points_text')[0], lambda i: pytest.fail('drawn'), 4)
 
 
-@pytest.mark.parametrize("name", ["fit.xyz", "fit", "fit.jpg", "fit.gif.part"])
+@pytest.mark.parametrize('name', ['fit.xyz', 'fit', 'fit.jpg', 'fit.gif.part'])
 def test_unknown_suffix_is_said_before_drawing(tmp_path, name, ffmpeg, count):
     with pytest.raises(ValueError, match=r"filename ends in '.*': expected one of \.apng, \.gif, .*\.avi.*writer=\"ffmpeg\""):
         undrawn().save(tmp_path / name)
-    with mpl.rc_context({"animation.ffmpeg_path": "no-ffmpeg"}), pytest.raises(ValueError, match="filename ends in"):
+    with mpl.rc_context({'animation.ffmpeg_path': 'no-ffmpeg'}), pytest.raises(ValueError, match='filename ends in'):
         undrawn().save(tmp_path / name)
     assert not list(tmp_path.iterdir())
-    count("bad inputs refused", 2)
+    count('bad inputs refused', 2)
 
 
-@pytest.mark.parametrize("suffix, settings", [(".avi", {}), (".mov", {}), (".mkv", {}), (".flv", {}),
-                                              (".tiff", {}), (".mp4", {"savefig_kwargs": {"transparent": False}})])
+@pytest.mark.parametrize('suffix, settings', [('.avi', {}), ('.mov', {}), ('.mkv', {}), ('.flv', {}),
+                                              ('.tiff', {}), ('.mp4', {'savefig_kwargs': {'transparent': False}})])
 def test_what_matplotlib_writes_by_suffix_goes_on_working(tmp_path, suffix, settings, ffmpeg):
-    animation().save(tmp_path / f"fit{suffix}", **settings)
-    assert (tmp_path / f"fit{suffix}").stat().st_size > 500
+    animation().save(tmp_path / f'fit{suffix}', **settings)
+    assert (tmp_path / f'fit{suffix}').stat().st_size > 500
 
 
 def test_a_writer_takes_any_suffix(tmp_path, ffmpeg, monkeypatch):
-    animation().save(tmp_path / "fit.xyz", writer="ffmpeg", extra_args=["-f", "avi"])
-    assert (tmp_path / "fit.xyz").read_bytes()[:4] == b"RIFF"
+    animation().save(tmp_path / 'fit.xyz', writer='ffmpeg', extra_args=['-f', 'avi'])
+    assert (tmp_path / 'fit.xyz').read_bytes()[:4] == b'RIFF'
 
     class Other(PillowWriter):
-        def finish(self): self._frames[0].save(self.outfile, "gif")
-    monkeypatch.setitem(writers._registered, "other", Other)
-    with mpl.rc_context({"animation.writer": "other"}): animation().save(tmp_path / "fit.abc")
-    assert (tmp_path / "fit.abc").read_bytes()[:3] == b"GIF"
+        def finish(self): self._frames[0].save(self.outfile, 'gif')
+    monkeypatch.setitem(writers._registered, 'other', Other)
+    with mpl.rc_context({'animation.writer': 'other'}): animation().save(tmp_path / 'fit.abc')
+    assert (tmp_path / 'fit.abc').read_bytes()[:3] == b'GIF'
 
 
-@pytest.mark.parametrize("name, settings", [("fit.avi", {}), ("fit.mp4", {"savefig_kwargs": {"transparent": False}})])
+@pytest.mark.parametrize('name, settings', [('fit.avi', {}), ('fit.mp4', {'savefig_kwargs': {'transparent': False}})])
 def test_a_video_without_ffmpeg_is_refused_before_drawing(tmp_path, name, settings, count):
-    without = mpl.rc_context({"animation.ffmpeg_path": "no-ffmpeg"})
-    with without, pytest.raises(RuntimeError, match="matplotlib found no ffmpeg, which writes"):
+    without = mpl.rc_context({'animation.ffmpeg_path': 'no-ffmpeg'})
+    with without, pytest.raises(RuntimeError, match='matplotlib found no ffmpeg, which writes'):
         undrawn().save(tmp_path / name, **settings)
-    count("bad inputs refused")
+    count('bad inputs refused')
 
 
 def test_what_a_page_does_not_take_is_refused_before_drawing(tmp_path, count):
-    with pytest.raises(ValueError, match="codec, savefig_kwargs: not for .html files; leave out"):
-        undrawn().save(tmp_path / "fit.html", codec="h264", savefig_kwargs={"transparent": True})
-    count("bad inputs refused")
+    with pytest.raises(ValueError, match='codec, savefig_kwargs: not for .html files; leave out'):
+        undrawn().save(tmp_path / 'fit.html', codec='h264', savefig_kwargs={'transparent': True})
+    count('bad inputs refused')

@@ -12,13 +12,13 @@ from matplotlib.figure import Figure
 from player_figures import build
 
 from fastsgd.player import draw_svg, player_html, player_page
-from fastsgd.player.history import History, common_prefix, common_suffix
-from fastsgd.player.moving_svg import animated_svg
+from fastsgd.player.draw.history import History, common_prefix, common_suffix
+from fastsgd.player.write.moving_svg import animated_svg
 
 EVIL = '</script><script>alert(1)</script><!-- <script> "quoted" \'single\' & @1 #@1 ]]> \\u003c {x}'
 
 
-def player(name="line_points_text", n=4, **kwargs):
+def player(name='line_points_text', n=4, **kwargs):
     fig, func = build(name)
     return player_html(draw_svg(fig, func, range(n)), **kwargs)
 
@@ -32,12 +32,12 @@ class Tags(HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.tags.append((tag, dict(attrs)))
         self.inside = tag
-        if tag == "script": self.scripts.append("")
+        if tag == 'script': self.scripts.append('')
 
     def handle_endtag(self, tag): self.inside = None
 
     def handle_data(self, data):
-        if self.inside == "script": self.scripts[-1] += data
+        if self.inside == 'script': self.scripts[-1] += data
 
     def all(self, tag): return [attrs for name, attrs in self.tags if name == tag]
 
@@ -46,18 +46,18 @@ def data_of(html): return json.loads(Tags(html).scripts[0])
 
 
 def test_nothing_is_loaded_from_elsewhere():
-    html = player_page(player(), "t")
+    html = player_page(player(), 't')
     outside = {text for text in re.findall(r"""(?:https?:)?//[\w.]+[^"'\s<]*""", html)}
-    assert outside <= {"http://www.w3.org/2000/svg"}
-    assert not re.search(r"@import|@font-face|<link|src=", html)
+    assert outside <= {'http://www.w3.org/2000/svg'}
+    assert not re.search(r'@import|@font-face|<link|src=', html)
 
 
 def test_user_text_injects_nothing():
     fig = Figure()
     FigureCanvasAgg(fig)
     ax = fig.add_subplot()
-    ax.set_title(EVIL.replace("$", ""), parse_math=False, gid=EVIL, url="javascript:alert(1)")
-    dots = ax.scatter([0, 1], [0, 1], gid=EVIL, label=EVIL, urls=["java\tscript:alert(1)"] * 2)
+    ax.set_title(EVIL.replace('$', ''), parse_math=False, gid=EVIL, url='javascript:alert(1)')
+    dots = ax.scatter([0, 1], [0, 1], gid=EVIL, label=EVIL, urls=['java\tscript:alert(1)'] * 2)
     ax.imshow(np.eye(2), gid=EVIL).set_url(" javascript:alert('1')\"")
     ax.legend()
 
@@ -67,21 +67,21 @@ def test_user_text_injects_nothing():
     drawing = draw_svg(fig, func, range(3))
     html = player_page(player_html(drawing, labels=[EVIL] * 3, alt=EVIL), EVIL)
     tags = Tags(html)
-    assert len(tags.all("script")) == 2
-    assert data_of(html)["labels"] == [EVIL] * 3
-    assert tags.all("svg")[0]["aria-label"] == EVIL
-    assert not any(name.startswith("on") for _, attrs in tags.tags for name in attrs)
-    assert not any("script" in (attrs.get("href") or "") for _, attrs in tags.tags)
-    moving = animated_svg(drawing, alt=EVIL + "\x00\x1b")
+    assert len(tags.all('script')) == 2
+    assert data_of(html)['labels'] == [EVIL] * 3
+    assert tags.all('svg')[0]['aria-label'] == EVIL
+    assert not any(name.startswith('on') for _, attrs in tags.tags for name in attrs)
+    assert not any('script' in (attrs.get('href') or '') for _, attrs in tags.tags)
+    moving = animated_svg(drawing, alt=EVIL + '\x00\x1b')
     root = ElementTree.fromstring(moving)
-    assert not list(root.iter("{http://www.w3.org/2000/svg}script"))
-    assert "javascript" not in moving.replace(EVIL, "")
+    assert not list(root.iter('{http://www.w3.org/2000/svg}script'))
+    assert 'javascript' not in moving.replace(EVIL, '')
 
 
 def test_links_of_a_figure_stay():
     fig = Figure()
     FigureCanvasAgg(fig)
-    fig.text(0.5, 0.5, "link", url="https://example.org/?a=b")
+    fig.text(0.5, 0.5, 'link', url='https://example.org/?a=b')
     assert '<a href="https://example.org/?a=b"' in draw_svg(fig, lambda i: None, [0]).frame(0)
 
 
@@ -90,11 +90,11 @@ def test_each_player_has_ids_of_its_own_and_refers_to_these():
     ids = [set(re.findall(r'\bid="([^"]+)"', page)) for page in pages]
     assert ids[0] and not ids[0] & ids[1]
     for page, own in zip(pages, ids):
-        name = Tags(page).all("div")[0]["data-fastsgd"]
-        markup = page.split("<script")[0]
+        name = Tags(page).all('div')[0]['data-fastsgd']
+        markup = page.split('<script')[0]
         assert set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', markup))
         assert all((a or b) in own for a, b in re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', markup))
-        data = json.dumps(data_of(page)).replace("#@", f"#{name}-")
+        data = json.dumps(data_of(page)).replace('#@', f'#{name}-')
         assert all((a or b) in own for a, b in re.findall(r'href=\\"#([^"\\]+)\\"|url\(#([^)]+)\)', data))
 
 
@@ -106,17 +106,17 @@ def test_random_state_is_left_alone():
 
 
 def test_last_frame_is_there_without_javascript():
-    fig, func = build("line_points_text")
+    fig, func = build('line_points_text')
     drawing = draw_svg(fig, func, range(4))
     html = player_html(drawing)
-    name = Tags(html).all("div")[0]["data-fastsgd"]
-    picture = re.search(r"</defs>(.*?)</svg>", html, re.S)[1].replace(f"#{name}-", "#@")
-    assert picture.replace("<g data-part>", "").replace("</g>", "") == drawing.frame(3).replace("</g>", "")
-    assert "hidden" in Tags(html).all("div")[1]
+    name = Tags(html).all('div')[0]['data-fastsgd']
+    picture = re.search(r'</defs>(.*?)</svg>', html, re.S)[1].replace(f'#{name}-', '#@')
+    assert picture.replace('<g data-part>', '').replace('</g>', '') == drawing.frame(3).replace('</g>', '')
+    assert 'hidden' in Tags(html).all('div')[1]
 
 
 def test_what_did_not_change_is_not_written_again():
-    fig, func = build("line_points_text")
+    fig, func = build('line_points_text')
     def stops(i): return func(min(i, 3))
     few, many = (len(player_html(draw_svg(fig, stops, range(n)))) for n in (5, 500))
     assert many - few < 100
@@ -138,7 +138,7 @@ def test_a_line_that_grows_costs_a_point_a_frame():
     assert size(800) < 15 * size(80)               # each frame anew would be 100 times
 
 
-@pytest.mark.parametrize("a, b", [("", ""), ("abc", "abc"), ("abc", "abd"), ("aaa", "aa"), ("xay", "xby"), ("", "a")])
+@pytest.mark.parametrize('a, b', [('', ''), ('abc', 'abc'), ('abc', 'abd'), ('aaa', 'aa'), ('xay', 'xby'), ('', 'a')])
 def test_common_ends(a, b):
     prefix = common_prefix(a, b)
     assert a[:prefix] == b[:prefix] and a[prefix:prefix + 1] != b[prefix:prefix + 1] or a[:prefix] in (a, b)
@@ -148,7 +148,7 @@ def test_common_ends(a, b):
 
 def test_history_gives_back_its_texts():
     rng = random.Random(0)
-    texts = ["".join(rng.choice("ab") for _ in range(rng.randrange(9))) for _ in range(300)]
+    texts = [''.join(rng.choice('ab') for _ in range(rng.randrange(9))) for _ in range(300)]
     history = History()
     for i, text in enumerate(texts): history.append(i, text)
     shown = dict(history.texts())
@@ -161,12 +161,12 @@ def test_history_gives_back_its_texts():
 
 
 def test_animated_svg_shows_each_state_in_its_time():
-    fig, func = build("line_points_text")
+    fig, func = build('line_points_text')
     drawing = draw_svg(fig, func, range(4))
-    root = ElementTree.fromstring(animated_svg(drawing, interval=50, alt="a & b"))
-    states = [g for g in root.iter("{http://www.w3.org/2000/svg}g") if "f " in g.get("class", "")]
-    assert [g.get("style") for g in states] == [f"animation-delay:{50 * i}ms" for _ in range(2) for i in range(4)]
-    style = root.find("{http://www.w3.org/2000/svg}style").text
-    assert "animation:200ms step-end infinite" in style and "25%{visibility:hidden}" in style
-    assert root.find("{http://www.w3.org/2000/svg}title").text == "a & b"
-    assert "script" not in animated_svg(drawing)
+    root = ElementTree.fromstring(animated_svg(drawing, interval=50, alt='a & b'))
+    states = [g for g in root.iter('{http://www.w3.org/2000/svg}g') if 'f ' in g.get('class', '')]
+    assert [g.get('style') for g in states] == [f'animation-delay:{50 * i}ms' for _ in range(2) for i in range(4)]
+    style = root.find('{http://www.w3.org/2000/svg}style').text
+    assert 'animation:200ms step-end infinite' in style and '25%{visibility:hidden}' in style
+    assert root.find('{http://www.w3.org/2000/svg}title').text == 'a & b'
+    assert 'script' not in animated_svg(drawing)

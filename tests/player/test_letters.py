@@ -9,11 +9,11 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextToPath
 
 from fastsgd.player import draw_svg
-from fastsgd.player.letters import SAMPLE, LetterByLetter, Letters
+from fastsgd.player.draw.letters import SAMPLE, LetterByLetter, Letters
 
 ascii_text = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=40)
-fonts = st.builds(FontProperties, family=st.sampled_from(["DejaVu Sans", "DejaVu Serif", "DejaVu Sans Mono", "STIXGeneral"]),
-                  style=st.sampled_from(["normal", "italic"]), weight=st.sampled_from(["normal", "bold"]),
+fonts = st.builds(FontProperties, family=st.sampled_from(['DejaVu Sans', 'DejaVu Serif', 'DejaVu Sans Mono', 'STIXGeneral']),
+                  style=st.sampled_from(['normal', 'italic']), weight=st.sampled_from(['normal', 'bold']),
                   size=st.sampled_from([6, 8.33, 10, 24]))
 
 
@@ -25,7 +25,7 @@ def plainly(s, prop):
 
 
 @given(ascii_text, fonts)
-@example("step 12 of 100   loss 0.03456", FontProperties(size=10))
+@example('step 12 of 100   loss 0.03456', FontProperties(size=10))
 @example("AVA To. 'fi' ffl -> != ===", FontProperties(size=10))
 @settings(deadline=None, max_examples=300)
 def test_as_matplotlib_places_it(s, prop):
@@ -45,46 +45,46 @@ def test_as_matplotlib_places_it(s, prop):
 
 def test_what_changes_with_each_frame_is_put_together():
     text, prop = LetterByLetter(), FontProperties(size=10)
-    assert all(text.line(f"step {i} of 100   loss {1 / (i + 1):.4g}", prop, {}) for i in range(100))
+    assert all(text.line(f'step {i} of 100   loss {1 / (i + 1):.4g}', prop, {}) for i in range(100))
 
 
 def test_ligatures_are_left_to_matplotlib():
     prop = FontProperties(size=10)
-    alone = len(plainly("fi", prop)[0]) == 2           # matplotlib makes one glyph of them from 3.11 on
-    assert (LetterByLetter().line("fi", prop, {}) is not None) == alone
+    alone = len(plainly('fi', prop)[0]) == 2           # matplotlib makes one glyph of them from 3.11 on
+    assert (LetterByLetter().line('fi', prop, {}) is not None) == alone
 
 
-@pytest.mark.parametrize("s", ["e\u0301", "\u0645\u0631", "a\nb", ""])
+@pytest.mark.parametrize('s', ['e\u0301', '\u0645\u0631', 'a\nb', ''])
 def test_what_takes_another_form_is_left_to_matplotlib(s):
     assert LetterByLetter().line(s, FontProperties(size=10), {}) is None
 
 
 def test_only_new_glyphs_are_given():
     text, prop = LetterByLetter(), FontProperties(size=10)
-    known = text.line("abc", prop, {})[1]
-    assert len(text.line("abcd", prop, known)[1]) == 1
+    known = text.line('abc', prop, {})[1]
+    assert len(text.line('abcd', prop, known)[1]) == 1
 
 
 def test_a_font_that_does_not_fit_is_left_to_matplotlib(monkeypatch):
     step = Letters._step
-    monkeypatch.setattr(Letters, "_step", lambda self, a, b: step(self, a, b) + 1)
-    monkeypatch.setattr(LetterByLetter, "fonts", {})
-    assert all(LetterByLetter().line(s, FontProperties(size=10), {}) is None for s in (SAMPLE, "step"))
+    monkeypatch.setattr(Letters, '_step', lambda self, a, b: step(self, a, b) + 1)
+    monkeypatch.setattr(LetterByLetter, 'fonts', {})
+    assert all(LetterByLetter().line(s, FontProperties(size=10), {}) is None for s in (SAMPLE, 'step'))
 
 
 def test_a_font_that_others_draw_with_at_another_size(monkeypatch):
     "The font is one object for all of matplotlib"
-    monkeypatch.setattr(LetterByLetter, "fonts", {})
+    monkeypatch.setattr(LetterByLetter, 'fonts', {})
     text, prop = LetterByLetter(), FontProperties(size=10)
-    text.line("a", prop, {})
+    text.line('a', prop, {})
     fig = Figure(dpi=31)
-    fig.text(0, 0, "xyz", size=37)
+    fig.text(0, 0, 'xyz', size=37)
     FigureCanvasAgg(fig).draw()
-    assert text.line("xyz 123", prop, {})[0] == plainly("xyz 123", prop)[0]
+    assert text.line('xyz 123', prop, {})[0] == plainly('xyz 123', prop)[0]
 
 
 def test_looks_of_a_text():
     fig = Figure()
-    fig.text(0.5, 0.5, "ab 12", rotation=30, color="#123456", alpha=0.5, size=20)
+    fig.text(0.5, 0.5, 'ab 12', rotation=30, color='#123456', alpha=0.5, size=20)
     shown = draw_svg(fig, lambda i: None, [0]).frame(0)
-    assert "rotate(-30)" in shown and "fill:#123456" in shown and 'opacity="0.5"' in shown and "scale(0.2 -0.2)" in shown
+    assert 'rotate(-30)' in shown and 'fill:#123456' in shown and 'opacity="0.5"' in shown and 'scale(0.2 -0.2)' in shown

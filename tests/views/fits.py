@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import nn
 from torch.nn import functional as F
 
-from fastsgd.trajectory import Trajectory
+from fastsgd.trajectory.trajectory import Trajectory
 
 
 def train(model, x, y, loss_func, n=20, lr=0.1, bs=None, label='', valid=True):

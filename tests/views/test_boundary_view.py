@@ -5,9 +5,9 @@ from fits import axes, classes, line, pixels
 from torch import nn
 from torch.nn import functional as F
 
-from fastsgd.animation import animate
-from fastsgd.trajectory import Trajectory
+from fastsgd.trajectory.trajectory import Trajectory
 from fastsgd.views import BoundaryView
+from fastsgd.views.animate import animate
 from fastsgd.views.boundary import activation_of, boundary, shade, two_inputs
 
 

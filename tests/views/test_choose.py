@@ -4,7 +4,7 @@ from fits import classes, line, mlp
 from torch import nn
 from torch.nn import functional as F
 
-from fastsgd.trajectory import Trajectory
+from fastsgd.trajectory.trajectory import Trajectory
 from fastsgd.views import choose_views
 
 

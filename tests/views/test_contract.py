@@ -10,9 +10,9 @@ import torch
 from fits import axes, line, mlp, pixels
 from matplotlib.artist import Artist
 
-from fastsgd.animation import animate
-from fastsgd.trajectory import Trajectory
+from fastsgd.trajectory.trajectory import Trajectory
 from fastsgd.views import FitView, LossView, LRView, ParamsView, PathView, View
+from fastsgd.views.animate import animate
 
 
 class Distance(View):

@@ -4,10 +4,10 @@ import torch
 from fits import axes, classes, line, mlp
 from matplotlib.colors import to_hex
 
-from fastsgd.trajectory import Trajectory
+from fastsgd.trajectory.trajectory import Trajectory
 from fastsgd.views import FitView
-from fastsgd.views.base import ORANGE
 from fastsgd.views.fit import one_input
+from fastsgd.views.style import ORANGE
 
 
 def labelled(ax): return {a.get_label(): a for a in (*ax.lines, *ax.collections)}

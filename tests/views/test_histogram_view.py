@@ -3,7 +3,7 @@ import pytest
 import torch
 from fits import axes, classes, line, mlp, pixels
 
-from fastsgd.trajectory import Trajectory
+from fastsgd.trajectory.trajectory import Trajectory
 from fastsgd.views import HistogramView
 from fastsgd.views.histogram import time_edges
 

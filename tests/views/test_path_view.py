@@ -8,11 +8,11 @@ import torch
 from fits import Line, axes, classes, line, mlp, pixels
 from matplotlib.colors import LogNorm
 
-from fastsgd.animation import animate
-from fastsgd.plane import Plane
-from fastsgd.surface import Surface, loss_surface
-from fastsgd.trajectory import Trajectory
+from fastsgd.surface.plane import Plane
+from fastsgd.surface.surface import Surface, loss_surface
+from fastsgd.trajectory.trajectory import Trajectory
 from fastsgd.views import PathView
+from fastsgd.views.animate import animate
 from fastsgd.views.path import decade_ticks
 from fastsgd.views.trail import Path, between, travelled
 

@@ -5,9 +5,10 @@ from fits import axes, line
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastsgd.trajectory import Trajectory
+from fastsgd.trajectory.several import label_of
+from fastsgd.trajectory.trajectory import Trajectory
 from fastsgd.views import LossView, LRView, ParamsView, PathView
-from fastsgd.views.base import label_of, padded
+from fastsgd.views.limits import padded
 from fastsgd.views.steps import extremes, spans_decades
 
 

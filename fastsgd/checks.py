@@ -1,0 +1,115 @@
+"""One wording and one rule for arguments: what came, what was wanted, and the way out."""
+
+import inspect
+import math
+from numbers import Integral, Real
+
+import numpy as np
+import torch
+
+
+def as_whole(value) -> int | None:
+    "`value` as an int, also of NumPy's and torch's types; None for anything else, True and False included"
+    if isinstance(value, (torch.Tensor, np.ndarray)) and value.ndim == 0: value = value.item()
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral): return None
+    return int(value)
+
+
+def as_number(value) -> float | None:
+    "`value` as a finite float, also of NumPy's and torch's types; None for anything else, True and False included"
+    if isinstance(value, (torch.Tensor, np.ndarray)) and value.ndim == 0: value = value.item()
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real): return None
+    try: value = float(value)
+    except OverflowError: return None
+    return value if math.isfinite(value) else None
+
+
+def _within(value, least, most, above, below):
+    return ((least is None or value >= least) and (most is None or value <= most)
+            and (above is None or value > above) and (below is None or value < below))
+
+
+def _range(least, most, above, below) -> str:
+    if least is not None and most is not None: return f' from {least:g} to {most:g}'
+    words = ('of at least', least), ('of at most', most), ('above', above), ('below', below)
+    told = ' and '.join(f'{word} {limit:g}' for word, limit in words if limit is not None)
+    return told and f' {told}'
+
+
+def _refuse(name, value, wanted, example):
+    way_out = '' if example is None else f', for instance {name}={example!r}'
+    raise ValueError(f'{name}={value!r:.100}: expected {wanted}{way_out}')
+
+
+def check_whole(name, value, least=None, most=None, *, example=None, or_else='') -> int:
+    "`value` as an int. Raises ValueError for anything but a whole number within the range."
+    res = as_whole(value)
+    if res is None or not _within(res, least, most, None, None):
+        _refuse(name, value, f'a whole number{_range(least, most, None, None)}{or_else}', example)
+    return res
+
+
+def check_number(name, value, least=None, most=None, *, above=None, below=None, example=None, or_else='') -> float:
+    "`value` as a float. Raises ValueError for anything but a finite number within the range."
+    res = as_number(value)
+    if res is None or not _within(res, least, most, above, below):
+        _refuse(name, value, f'a finite number{_range(least, most, above, below)}{or_else}', example)
+    return res
+
+
+def check_numbers(name, value, n=None, *, example=None) -> list:
+    "`value` as a list of `n` floats, None being any number of them. Raises ValueError for anything else."
+    if isinstance(value, (torch.Tensor, np.ndarray)): value = value.tolist()
+    res = [as_number(v) for v in value] if isinstance(value, (list, tuple, range)) else []
+    if not res or None in res or n not in (None, len(res)):
+        _refuse(name, value, f'{"finite numbers in a row" if n is None else f"{n} finite numbers"}', example)
+    return res
+
+
+def check_seed(name, value) -> int | None:
+    "`value` as an int, or None. Raises ValueError for anything else."
+    return None if value is None else check_whole(name, value, or_else=" or None for torch's global random state")
+
+
+def check_in_list(name, value, choices):
+    "Return `value`. Raises ValueError unless it is one of `choices`."
+    for choice in choices:
+        if type(value) is type(choice) and value == choice: return value
+    _refuse(name, value, f'one of {", ".join(map(repr, choices))}', None)
+
+
+def check_flag(name, value, *, why_none=None) -> bool | None:
+    "`value` as a bool, or None where `why_none` says what that stands for. Raises ValueError for anything else."
+    if isinstance(value, (bool, np.bool_)): return bool(value)
+    if value is None and why_none: return None
+    _refuse(name, value, f'True, False, or None {why_none}' if why_none else 'True or False', None)
+
+
+def check_type(name, value, kinds, wanted):
+    "Return `value`. Raises TypeError, with what is `wanted` in words, unless it is an instance of `kinds`."
+    if isinstance(value, kinds): return value
+    raise TypeError(f'{name} is of type {type(value).__name__}: expected {wanted}')
+
+
+def optional(function) -> list:
+    "Names of the arguments that have a default"
+    return [p.name for p in inspect.signature(function).parameters.values() if p.default is not p.empty]
+
+
+def check_keywords(function, given: dict, more=()):
+    "Raise TypeError unless each name in `given` is an optional argument of `function`, or one of `more`"
+    known = [*optional(function), *more]
+    for name, value in given.items():
+        if name not in known:
+            raise TypeError(f'{name}={value!r:.100}: {function.__name__} has no such argument, expected one of '
+                            f'{", ".join(dict.fromkeys(known))}')
+
+
+def check_max_frames(max_frames) -> int:
+    "`max_frames` as an int. Raises ValueError unless it is a whole number of at least 2: the first and the last point."
+    return check_whole('max_frames', max_frames, 2, example=200)
+
+
+def check_log(log) -> bool | None:
+    "`log` as a bool or None. Raises ValueError for anything else."
+    return check_flag('log', log, why_none='for a log scale where the values call for one')

@@ -1,0 +1,150 @@
+"""`explore`: sliders that fit the lesson anew, for whoever stands before a class. Needs ipywidgets."""
+
+from functools import partial
+
+import torch
+from fastai.basics import SGD
+from fastai.callback.core import Callback, CancelFitException
+
+from ..callbacks import RecordParamsCallback
+from ..checks import check_max_frames, check_number, check_numbers, check_whole
+from ..data import linear_data, tensor_dls
+from ..trajectory.several import label_of
+from ..views import animate
+from ..views.view import as_views
+from .learner import linear_learner
+
+BATCH_SIZES = 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000
+RANGES = {'lr': (-3, 0.5), 'momentum': (0, 0.99), 'slope': (-10, 10), 'intercept': (-10, 10)} # that of lr as powers of 10
+HEIGHT = 420 # pixels that the player takes: the page does not jump while a new one is put in its place
+
+
+class _StopAfter(Callback):
+    "Stop the fit after `steps` optimiser steps, whatever the batch size"
+    order, run_valid = RecordParamsCallback.order + 1, False
+    def __init__(self, steps): self.steps, self.n = steps, 0
+    def after_batch(self):
+        self.n += 1
+        if self.n >= self.steps: raise CancelFitException('enough steps')
+
+
+class Explorer:
+    """Sliders and the animation of the fit that they stand for; as the last expression of a cell it shows itself.
+
+    `lr`, `momentum`, `bs`, `slope` and `intercept` are ipywidgets: setting their `value` fits anew. `learn` is the
+    present fit, `trajectory` its record, `animation` what is shown, and `kept` are the fits kept beside it. `explore` makes
+    one, and checks the arguments.
+    """
+    def __init__(self, data, steps, views, seed, max_frames, lr, momentum, bs, init):
+        w = _widgets()
+        self.data, self.steps, self.views, self.seed, self.max_frames, self.kept = data, steps, views, seed, max_frames, []
+        n = len(data[0])
+        sizes = [*((str(s), s) for s in sorted({bs, *BATCH_SIZES}) if s < n), (f'all {n}', n)]
+        look = dict(continuous_update=False, style={'description_width': '8em'}, layout=w.Layout(width='360px'))
+        self.lr = w.FloatLogSlider(lr, base=10, min=RANGES['lr'][0], max=RANGES['lr'][1], step=0.05, readout_format='.3g',
+                                   description='learning rate', **look)
+        self.momentum = w.FloatSlider(momentum, min=0, max=0.99, step=0.01, description='momentum', **look)
+        self.bs = w.SelectionSlider(options=sizes, value=bs, description='batch size', **look)
+        self.slope, self.intercept = (
+            w.FloatSlider(v, min=min(v, RANGES[k][0]), max=max(v, RANGES[k][1]), step=0.25, description=f'first {k}', **look)
+            for v, k in zip(init, ('slope', 'intercept')))
+        self.keep = w.Button(description='keep this fit', tooltip='Show the next fits beside this one')
+        self.forget = w.Button(description='forget kept fits')
+        self.note, self.out = w.HTML(), w.Output(layout=w.Layout(min_height=f'{HEIGHT}px'))
+        self.sliders = self.lr, self.momentum, self.bs, self.slope, self.intercept
+        self.box = w.VBox([w.HBox([w.VBox([self.lr, self.momentum, self.bs]), w.VBox([self.slope, self.intercept]),
+                                   w.VBox([self.keep, self.forget])]), self.note, self.out])
+        for slider in self.sliders: slider.observe(lambda change: self.fit(), 'value')
+        self.keep.on_click(lambda button: self._keep([*self.kept, self.trajectory]))
+        self.forget.on_click(lambda button: self._keep([]))
+        self.fit()
+
+    def fit(self):
+        "Fit with what the sliders say, and show it"
+        bs = None if self.bs.value == len(self.data[0]) else self.bs.value
+        dls = tensor_dls(self.data, bs=bs, seed=self.seed)
+        self.learn = learn = linear_learner(
+            dls, (self.slope.value, self.intercept.value), log_every=None, cbs=_StopAfter(self.steps),
+            opt_func=partial(SGD, mom=self.momentum.value))
+        with learn.no_bar(), learn.no_logging(): learn.fit(-(-self.steps // len(dls.train)), lr=self.lr.value)
+        self.trajectory = learn.record_params.trajectory
+        self.trajectory.label = f'momentum={self.momentum.value:g}, batch {self.bs.label}'
+        self.trajectory.label = label_of(self.trajectory, 0)
+        self.show()
+
+    def show(self):
+        "Show the present fit, and the kept ones beside it"
+        fits = [t for t in self.kept if t is not self.trajectory] + [self.trajectory]
+        self.animation = animate(fits if len(fits) > 1 else fits[0], *self.views, max_frames=self.max_frames, interval=40,
+                                 autoplay=True, default_mode='once')
+        a, loss = self.trajectory.state(-1)['a'].tolist(), float(self.trajectory.losses[-1])
+        self.note.value = f'<code>{self.steps} steps: slope {a[0]:.4g}, intercept {a[1]:.4g}, last loss {loss:.4g}</code>'
+        # all at once, where `clear_output` and `display` would leave the place empty in between
+        self.out.outputs = ({'output_type': 'display_data', 'metadata': {},
+                             'data': {'text/html': self.animation._repr_html_(), 'text/plain': repr(self)}},)
+
+    def _keep(self, kept):
+        self.kept = kept
+        self.show()
+
+    def __repr__(self):
+        return (f'Explorer: lr={self.lr.value:.3g}, momentum={self.momentum.value:g}, bs={self.bs.value}, '
+                f'init=({self.slope.value:g}, {self.intercept.value:g}) ({self.trajectory})')
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        return {**self.box._repr_mimebundle_(include=include, exclude=exclude), 'text/plain': repr(self)}
+
+
+def explore(
+    data: tuple | None = None, # `(x, y)` of shapes (n, 2) and (n,), as `linear_data` gives them; None: `linear_data(seed=seed)`
+    steps: int = 100, # Optimiser steps of each fit, whatever the batch size
+    views: tuple = (), # Views to draw, or one of them; none: those that suit
+    *,
+    lr: float = 0.1, # Where the sliders stand at first: learning rate,
+    momentum: float = 0., # momentum,
+    bs: int | None = None, # batch size (None is the full batch)
+    init: tuple = (0.5, 0.75), # and first guess of slope and intercept
+    seed: int = 0, # Seed of points and batches: the same sliders show the same fit
+    max_frames: int = 50, # Frames at the most
+) -> Explorer:
+    """Sliders for learning rate, momentum, batch size and first guess: each change fits the lesson anew and replays it.
+
+    Raises ImportError without ipywidgets, TypeError for what is no view or no data, ValueError for any other argument that
+    does not fit.
+
+    >>> explorer = explore(lr=0.05, steps=20) # as the last expression of a cell it shows itself
+    >>> explorer.momentum.value = 0.9
+    >>> explorer.trajectory.n_steps
+    20
+    """
+    _widgets()
+    steps = check_whole('steps', steps, 1, example=100)
+    check_max_frames(max_frames)
+    views = as_views(views)
+    x, y = linear_data(seed=seed) if data is None else _points(data)
+    if x.ndim != 2 or x.shape[1] != 2 or y.shape != x.shape[:1]:
+        raise ValueError(f'data has shapes {tuple(x.shape)} and {tuple(y.shape)}, expected (n, 2) and (n,), as from linear_data')
+    low, high = (10**p for p in RANGES['lr'])
+    lr = check_number('lr', lr, low, round(high, 2), example=0.1)
+    momentum = check_number('momentum', momentum, 0, 0.99, example=0.9)
+    if bs is not None: bs = check_whole('bs', bs, 1, len(x), or_else=' or None for the full batch')
+    return Explorer((x, y), steps, views, seed, max_frames, lr, momentum, len(x) if bs is None else bs,
+                    check_numbers('init', init, 2, example=(0.5, 0.75)))
+
+
+def _points(data):
+    "`data` as two tensors"
+    pair = data if isinstance(data, (tuple, list)) else ()
+    try: x, y = map(torch.as_tensor, pair)
+    except (TypeError, ValueError, RuntimeError) as e:
+        told = ' and '.join(type(o).__name__ for o in pair) or type(data).__name__
+        raise TypeError(f'data holds {told}: expected two tensors or arrays, (x, y), as from linear_data') from e
+    return x, y
+
+
+def _widgets():
+    try:
+        import ipywidgets
+    except ImportError as e:
+        raise ImportError('explore needs ipywidgets: pip install "fastsgd[explore]"') from e
+    return ipywidgets

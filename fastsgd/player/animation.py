@@ -1,0 +1,162 @@
+"""`animate`: views of a trajectory as one `FitAnimation`."""
+
+import itertools
+import math
+from contextlib import nullcontext
+from numbers import Real
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.animation import FuncAnimation, HTMLWriter, writers
+from PIL import Image
+
+from ..files import atomic_path
+from ..progress import Progress
+from .draw.svg import draw_svg
+from .write.html import MODES, player_html
+from .write.save import SUFFIXES, VIDEOS, save_animation
+
+# Videos that are left to matplotlib, which hands them to ffmpeg
+LEFT_TO_FFMPEG = {'.3g2', '.3gp', '.asf', '.avi', '.f4v', '.flv', '.h264', '.m2ts', '.mpeg', '.mpg', '.mts', '.mxf', '.nut',
+                  '.ogg', '.ogv', '.ts', '.vob', '.webm', '.wmv'}
+
+
+class FitAnimation(FuncAnimation):
+    """A matplotlib `FuncAnimation` with an HTML player of its own and fast files. Any figure and function will do.
+
+    What `func` returns is redrawn, and what it changed besides; what a frame did not change is not drawn again. Raises
+    ValueError for an `interval`, `default_mode` or number of `labels` that does not fit.
+
+    >>> from matplotlib.figure import Figure
+    >>> fig = Figure()
+    >>> line, = fig.add_subplot().plot([0, 1])
+    >>> def update(i):
+    ...     line.set_ydata([0, i / 10])
+    ...     return [line]
+    ...
+    >>> FitAnimation(fig, update, 10, interval=50).save('line.html')
+    """
+    def __init__(self,
+        fig, # Figure to draw in
+        func, # `func(frame) -> artists`, or None
+        frames=None, # Number of frames, iterable or generator function, as in `FuncAnimation`
+        *,
+        alt: str = '', # What the animation shows, for those who can't see it
+        labels: list | None = None, # What to call each frame; None: its number
+        interval: float = 20, # Milliseconds from frame to frame
+        repeat: bool = True, # Begin again at the end?
+        autoplay: bool = False, # Does the player begin by itself?
+        default_mode: str | None = None, # At the end: 'loop', 'once' or 'reflect'; None: as `repeat` says
+        **kwargs # Passed to `FuncAnimation`
+    ):
+        self.alt, self.labels, self.autoplay = alt, None if labels is None else list(labels), autoplay
+        self.default_mode = _mode(default_mode, repeat)
+        _check_interval(interval)
+        kwargs.setdefault('cache_frame_data', False)
+        super().__init__(fig, func, frames, interval=interval, repeat=repeat, **kwargs)
+        self._draw_was_started = True # an animation that nobody looked at is no mistake here: no warning
+        n = self._save_count
+        if None not in (self.labels, n): _check_labels(self.labels, n)
+
+    def to_jshtml(self,
+        fps: float | None = None, # Frames a second; None: as `interval` says
+        embed_frames: bool = True, # Always so: the HTML is one piece
+        default_mode: str | None = None # At the end: 'loop', 'once' or 'reflect'; None: as given to the animation
+    ) -> str:
+        """One piece of HTML that plays the animation, without network, outside script or font.
+
+        Raises ValueError for an `fps` of 0 or below, an unknown `default_mode`, or where `frames` has no end.
+        """
+        mode = _mode(default_mode, self.default_mode == 'loop') if default_mode else self.default_mode
+        interval = self._milliseconds(fps)
+        with Progress(self._save_count or 1000) as bar: drawing = draw_svg(self._fig, self._update, self._frames(), bar.step)
+        return player_html(drawing, interval, self.labels, self.alt, mode, self.autoplay)
+
+    def _repr_html_(self): return self.to_jshtml()
+
+    def __repr__(self):
+        n = self._save_count
+        return f'FitAnimation: {"frames" if n is None else f"{n} frames, {n * self._interval / 1000:.3g} s"}'
+
+    def save(self,
+        filename, # .html, .svg, .gif, .webp, .png (animated), .mp4; others as matplotlib has a writer for them
+        writer=None, # A writer of matplotlib's; None: by the suffix, drawing only what changes
+        fps: float | None = None, # Frames a second; None: as `interval` says
+        dpi: float | None = None, # Dots per inch; None: rcParams['savefig.dpi']
+        codec: str | None = None, # For videos, as are the next two
+        bitrate: int | None = None, # Kilobits a second
+        extra_args: list | None = None, # Further ones for ffmpeg
+        metadata: dict | None = None, # To include in the file
+        extra_anim: list | None = None, # Further animations of the same figure
+        savefig_kwargs: dict | None = None, # For `savefig`, which draws each frame for matplotlib's writers
+        *,
+        progress_callback=None # Called as `progress_callback(frame, n_frames)`
+    ):
+        """Save as a file, by its suffix. An error or an interrupt leaves an old file as it was, and no half one.
+
+        Raises, before a frame is drawn, RuntimeError for a video where there is no ffmpeg, FileNotFoundError for a missing
+        folder, IsADirectoryError for a path that is one, ValueError for an unknown suffix, an `fps` of 0 or below, or where
+        `frames` has no end.
+        """
+        interval, suffix = self._milliseconds(fps), Path(filename).suffix.lower()
+        video = {k: v for k, v in dict(codec=codec, bitrate=bitrate, extra_args=extra_args, metadata=metadata).items()
+                 if v is not None}
+        ours = writer is None and suffix in SUFFIXES and not extra_anim and set(savefig_kwargs or ()) <= {'facecolor'}
+        if ours and (not video or suffix in VIDEOS):
+            player = dict(labels=self.labels, alt=self.alt, mode=self.default_mode, autoplay=self.autoplay)
+            tick = progress_callback and (lambda i: progress_callback(i, self._save_count))
+            return save_animation(filename, self._fig, self._update, self._frames(), self._save_count, interval=interval,
+                                  dpi=dpi, facecolor=(savefig_kwargs or {}).get('facecolor'), loop=self._repeat,
+                                  tick=tick, video=video, player=player)
+        if writer is None:
+            further = dict(video, extra_anim=extra_anim, savefig_kwargs=savefig_kwargs)
+            writer = _writer(suffix, [k for k, v in further.items() if v])
+        if writer == 'html' or isinstance(writer, HTMLWriter): target = nullcontext(filename) # may write a folder beside
+        else: target = atomic_path(filename)
+        with target as path:
+            super().save(str(path), writer, fps, dpi, codec, bitrate, extra_args, metadata, extra_anim, savefig_kwargs,
+                         progress_callback=progress_callback)
+
+    def _frames(self):
+        "The frames to draw, one after another"
+        if self._iter_gen is itertools.count and self._save_count is None:
+            raise ValueError('frames is None, which has no end: pass a number of frames, or save_count')
+        if self._init_func is not None: self._init_func()
+        return self.new_saved_frame_seq()
+
+    def _update(self, frame): return self._func(frame, *self._args)
+
+    def _milliseconds(self, fps):
+        if fps is not None and not fps > 0: raise ValueError(f'fps is {fps}: expected a number above 0')
+        return self._interval if fps is None else 1000 / fps
+
+
+def _writer(suffix, further):
+    "The name of matplotlib's writer for files that are not ours to write, with the names of the `further` arguments"
+    name, available = mpl.rcParams['animation.writer'], writers.is_available
+    if suffix in SUFFIXES - VIDEOS:
+        if Image.registered_extensions().get(suffix) in Image.SAVE_ALL: return 'pillow'
+        raise ValueError(f'{", ".join(further)}: not for {suffix} files; leave out, or save as .gif, .webp or .mp4')
+    if name != 'pillow' and not name.startswith('ffmpeg') and available(name): return name # of the user's choice
+    if Image.registered_extensions().get(suffix) in Image.SAVE_ALL: return 'pillow' # .tiff and .pdf, a page for each frame
+    if suffix in VIDEOS | LEFT_TO_FFMPEG:
+        if available('ffmpeg'): return name if name.startswith('ffmpeg') else 'ffmpeg'
+        raise RuntimeError(f'matplotlib found no ffmpeg, which writes {suffix}: put one on the path, set '
+                           "rcParams['animation.ffmpeg_path'], or save as .html, .gif or .webp instead")
+    raise ValueError(f'filename ends in {suffix!r}: expected one of {", ".join(sorted(SUFFIXES))}, with ffmpeg also of '
+                     f'{", ".join(sorted(LEFT_TO_FFMPEG))}; for any other pass a writer of matplotlib\'s, as in writer="ffmpeg"')
+
+
+def _mode(mode, repeat):
+    if mode is None: return 'loop' if repeat else 'once'
+    if mode not in MODES: raise ValueError(f'default_mode is {mode!r}: expected one of {", ".join(map(repr, MODES))}')
+    return mode
+
+
+def _check_interval(interval):
+    if isinstance(interval, bool) or not isinstance(interval, Real) or not 0 < interval < math.inf:
+        raise ValueError(f'interval is {interval!r:.100}: expected milliseconds above 0')
+
+
+def _check_labels(labels, n):
+    if len(labels) != n: raise ValueError(f'labels has {len(labels)} entries for {n} frames: expected one for each')

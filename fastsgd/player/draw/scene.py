@@ -1,0 +1,202 @@
+"""A figure taken apart: what is drawn, in which order, and what a frame has changed."""
+
+from contextlib import ExitStack, contextmanager
+from functools import partial
+
+import numpy as np
+from matplotlib import cbook
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.collections import Collection
+from matplotlib.figure import FigureBase
+from matplotlib.legend import Legend
+from matplotlib.offsetbox import AnnotationBbox
+from matplotlib.patches import ConnectionPatch, Patch
+from matplotlib.text import Annotation, Text
+
+# Data whose setters don't mark the artist as stale, or that have none: colors by value, and what 3-D artists show.
+HELD = ('_A', '_offsets3d', '_segments3d', '_vec')
+
+
+@contextmanager
+def drawing(figure, dpi):
+    "`figure` at `dpi`, as matplotlib sets it while saving: no live animation starts, no window changes its size."
+    canvas = figure.canvas
+    with ExitStack() as stack:
+        stack.enter_context(cbook._setattr_cm(canvas, _is_saving=True, manager=None))
+        stack.enter_context(cbook._setattr_cm(canvas, _device_pixel_ratio=1))
+        stack.enter_context(cbook._setattr_cm(figure, dpi=dpi))
+        yield
+
+
+@contextmanager
+def hooked(parts, hook):
+    "While this lasts, drawing one of `parts` calls `hook(part, draw, renderer)` instead."
+    own = [part.__dict__.get('draw') for part in parts]
+    try:
+        for part in parts: part.draw = partial(hook, part, part.draw)
+        yield
+    finally:
+        for part, draw in zip(parts, own):
+            if draw is None: part.__dict__.pop('draw', None)
+            else: part.draw = draw
+
+
+def drawn_parts(container):
+    "The artists that figures and axes draw one by one: all that is neither a figure nor axes itself."
+    for child in container.get_children():
+        if isinstance(child, (FigureBase, Axes)) or hasattr(child, '_axis_map'): yield from drawn_parts(child)
+        else: yield child
+
+
+def is_3d(ax): return hasattr(ax, 'get_proj')
+
+
+class Scene:
+    """A figure as it was just drawn. Knows after each update which parts must be drawn anew.
+
+    Matplotlib marks an artist whose property was set as stale. That finds what an update function changed without
+    returning it; what it returns is redrawn in any case, since data can also be changed in place.
+    """
+    def __init__(self, figure):
+        self.figure = figure
+        self.parts = list(drawn_parts(self.figure))
+        self.axes = [ax for ax in self.figure.findobj(Axes)]
+        self.owner, self.watched, self.clipped_by, self.followers = {}, [], {}, []
+        self.pointed, self.held = {}, []
+        for part in self.parts:
+            for artist in part.findobj():
+                self.owner[artist] = part
+                self.watched.append((artist, part))
+        for artist, part in self.watched:
+            clip = self.owner.get(getattr(artist._clippath, '_patch', None))
+            if clip is not None and clip is not part: self.clipped_by.setdefault(clip, set()).add(part)
+            if follows_others(artist): self.followers.append(part)
+            self.held += [(artist, part, name, vars(artist)[name]) for name in HELD if name in vars(artist)]
+            if isinstance(artist, Annotation): self.pointed[artist] = (part, tuple(map(str, artist.xy)))
+        self.nested = any(ax.child_axes for ax in self.axes)       # these follow the limits of others
+        self.of_axes = {ax: {p for p in drawn_parts(ax)} for ax in self.axes}
+        in_axes = set().union(*self.of_axes.values())
+        self.loose = {p for p in self.parts if p not in in_axes} - {self.figure.patch}
+        self.look = {ax: self.axes_look(ax) for ax in self.axes}
+        self.zorder = {part: part.zorder for part in self.parts}
+        self.depth = {ax: depths(ax) for ax in self.axes if is_3d(ax)}
+        self.title_bottom, self.legend_box = {}, {}
+        self.drawn()
+
+    def drawn(self):
+        "All changes were drawn: nothing is stale any more. (Invisible or empty artists never reset this by themselves.)"
+        for artist, _ in self.watched: artist._stale = False
+
+    def axes_look(self, ax):
+        "What places everything inside `ax`: limits, position, and whether it is drawn at all."
+        frame = (ax.bbox.bounds, ax.get_position(original=True).bounds, ax.get_aspect(), ax.get_adjustable(),
+                 ax.get_anchor(), ax.get_box_aspect(), ax.zorder, ax.get_visible(), ax.axison, ax._frameon)
+        view = ax.get_proj() if is_3d(ax) else ax.viewLim.get_points()
+        return frame, np.array(view)
+
+    def changed(self, returned):
+        """The parts to draw anew after an update that returned `returned`, or None when only the whole figure will do.
+
+        None means: artists came or went, axes moved, or the order in which things are drawn is another one.
+        """
+        if list(drawn_parts(self.figure)) != self.parts: return None
+        changed = {part for artist, part in self.watched if artist._stale}
+        for k, (artist, part, name, value) in enumerate(self.held):
+            if vars(artist)[name] is value: continue
+            self.held[k] = artist, part, name, vars(artist)[name]
+            changed.add(part)
+        for note, (part, xy) in self.pointed.items():      # setting what a note points at makes nothing stale
+            if (now := tuple(map(str, note.xy))) != xy:
+                self.pointed[note] = part, now
+                changed.add(part)
+        for artist in flatten(returned):
+            if artist in self.owner: changed.add(self.owner[artist])
+            elif artist in self.of_axes: changed |= self.of_axes[artist]
+            elif artist is self.figure: return None
+        for ax in self.axes:
+            moved = self.axes_changed(ax, changed)
+            if moved is None: return None
+            changed |= moved
+        if not changed: return changed
+        for part in list(changed): changed |= self.clipped_by.get(part, set())
+        changed.update(self.followers)
+        if any(part.zorder != self.zorder[part] for part in changed): return None
+        return None if self.layout_moved(changed) else changed
+
+    def axes_changed(self, ax, changed):
+        "The further parts of `ax` that change along with `changed`, or None when the whole figure does."
+        frame, view = self.axes_look(ax)
+        (old_frame, old_view), parts = self.look[ax], self.of_axes[ax]
+        if frame[1:] != old_frame[1:] or not same_place(frame[0], old_frame[0]): return None
+        own = changed & parts
+        if not np.array_equal(view, old_view):
+            if is_3d(ax) or self.nested or ax.get_aspect() != 'auto': return None
+            self.look[ax] = frame, view
+            return parts | self.loose
+        if not own: return own
+        if is_3d(ax) and not self.same_depths(ax, own): return None
+        if not own.isdisjoint(ax._axis_map.values()) or ax.patch in own:
+            if is_3d(ax) or self.nested: return None
+            return set(parts)
+        return own
+
+    def same_depths(self, ax, own):
+        "Are the collections and patches of a 3-D `ax` still behind each other as they were?"
+        solid = [part for part in own if part in self.depth[ax]]
+        if not solid: return True
+        order = sorted(self.depth[ax], key=self.depth[ax].get)
+        for part in solid: self.depth[ax][part] = part.do_3d_projection()
+        return not ax.computed_zorder or order == sorted(self.depth[ax], key=self.depth[ax].get)
+
+    def layout_moved(self, changed):
+        "With a live layout engine: does it place the axes elsewhere now?"
+        engine = self.figure.get_layout_engine()
+        sized = any(isinstance(p, (Text, Legend)) or hasattr(p, 'get_major_ticks') or not p.get_clip_on()
+                    for p in changed)
+        if engine is None or not sized: return False
+        engine.execute(self.figure)
+        return any(not same_place(ax.bbox.bounds, self.look[ax][0][0]) for ax in self.axes)
+
+    def settle(self, changed, renderer):
+        "Place titles and legends as axes do when they draw themselves. Returns `changed` and the legends that moved."
+        for ax in self.axes:
+            free = ax._autotitlepos is not False               # and not where somebody put it
+            for title in {ax.title, ax._left_title, ax._right_title} & changed if free else ():
+                bottom = title.get_window_extent(renderer).y0
+                if abs(bottom - self.title_bottom.get(title, np.inf)) < 1e-6: continue      # slow; no need to
+                ax._update_title_position(renderer)
+                self.title_bottom[title] = title.get_window_extent(renderer).y0
+            legend = ax.legend_
+            if legend is None or legend._loc != 0 or not legend.get_visible() or changed.isdisjoint(self.of_axes[ax]): continue
+            box = legend.get_window_extent(renderer).bounds                     # 'best' looks at the data
+            if box != self.legend_box.get(legend): changed = changed | {legend}
+            self.legend_box[legend] = box
+        return changed
+
+
+def same_place(bounds, others):
+    "To 1/10,000 of a point."
+    return all(abs(a - b) <= 1e-4 for a, b in zip(bounds, others))
+
+
+def flatten(artists):
+    "All artists in what an update function returned: one artist, a container, nested lists, or None."
+    if isinstance(artists, Artist): yield artists
+    elif artists is not None and np.iterable(artists) and not isinstance(artists, (str, np.ndarray)):
+        for item in artists: yield from flatten(item)
+
+
+def follows_others(artist):
+    "Is `artist` placed by something besides its own properties, say by another artist?"
+    if isinstance(artist, ConnectionPatch): return True
+    if not isinstance(artist, (Annotation, AnnotationBbox)): return False
+    places = [artist.xycoords, getattr(artist, 'anncoords', None)]
+    return any(not isinstance(p, (str, tuple, type(None))) or
+               (isinstance(p, tuple) and not all(isinstance(q, str) for q in p)) for p in places)
+
+
+def depths(ax):
+    "How deep each collection and patch of a 3-D `ax` lies."
+    return {a: a.do_3d_projection() for a in ax._children
+            if isinstance(a, (Collection, Patch)) and hasattr(a, 'do_3d_projection') and a.get_visible()}

@@ -1,0 +1,227 @@
+"""A figure and its update function -> one SVG drawing, whose changing parts are written frame by frame."""
+
+import uuid
+from dataclasses import dataclass, field
+
+import matplotlib as mpl
+from matplotlib import _path
+from matplotlib.backends.backend_mixed import MixedModeRenderer
+from matplotlib.backends.backend_svg import RendererSVG
+from matplotlib.colors import rgb2hex
+from matplotlib.transforms import Affine2D
+
+from .history import History
+from .letters import LetterByLetter
+from .scene import Scene, drawing, drawn_parts, hooked
+from .tidy import Tidy
+
+# Text as paths: crisp, and the same on every machine. Images apart, as each may be one that changes.
+RC = {'svg.fonttype': 'path', 'svg.image_inline': True, 'image.composite_image': False}
+# Digits after the point, in units of 1/72 inch: 1/100 of that is not seen at ten times the size.
+PRECISION = 2
+UPSIDE_DOWN = Affine2D().scale(1, -1)
+
+
+@dataclass
+class Drawing:
+    "A figure over time. `parts` are in drawing order; joined at one frame they are the picture of this frame."
+    width: float                                   # of the picture, in points
+    height: float
+    dpi: float                                     # the figure's own, for the size on the page
+    n_frames: int = 0
+    defs: str = ''                                 # what parts refer to: glyphs, markers, clip paths; ids begin with @
+    parts: list = field(default_factory=list)      # of History; one entry only for a part that never changes
+
+    def frame(self, i):
+        "The inside of the picture at frame `i`, put together again."
+        shown = []
+        for part in self.parts:
+            shown.append([text for frame, text in part.texts() if frame <= i][-1])
+        return ''.join(shown)
+
+
+class Tape:
+    "What the renderer writes to. `cut` hands out what came since the last cut."
+    def __init__(self): self.pieces = []
+    def write(self, text): self.pieces.append(text)
+
+    def cut(self):
+        text, self.pieces = ''.join(self.pieces), []
+        return text
+
+
+class PartRenderer(RendererSVG):
+    "Matplotlib's SVG renderer; it writes no groups (thus no ids of users), no comments, and shorter numbers."
+    def __init__(self, width, height, image_dpi, tidy):
+        self.tape, self.tidy = Tape(), tidy
+        self._flip = Affine2D().scale(1, -1).translate(0, height)
+        super().__init__(width, height, self.tape, image_dpi=image_dpi)
+        self._text2path = LetterByLetter()
+        self._close_tag, self.writer.comment = self.writer.comment, lambda text: None
+        self.cut()
+
+    def open_group(self, s, gid=None): pass
+    def close_group(self, s): pass
+
+    def cut(self):
+        "All that was drawn since the last cut."
+        self._flush()
+        return self.tape.cut()
+
+    def _make_flip_transform(self, transform): return transform + self._flip
+
+    def _flush(self):
+        "The writer leaves a tag open until the next one comes."
+        self._close_tag('')
+        while not self.tape.pieces[-1].startswith('<!--'): self.tape.pieces.pop()
+        self.tape.pieces.pop()
+
+    def _convert_path(self, path, transform=None, clip=None, simplify=None, sketch=None):
+        box = (0.0, 0.0, self.width, self.height) if clip else None
+        data = _path.convert_to_string(path, transform, box, simplify, sketch, PRECISION,
+                                           [b'M', b'L', b'Q', b'C', b'z'], False)
+        return data.replace(b' \nL ', b'L').replace(b'\n', b'').replace(b'M ', b'M').decode('ascii').strip()
+
+    def draw_markers(self, gc, marker_path, marker_trans, path, trans, rgbFace=None):
+        "The look of the markers is said once, and not once a marker."
+        if path.codes is not None or gc.get_url() is not None:
+            return super().draw_markers(gc, marker_path, marker_trans, path, trans, rgbFace)
+        places = self._make_flip_transform(trans).transform(path.vertices)
+        inside = ((places >= 0) & (places <= (self.width * 72, self.height * 72))).all(axis=1)      # nor NaN
+        if not inside.any(): return
+        data, look = self._convert_path(marker_path, marker_trans + UPSIDE_DOWN, simplify=False), self._get_style(gc, rgbFace)
+        key = data, look
+        if key not in self._markers:
+            self._markers[key] = self._make_id('m', key)
+            self.writer.start('defs')
+            self.writer.element('path', id=self._markers[key], d=data)
+            self.writer.end('defs')
+        self._flush()
+        clip = self._get_clip_attrs(gc)
+        clip = f' clip-path="{clip["clip-path"]}"' if clip else ''
+        use = f'<use href="#{self.tidy.id(self._markers[key])}"'
+        marks = ''.join([f'{use} x="{x:.{PRECISION}f}" y="{y:.{PRECISION}f}"/>' for x, y in places[inside].tolist()])
+        self.tape.write(f'<g{clip} style="{look}">{marks}</g>')
+
+    def _draw_text_as_path(self, gc, x, y, s, prop, angle, ismath, mtext=None):
+        "A line of text letter by letter, where that is possible."
+        shaped = ismath or any(getattr(mtext, f'get_{name}', lambda: None)() for name in ('fontfeatures', 'language'))
+        line = None if shaped else self._text2path.line(s, prop, self._glyph_map)
+        if line is None: return super()._draw_text_as_path(gc, x, y, s, prop, angle, ismath, mtext)
+        letters, new = line
+        self._update_glyph_map_defs(new)
+        self._flush()
+        alpha = gc.get_alpha() if gc.get_forced_alpha() else gc.get_rgb()[3]
+        style = f' style="fill:{rgb2hex(gc.get_rgb())}"' if any(gc.get_rgb()[:3]) else ''
+        style += f' opacity="{alpha:.3g}"' if alpha != 1 else ''
+        turn = f' rotate({-angle:.6g})' if angle else ''
+        scale = prop.get_size_in_points() / self._text2path.FONT_SCALE
+        ids = {name: self.tidy.id(name) for name, _ in letters}
+        glyphs = ''.join([f'<use href="#{ids[name]}" x="{round(at, PRECISION):g}"/>' for name, at in letters])
+        self.tape.write(f'<g{style} transform="translate({x:.2f} {y:.2f}){turn} scale({scale:g} {-scale:g})">{glyphs}</g>')
+
+    def draw_path_collection(self, gc, *args, **kwargs):
+        "One clip for the collection instead of one for each of its paths."
+        clip = self._get_clip_attrs(gc)
+        self._path_collection_id = 0               # ids then depend on the contents alone: equal ones are kept once
+        if not clip: return super().draw_path_collection(gc, *args, **kwargs)
+        inner = self.new_gc()
+        inner.copy_properties(gc)
+        inner._cliprect, inner._clippath = None, None
+        self.writer.start('g', **clip)
+        super().draw_path_collection(inner, *args, **kwargs)
+        self.writer.end('g')
+
+
+def draw_svg(figure, func, frames, tick=None):
+    """Draw all frames, what did not change only once.
+
+    figure : matplotlib Figure
+    func   : `func(frame)` updates the figure and returns the artists it changed (or None)
+    frames : iterable of what `func` takes
+    tick   : `tick(i)` is called when frame i is drawn
+
+    Raises ValueError if there are no frames.
+    """
+    width, height = figure.get_size_inches() * 72
+    result = Drawing(width, height, figure.dpi)
+    with mpl.rc_context({**RC, 'svg.hashsalt': uuid.uuid4().hex}), drawing(figure, 72):
+        camera = Camera(figure, result.dpi)
+        for i, frame in enumerate(frames):
+            camera.shoot(i, func(frame))
+            if tick: tick(i)
+            result.n_frames = i + 1
+        if not result.n_frames: raise ValueError('frames is empty: there is nothing to draw')
+        result.defs, result.parts = camera.develop()
+    return result
+
+
+class Camera:
+    "Keeps the parts of the figure as SVG texts, and draws again those that a frame changed."
+    def __init__(self, figure, dpi):
+        self.figure, self.scene = figure, None
+        w, h = figure.get_size_inches()
+        self.tidy = Tidy()
+        self.vector = PartRenderer(w * 72, h * 72, dpi, self.tidy)
+        self.renderer = MixedModeRenderer(figure, w, h, dpi, self.vector)
+        self.order, self.parts, self.slot = [], [], {}
+
+    def shoot(self, i, returned):
+        "Draw frame `i` after an update that returned `returned`."
+        changed = None if self.scene is None else self.scene.changed(returned)
+        if changed is None: return self.shoot_whole(i)
+        if not changed: return
+        for part in self.scene.settle(changed, self.renderer):
+            if part not in self.slot: continue     # not drawn: its axes are invisible, say
+            part.draw(self.renderer)
+            self.parts[self.slot[part]].append(i, self.cut())
+        self.scene.drawn()
+
+    def shoot_whole(self, i):
+        "Draw everything, part by part."
+        shots = []
+
+        def hook(part, draw, renderer):
+            shots.append((None, self.cut()))       # what axes draw between their parts
+            draw(renderer)
+            shots.append((part, self.cut()))
+        with hooked(list(drawn_parts(self.figure)), hook): self.figure.draw(self.renderer)
+        shots.append((None, self.cut()))
+        self.scene = Scene(self.figure)
+        order = [type(part) for part, _ in shots]
+        if i == 0: self.parts, self.order = [History() for _ in shots], order
+        if order != self.order: return self.give_up(i, shots)
+        for history, (_, text) in zip(self.parts, shots): history.append(i, text)
+        self.slot = {part: k for k, (part, _) in enumerate(shots) if part is not None}
+
+    def give_up(self, i, shots):
+        "Artists came or went: from now on the picture is one part. What is alike in two frames is still kept once."
+        whole, joined = History(), merged(self.parts)
+        if self.order != [None]:
+            for frame, text in joined: whole.append(frame, text)
+            self.order, self.parts = [None], [whole]
+        self.parts[0].append(i, ''.join(text for _, text in shots))
+        self.slot, self.scene = {}, None
+
+    def cut(self):
+        "The text of what was drawn since the last cut, without its definitions."
+        if self.renderer._raster_renderer is not None:      # rasterized artists wait for the next to come
+            self.renderer.stop_rasterizing()
+            self.renderer._rasterizing = False
+        return self.tidy(self.vector.cut())
+
+    def develop(self):
+        "Definitions and parts, with short ids that begin with @ (to be replaced by what is unique on a page)."
+        self.vector.finalize()
+        self.tidy(self.vector.tape.cut())
+        return ''.join(self.tidy.defs.values()), self.parts
+
+
+def merged(parts):
+    "Each `(frame, text)` of the whole picture that `parts` make up."
+    shown, changes = [''] * len(parts), {}
+    for k, part in enumerate(parts):
+        for frame, text in part.texts(): changes.setdefault(frame, []).append((k, text))
+    for frame in sorted(changes):
+        for k, text in changes[frame]: shown[k] = text
+        yield frame, ''.join(shown)

@@ -1,0 +1,1 @@
+"""From what was drawn to files."""

@@ -1,0 +1,118 @@
+"""Pixels -> a GIF with one palette for all frames and no dither, in which a frame holds only what it changed."""
+
+import tempfile
+
+import numpy as np
+from PIL import Image
+from PIL.GifImagePlugin import getdata
+
+SEE_THROUGH = 255                                  # the palette's last entry: the pixel stays as it was
+N_COLORS = 255
+N_EXACT = 128                                      # colors kept as they are: the most frequent, so flat areas stay flat
+
+
+def write_gif(path, frames, interval, loop=True, tick=None):
+    """Write `frames`, arrays (height, width, 4) of uint8, as a GIF.
+
+    interval : milliseconds from frame to frame; a GIF counts in hundredths of a second and begins at two
+    tick     : called for each frame encoded
+    """
+    with tempfile.TemporaryFile() as spool:        # colors are chosen when all are known; changes wait here
+        crops, colors, shape = collect(frames, spool)
+        palette = choose_colors(*colors)
+        to_index = Mapping(palette)
+        spool.seek(0)
+        with open(path, 'wb') as file:
+            file.write(header(shape, palette, loop))
+            shown, due = np.zeros(shape, np.uint8), 0.0
+            for i, (y, x, h, w) in enumerate(crops):
+                index = to_index(np.frombuffer(spool.read(4 * h * w), '<u4').reshape(h, w))
+                old = shown[y:y + h, x:x + w]
+                new = index if i == 0 else np.where(index == old, SEE_THROUGH, index).astype(np.uint8)
+                shown[y:y + h, x:x + w] = index
+                wait = max(2, round((due + interval) / 10) - round(due / 10))
+                due += interval
+                file.writelines(getdata(Image.fromarray(new), (x, y), duration=10 * wait,
+                                        transparency=SEE_THROUGH, disposal=1))
+                if tick: tick(i)
+            file.write(b';')
+
+
+def collect(frames, spool):
+    "Write to `spool` what each frame changed; return where it is, the colors with their counts, and the shape."
+    crops, found, last = [], [], None
+    for frame in frames:
+        pixels = opaque(frame)
+        if last is None: box = 0, 0, *pixels.shape
+        else: box = changed_box(pixels != last)
+        y, x, h, w = box
+        crop = np.ascontiguousarray(pixels[y:y + h, x:x + w])
+        spool.write(crop.data)
+        crops.append(box)
+        found.append(np.unique(crop[:: 1 + crop.size // 200_000], return_counts=True))
+        last = pixels
+        if len(found) > 200: found = [merge(found)]
+    if last is None: raise ValueError('frames is empty: there is nothing to save')
+    return crops, merge(found), last.shape
+
+
+def opaque(frame):
+    "RGBA on white, as one number per pixel."
+    pixels = frame.view('<u4')[..., 0].copy()
+    if frame[..., 3].min() < 255:
+        alpha = frame[..., 3:] / 255
+        pixels = np.dstack([np.uint8(np.round(frame[..., :3] * alpha + 255 * (1 - alpha))),
+                            np.full(frame.shape[:2], 255, np.uint8)]).view('<u4')[..., 0]
+    return pixels
+
+
+def changed_box(changed):
+    "(y, x, height, width) of what changed; one pixel if nothing did, since a frame must hold one."
+    rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
+    if not len(rows): return 0, 0, 1, 1
+    return int(rows[0]), int(columns[0]), int(rows[-1] - rows[0] + 1), int(columns[-1] - columns[0] + 1)
+
+
+def merge(found):
+    colors, place = np.unique(np.concatenate([c for c, _ in found]), return_inverse=True)
+    return colors, np.bincount(place, weights=np.concatenate([n for _, n in found]))
+
+
+def rgb(colors): return np.ascontiguousarray(colors).view(np.uint8).reshape(-1, 4)[:, :3]
+
+
+def choose_colors(colors, counts):
+    "At most 255 colors (n, 3) for all frames: the frequent ones as they are, the others by median cut."
+    order = np.argsort(-counts, kind='stable')
+    colors = rgb(colors[order])
+    if len(colors) <= N_COLORS: return colors
+    rest = Image.fromarray(np.ascontiguousarray(colors[N_EXACT:][None]))
+    cut = rest.quantize(N_COLORS - N_EXACT, Image.Quantize.MEDIANCUT).getpalette()[:3 * (N_COLORS - N_EXACT)]
+    return np.concatenate([colors[:N_EXACT], np.array(cut, np.uint8).reshape(-1, 3)])
+
+
+class Mapping:
+    "Colors -> the index of the nearest one of `palette`, found once for each color."
+    def __init__(self, palette):
+        self.palette = palette.astype(np.float32)
+        self.known = np.zeros(1 << 24, np.uint8)   # index + 1; 0 means: not looked for yet
+
+    def __call__(self, pixels):
+        colors = pixels & 0xFFFFFF                 # without alpha
+        index = self.known[colors]
+        if not index.all():
+            new = np.unique(colors[index == 0])
+            for some in np.array_split(new, 1 + len(new) // 4096):
+                parts = np.stack([some & 255, some >> 8 & 255, some >> 16 & 255], 1).astype(np.float32)
+                apart = ((parts[:, None] - self.palette) ** 2).sum(2)
+                self.known[some] = apart.argmin(1) + 1
+            index = self.known[colors]
+        return index - np.uint8(1)
+
+
+def header(shape, palette, loop):
+    table = np.zeros((256, 3), np.uint8)
+    table[:len(palette)] = palette
+    size = shape[1].to_bytes(2, 'little') + shape[0].to_bytes(2, 'little')
+    forever = b'!\xff\x0bNETSCAPE2.0\x03\x01\x00\x00\x00' if loop else b''
+    return b'GIF89a' + size + b'\xf7\x00\x00' + table.tobytes() + forever

@@ -1,0 +1,96 @@
+"""A drawing -> one piece of HTML that plays it: no network, no outside script or font."""
+
+import json
+import uuid
+from html import escape
+from pathlib import Path
+
+MODES = ('loop', 'once', 'reflect')
+HERE = Path(__file__).parent
+ICONS = dict(first='M3 3h2v10H3zM14 3v10L6 8z', back='M11 3v10L3 8zM12 3h2v10h-2z',
+             next='M5 3v10l8-5zM2 3h2v10H2z', last='M11 3h2v10h-2zM2 3v10l8-5z')
+PLAY = '<path class="go" d="M4 2v12l10-6z"/><path class="pause" d="M3 2h4v12H3zM9 2h4v12H9z"/>'
+TITLES = dict(first='First frame (home)', back='Step back (left arrow)',
+              next='Step forward (right arrow)', last='Last frame (end)')
+SPEEDS = ('0.25', '0.5', '1', '2', '4')
+PLAYER = """<div class="fastsgd-player" data-fastsgd="{id}" data-lm-suppress-shortcuts="true" tabindex="0" role="group" \
+aria-label="Animation player" style="width:{css_width}px">
+<style>{style}</style>
+<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{alt}" viewBox="0 0 {width:g} {height:g}"><defs>{defs}</defs>\
+{picture}</svg>
+<div class="controls" data-do="controls" hidden>
+<span class="buttons">{buttons}</span>
+<input type="range" min="0" max="{last}" value="{last}" step="1" data-do="seek" aria-label="Frame">
+<output data-do="label"></output>
+<span class="pick"><select data-do="speed" aria-label="Speed" title="Speed">{speeds}</select></span>
+<span class="pick"><select data-do="mode" aria-label="At the end" title="At the end">{modes}</select></span>
+</div>
+<script type="application/json">{data}</script>
+<script>{script}("{id}");</script>
+</div>"""
+# The policy forbids what the page does not do: load anything.
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" \
+content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
+<title>{title}</title>
+<style>:root {{ color-scheme: light dark }} body {{ margin: 1rem }}</style>
+</head>
+<body>
+{player}
+</body>
+</html>
+"""
+
+
+def player_html(drawing, interval=20, labels=None, alt='', mode='loop', autoplay=False):
+    """HTML that plays `drawing`; without JavaScript it shows the last frame.
+
+    interval : milliseconds from frame to frame
+    labels   : what to call each frame; None: its number
+    alt      : what the animation shows, for those who can't see it
+    mode     : at the end: 'loop', 'once' or 'reflect'
+    autoplay : play at once, unless the reader asked for reduced motion
+    """
+    name = 'f' + uuid.uuid4().hex[:10]             # ids are shared by all of a page; a uuid leaves random state alone
+    moving = [part for part in drawing.parts if len(part) > 1]
+    data = dict(frames=drawing.n_frames, interval=interval, mode=mode, autoplay=autoplay,
+                labels=None if labels is None else [str(label) for label in labels],
+                parts=[(part.frames, part.entries) for part in moving])
+    picture = ''.join(f'<g data-part>{part.last}</g>' if len(part) > 1 else part.last for part in drawing.parts)
+    return PLAYER.format(
+        id=name, alt=escape(alt or 'Animation'), width=drawing.width, height=drawing.height,
+        css_width=round(drawing.width / 72 * drawing.dpi), style=asset('player.css'), script=asset('player.js'),
+        defs=drawing.defs.replace('id="@', f'id="{name}-').replace('#@', f'#{name}-'),
+        picture=picture.replace('#@', f'#{name}-'), last=drawing.n_frames - 1, buttons=buttons(),
+        speeds=options([(s, f'{s}×') for s in SPEEDS]), modes=options([(m, m) for m in MODES]), data=script_json(data))
+
+
+def player_page(player, title):
+    "A whole page around what `player_html` returned."
+    return PAGE.format(title=escape(title), player=player)
+
+
+def asset(name): return (HERE / name).read_text(encoding='utf-8').strip()
+
+
+def script_json(data):
+    "JSON that can stand in a script element: nothing in it ends that element or opens a comment."
+    text = json.dumps(data, ensure_ascii=False, separators=(',', ':'))
+    return text.replace('</', '<\\/').replace('<!--', '\\u003c!--').replace('<script', '\\u003cscript')
+
+
+def buttons():
+    def button(name, icon, title):
+        return (f'<button type="button" data-do="{name}" title="{title}" aria-label="{title.split(" (")[0]}">'
+                f'<svg viewBox="0 0 16 16" aria-hidden="true">{icon}</svg></button>')
+    made = {name: button(name, f'<path d="{path}"/>', TITLES[name]) for name, path in ICONS.items()}
+    made['play'] = button('play', PLAY, 'Play (space)')
+    return ''.join(made[name] for name in ('first', 'back', 'play', 'next', 'last'))
+
+
+def options(choices):
+    return ''.join(f'<option value="{value}">{text}</option>' for value, text in choices)

@@ -1,0 +1,47 @@
+"""A drawing -> one SVG file that moves by itself, also inside an <img>: style sheets only, no script."""
+
+from html import escape
+
+SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{css_width}" height="{css_height}" \
+role="img" stroke-linejoin="round" stroke-linecap="butt"><title>{alt}</title><style>{style}</style>\
+<defs>{defs}</defs>{picture}</svg>
+"""
+
+
+def animated_svg(drawing, interval=20, alt='', loop=True):
+    """The SVG text: each state of a part that changes is there, and seen during its frames only.
+
+    Who asked for reduced motion sees the last frame.
+    """
+    n = drawing.n_frames
+    spans, picture = set(), []
+    for part in drawing.parts:
+        if len(part) == 1: picture.append(part.last)
+        else: picture.extend(states(part, n, interval, spans))
+    css_width, css_height = (round(side / 72 * drawing.dpi) for side in (drawing.width, drawing.height))
+    text = ''.join(ch for ch in alt or 'Animation' if ch.isprintable() or ch in '\n\t')
+    return SVG.format(width=drawing.width, height=drawing.height, css_width=css_width, css_height=css_height,
+                      alt=escape(text), style=style(spans, n, interval, loop),
+                      defs=drawing.defs.replace('id="@', 'id="i').replace('#@', '#i'),
+                      picture=''.join(picture).replace('#@', '#i'))
+
+
+def states(part, n, interval, spans):
+    "One group for each state of `part`; notes in `spans` for how many frames states last."
+    texts = list(part.texts())
+    ends = [frame for frame, _ in texts[1:]] + [n]
+    for (begin, text), end in zip(texts, ends):
+        spans.add(end - begin)
+        last = ' z' if end == n else ''
+        if text: yield f'<g class="f s{end - begin}{last}" style="animation-delay:{begin * interval:g}ms">{text}</g>'
+
+
+def style(spans, n, interval, loop):
+    "Visible for the given number of frames, then hidden until the next round."
+    rules = [f".f{{visibility:hidden;animation:{n * interval:g}ms step-end {'infinite' if loop else '1'}}}"]
+    for span in sorted(spans):
+        end = '' if span == n else f'{100 * span / n:.6g}%{{visibility:hidden}}'
+        rules.append(f'.s{span}{{animation-name:k{span}}}@keyframes k{span}{{0%{{visibility:visible}}{end}}}')
+    still = 'animation:none;' if loop else ''
+    rules.append(f'@media (prefers-reduced-motion:reduce){{.f{{animation:none}}.z{{{still}visibility:visible}}}}')
+    return ''.join(rules)

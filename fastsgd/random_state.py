@@ -1,0 +1,32 @@
+"""Keep the random state of torch, NumPy and Python as it was."""
+
+import random
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+
+
+@contextmanager
+def random_state_kept():
+    "Whatever draws random numbers inside (torch on all devices, NumPy, Python), the user's go on as if it had not"
+    state, cpu, cuda = random.getstate(), torch.get_rng_state(), torch.cuda.is_initialized()
+    numpy = np.random.get_state() # noqa: NPY002
+    gpus = torch.cuda.get_rng_state_all() if cuda else []
+    mps = torch.mps.get_rng_state() if torch.backends.mps.is_available() else None
+    try: yield
+    finally:
+        random.setstate(state)
+        np.random.set_state(numpy) # noqa: NPY002
+        torch.set_rng_state(cpu)
+        if cuda: torch.cuda.set_rng_state_all(gpus)
+        if mps is not None: torch.mps.set_rng_state(mps)
+
+
+def seed_all(seed):
+    "Seed torch on all devices, NumPy and Python; unlike `torch.manual_seed` without a note left for a GPU not in use yet"
+    random.seed(seed)
+    np.random.seed(seed % 2**32) # noqa: NPY002
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_initialized(): torch.cuda.manual_seed_all(seed)
+    if torch.backends.mps.is_available(): torch.mps.manual_seed(seed)

@@ -1,0 +1,6 @@
+"""`Trajectory`: what happened in a fit, and `Recording`, which collects it. Knows torch, and neither fastai nor matplotlib."""
+
+from .recording import Recording
+from .trajectory import Trajectory
+
+__all__ = ['Recording', 'Trajectory']

@@ -1,0 +1,60 @@
+"""Several fits side by side: their names, and their points brought to common steps."""
+
+import re
+
+import torch
+
+
+def as_list(traj) -> list:
+    "One trajectory or several, as a list"
+    trajs = list(traj) if isinstance(traj, (list, tuple)) else [traj]
+    if not trajs: raise ValueError('traj is an empty list: expected at least one Trajectory')
+    for t in trajs:
+        if not hasattr(t, 'params') or not hasattr(t, 'steps'):
+            raise TypeError(f'traj is of type {type(t).__name__}, expected a Trajectory or a list of them: a Learner keeps '
+                            'its own in learn.record_params.trajectory, which is None before the first training step')
+        if not len(t): raise ValueError('traj has no points: expected at least one')
+    return trajs
+
+
+def name_of(traj, k: int) -> str:
+    "What to call the k-th of several trajectories"
+    return traj.label or f'fit {k + 1}'
+
+
+def label_of(traj, k: int) -> str:
+    "The k-th of several trajectories in a legend: its name, and its learning rate unless the name tells it"
+    label = name_of(traj, k)
+    lrs = traj.lrs[traj.lrs.isfinite()] if len(traj.lrs) else traj.lrs
+    if not len(lrs) or re.search(r'\blr', label): return label
+    low, high = f'{float(lrs.min()):.3g}', f'{float(lrs.max()):.3g}'
+    return f'{label}, lr={high}' if low == high else f'{label}, lr up to {high}'
+
+
+def in_step(trajs: list, max_frames: int | None = None) -> list:
+    """The trajectories with the same steps at the same points, at most `max_frames` of them; a shorter one waits at its end.
+
+    Fits of different length share the points out, so that a short one is not over at once: time runs faster after it.
+    """
+    if max_frames is None: max_frames = max(sum(len(t) for t in trajs), 2)
+    if len(trajs) == 1: return [_thinned_from(trajs[0], trajs[0].thin(max_frames))]
+    lengths = {int(t.steps[-1]): t for t in sorted(trajs, key=len)}
+    steps = lengths[max(lengths)].thin(max_frames).steps
+    if len(lengths) > 1:
+        parts, left = [], max_frames
+        for k, length in enumerate(sorted(lengths)): # what a short one leaves goes to the longer ones
+            parts.append(lengths[length].thin(max(left // (len(lengths) - k), 2)).steps)
+            left -= len(parts[-1])
+        steps = torch.cat(parts).unique()
+        if len(steps) > max_frames: steps = steps[torch.linspace(0, len(steps) - 1, max_frames).round().long()]
+    return [_thinned_from(t, t.at(steps)) for t in trajs]
+
+
+def _thinned_from(traj, res):
+    if res is not traj: res.whole = whole(traj)
+    return res
+
+
+def whole(traj):
+    "All points of the fit that `traj` was thinned from, for a line that cuts no corners"
+    return getattr(traj, 'whole', traj)

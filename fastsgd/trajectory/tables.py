@@ -1,0 +1,80 @@
+"""What objects say about themselves in a notebook: small tables, and a trajectory as a DataFrame. Torch only."""
+
+import html
+
+import numpy as np
+import torch
+
+
+def html_table(title: str, rows: dict) -> str:
+    "`rows`, name -> text, as an HTML table; no colours of its own, so that it suits light and dark pages"
+    cells = ''.join(f'<tr><th scope="row" style="text-align:left">{html.escape(name)}</th>'
+                    f'<td style="text-align:left">{html.escape(text)}</td></tr>' for name, text in rows.items())
+    return f'<table><caption style="text-align:left">{html.escape(title)}</caption><tbody>{cells}</tbody></table>'
+
+
+def step_line(step: int, n: int, loss: float, diverged: int | None) -> str:
+    "What to write above the picture of one step of `n`; `diverged` is the step at which the fit did, said from there on"
+    where = '' if diverged is None or step < diverged else f'   diverged at step {diverged}'
+    return f'step {step} of {n}   loss {loss:.4g}{where}'
+
+
+def entry_name(name: str, shape, i: int, sep: str = ', ') -> str:
+    "What to call entry `i`, counted along the rows, of the parameter `name` of this shape: its index in brackets"
+    return f'{name}[{sep.join(str(int(k)) for k in np.unravel_index(i, shape))}]' if len(shape) else name
+
+
+def kept(traj) -> str:
+    "How many of the points there are, and how far apart"
+    n = traj.n_steps + 1
+    if len(traj) == n: return f'all {n:,}'
+    gaps = traj.steps.diff()
+    every = f', one every {int(gaps.median()):,} steps' if len(gaps) else ''
+    return f'{len(traj):,} of {n:,}{every}'
+
+
+def trajectory_rows(traj) -> dict:
+    "What a `Trajectory` holds: name -> text"
+    point = traj._tensors(0) # one point, where `params` would put together all of them
+    sizes = {name: tuple(point[name].shape) for name in traj.params}
+    total = sum(torch.Size(s).numel() for s in sizes.values())
+    names = ', '.join(f'{name} {shape}' for name, shape in list(sizes.items())[:4])
+    more = f' and {len(sizes) - 4} more' if len(sizes) > 4 else ''
+    rows = {'steps': f'{traj.n_steps:,}', 'points': kept(traj), 'parameters': f'{total:,}: {names}{more}'}
+    if len(traj.losses):
+        first, last, least = (float(o) for o in (traj.losses[0], traj.losses[-1], traj.losses.min()))
+        rows['loss'] = f'{first:.4g} at first, {last:.4g} at last, {least:.4g} at best'
+    if len(traj.valid[0]):
+        rows['validation loss'] = f'{float(traj.valid[1][-1]):.4g} after step {int(traj.valid[0][-1]):,}'
+    rates = traj.lrs
+    if len(rates):
+        low, high = float(rates.min()), float(rates.max())
+        rows['learning rate'] = f'{low:.3g}' if low == high else f'{low:.3g} to {high:.3g}'
+    if traj.diverged is not None: rows['diverged'] = f'at step {traj.diverged:,}'
+    return rows
+
+
+def trajectory_df(traj, max_params: int):
+    "A row for each point, with at most `max_params` single parameters"
+    try:
+        import pandas as pd
+    except ImportError as e:
+        raise ImportError('to_df needs pandas: pip install pandas') from e
+    steps = traj.steps
+    def per_step(values): # NaN after the last step, whose batch never came
+        return torch.cat([values.double(), torch.full((traj.n_steps + 1 - len(values),), torch.nan)])[steps].numpy()
+    columns = {'step': steps.numpy(), 'loss': per_step(traj.losses), 'lr': per_step(traj.lrs)}
+    if len(traj.valid[0]):
+        valid = torch.full((traj.n_steps + 1,), torch.nan, dtype=torch.float64)
+        valid[traj.valid[0]] = traj.valid[1].double()
+        columns['valid_loss'] = valid[steps].numpy()
+    room = max_params
+    for name in traj.params:
+        if not room: break
+        values = traj.params[name].detach()
+        shape, flat = values.shape[1:], values.reshape(len(traj), -1)[:, :room]
+        for j, column in enumerate(flat.unbind(1)):
+            column = column.float() if column.dtype == torch.bfloat16 else column # which numpy does not have
+            columns[entry_name(name, shape, j, sep=',')] = column.numpy()
+        room -= flat.shape[1]
+    return pd.DataFrame(columns)

@@ -1,0 +1,235 @@
+"""`Trajectory`: what happened in a fit. Knows torch, and neither fastai nor matplotlib."""
+
+import copy
+from collections.abc import Mapping
+
+import torch
+from torch.func import functional_call
+
+from ..checks import check_max_frames
+from .tables import html_table, trajectory_df, trajectory_rows
+
+
+def _rows(t, idxs):
+    "`t[idxs]`; a tensor that holds one value for all points goes on doing so"
+    return t[:1].expand(len(idxs), *t.shape[1:]) if len(t) and t.stride(0) == 0 else t[idxs]
+
+
+def _stacked(outs):
+    "One tensor from several, or a tuple of them from several tuples"
+    if isinstance(outs[0], torch.Tensor): return torch.stack(outs)
+    if isinstance(outs[0], (tuple, list)): return tuple(map(_stacked, zip(*outs)))
+    raise TypeError(f'the model returns a {type(outs[0]).__name__}: expected a tensor or a tuple of tensors; ask for one '
+                    'point at a time')
+
+
+class Trajectory:
+    """The parameters of a model along a fit: n optimiser steps give n + 1 points and n losses.
+
+    Point 0 is the initial state and the last point is the model as it stood; `losses[i]` is the raw loss of batch i at
+    the parameters of step i. When points were left out (`steps` tells which are there), losses are still complete. Raises
+    ValueError for arguments that do not fit together.
+
+    >>> import torch
+    >>> traj = Trajectory({'a': torch.rand(3, 2)}, losses=[2., 1.], lrs=[0.1, 0.1])
+    >>> traj
+    Trajectory: 2 steps, 2 parameters, loss 2 to 1
+    >>> traj.flat.shape, traj.to_df().shape
+    (torch.Size([3, 2]), (3, 5))
+    """
+    def __init__(self,
+        params: Mapping, # Name -> tensor of shape (points, *shape)
+        steps=None, # Optimiser step of each point, shape (points,); None: one point per step
+        losses=(), # Raw loss of each step, shape (n,)
+        lrs=(), # Learning rate of each step, that of the last parameter group, shape (n,)
+        buffers: Mapping | None = None, # Name -> tensor of shape (points, *shape)
+        *,
+        model: torch.nn.Module | None = None, # The architecture, for `predict`; its own weights don't matter
+        loss_func=None, # The loss of predictions and targets
+        data: tuple | None = None, # `(xs, ys)`: a sample of the training data as two tuples of tensors
+        batches: dict | None = None, # Step -> `(xs, ys)`, the batch of that step
+        valid: tuple | None = None, # `(steps, losses)` of the validations, both of shape (validations,)
+        aliases: dict | None = None, # Other name -> name, for shared parameters
+        persistent: frozenset | None = None, # Names of `model.state_dict()`; None: all
+        label: str = '', # What to call this fit beside others
+    ):
+        self.params, self.buffers = params, buffers if buffers is not None else {}
+        names = list(self.params)
+        if not names: raise ValueError('params is empty: expected at least one name -> tensor of shape (points, *shape)')
+        points = len(steps) if steps is not None else len(self.params[names[0]])
+        self.steps = torch.arange(points) if steps is None else torch.as_tensor(steps, dtype=torch.int64)
+        self.losses, self.lrs = torch.as_tensor(losses), torch.as_tensor(lrs)
+        self.model, self.loss_func, self.data, self.batches, self.label = model, loss_func, data, batches or {}, label
+        self.valid = valid if valid is not None else (torch.empty(0, dtype=torch.int64), torch.empty(0))
+        self.aliases, self.persistent, self._copy = aliases or {}, persistent, None
+        self._check(points)
+
+    def _check(self, points):
+        for name, p in {**self.params, **self.buffers}.items() if isinstance(self.params, dict) else ():
+            if len(p) != points: raise ValueError(f'params[{name!r}] has {len(p)} points, expected {points} as in steps')
+        if points and (self.steps.diff() < 0).any(): raise ValueError(f'steps={self.steps}: expected them in order')
+        if len(self.losses) != len(self.lrs):
+            raise ValueError(f'losses has {len(self.losses)} values and lrs {len(self.lrs)}: expected one of each per step')
+        if points and int(self.steps[-1]) > len(self.losses) and len(self.losses):
+            raise ValueError(f'steps ends at {int(self.steps[-1])}, but there are only {len(self.losses)} losses')
+
+    def __len__(self): return len(self.steps)
+
+    @property
+    def n_steps(self) -> int:
+        "Optimiser steps that were taken, kept as a point or not"
+        return max(len(self.losses), int(self.steps[-1]) if len(self) else 0)
+
+    @property
+    def flat(self) -> torch.Tensor:
+        "All parameters in a row, shape (points, P), in the order of `params`"
+        if hasattr(self.params, 'flat'): return self.params.flat()
+        return torch.cat([p.reshape(len(self), -1) for p in self.params.values()], 1)
+
+    def _row(self, columns, name, i):
+        return columns.row(name, i) if hasattr(columns, 'row') else columns[name][i]
+
+    def _index(self, i):
+        if not -len(self) <= i < len(self):
+            raise IndexError(f'point {i} does not exist: this trajectory has {len(self)} points, 0 to {len(self) - 1}')
+        return i % len(self)
+
+    def state(self,
+        i: int = -1, # A point
+    ) -> dict: # Name -> tensor, views of the record
+        "The model's `state_dict` at point `i`. Raises IndexError for a point that does not exist."
+        i = self._index(i)
+        res = {n: self._row(cols, n, i) for cols in (self.params, self.buffers) for n in cols}
+        res.update({other: res[n] for other, n in self.aliases.items()})
+        return res if self.persistent is None else {n: t for n, t in res.items() if n in self.persistent}
+
+    def predict(self,
+        i, # A point, or several as a slice or a sequence
+        *x: torch.Tensor, # Inputs of the model
+    ) -> torch.Tensor: # The model's output at point `i`; for several points stacked, (k, ...); of a tuple each part
+        """What the model at point `i` predicts, in evaluation mode, on the CPU. The user's own model is not touched.
+
+        Raises ValueError without a model or for one of another shape, and for no point; IndexError for a point that does not
+        exist, TypeError for outputs that can't be stacked.
+        """
+        if self.model is None: raise ValueError('this trajectory has no model: give one with Trajectory.load(path, model)')
+        if self._copy is None: self._copy = self._own_model()
+        many = range(len(self))[i] if isinstance(i, slice) else None if isinstance(i, int) else i
+        x = tuple(o.detach().cpu() if isinstance(o, torch.Tensor) else o for o in x)
+        with torch.no_grad():
+            if many is None: return functional_call(self._copy, self._tensors(self._index(i)), x)
+            outs = [functional_call(self._copy, self._tensors(self._index(int(k))), x) for k in many]
+        if not outs: raise ValueError(f'i={i!r} holds no point: expected at least one of 0 to {len(self) - 1}')
+        return _stacked(outs)
+
+    def _own_model(self):
+        "A copy of the model, whose weights are replaced at each call"
+        has = {n: tuple(t.shape) for n, t in (*self.model.named_parameters(), *self.model.named_buffers())
+               if t.layout is torch.strided}
+        wants = {n: tuple(t.shape) for n, t in self._tensors(0).items()} if len(self) else has
+        for name in sorted(has.keys() | wants.keys() - self.aliases.keys()):
+            if has.get(name) != wants.get(name):
+                raise ValueError(f'the model does not suit this trajectory: {name!r} has shape {has.get(name, "none")} '
+                                 f'in the model and {wants.get(name, "none")} in the trajectory')
+        return copy.deepcopy(self.model).cpu().eval().requires_grad_(False)
+
+    def _tensors(self, i):
+        # copies of the buffers: a module may write to them also in evaluation mode
+        res = {n: self._row(self.params, n, i) for n in self.params}
+        res.update({n: self._row(self.buffers, n, i).clone() for n in self.buffers})
+        return res
+
+    def take(self,
+        idxs, # Points to keep, in this order; negative ones count from the end
+    ) -> 'Trajectory':
+        """The same fit with only these points; losses and learning rates stay complete.
+
+        Raises IndexError for a point that does not exist, ValueError for anything but whole numbers in a row.
+        """
+        idxs = torch.as_tensor(idxs)
+        if idxs.ndim != 1 or len(idxs) and (idxs.dtype == torch.bool or idxs.is_floating_point() or idxs.is_complex()):
+            raise ValueError(f'idxs is {idxs.tolist()!r:.100}: expected whole numbers in a row, for instance [0, 2]')
+        for i in idxs[(idxs < -len(self)) | (idxs >= len(self))].tolist(): self._index(i)
+        idxs = idxs.to(torch.int64) % max(len(self), 1)
+        pick = lambda cols: cols.take(idxs) if hasattr(cols, 'take') else {n: _rows(t, idxs) for n, t in cols.items()}
+        res = copy.copy(self)
+        res.params, res.buffers, res.steps = pick(self.params), pick(self.buffers), self.steps[idxs]
+        return res
+
+    def thin(self,
+        max_frames: int, # Points at the most
+    ) -> 'Trajectory':
+        "The same fit with points evenly spread, first and last kept. Raises ValueError below 2."
+        check_max_frames(max_frames)
+        if len(self) <= max_frames: return self
+        return self.take(torch.linspace(0, len(self) - 1, int(max_frames), dtype=torch.float64).round().long())
+
+    def at(self,
+        steps, # Optimiser steps
+    ) -> 'Trajectory':
+        "The same fit with one point for each of `steps`: the last one recorded by then. Raises ValueError for a single step."
+        steps = torch.as_tensor(steps)
+        if steps.ndim != 1: raise ValueError(f'steps is {steps.tolist()!r:.100}: expected steps in a row, for instance [0, 10]')
+        return self.take((torch.searchsorted(self.steps, steps, right=True) - 1).clamp(min=0))
+
+    def loss(self,
+        i: int, # A point
+    ) -> float:
+        """The raw loss at point `i`; for the last point, whose batch never came, that of the step before; NaN without losses.
+
+        Raises IndexError for a point that does not exist.
+        """
+        step = int(self.steps[self._index(i)])
+        return float(self.losses[min(step, len(self.losses) - 1)]) if len(self.losses) else float('nan')
+
+    @property
+    def diverged(self) -> int | None:
+        "The step from which the loss stays above 100 times the first finite one, or stays no finite number; None if it does not"
+        losses = self.losses.double()
+        first = losses[losses.isfinite()][:1].abs().clamp(min=1e-12)
+        fine = (losses.isfinite() & (losses <= 100 * first)).nonzero() if len(first) else ()
+        start = int(fine[-1]) + 1 if len(fine) else 0
+        return start if start < len(self.losses) else None
+
+    def save(self,
+        path, # File to write; what was there is replaced whole or not at all
+    ):
+        """Write everything but `model` and `loss_func` to a safetensors file; no pickle. Returns the path.
+
+        Raises ValueError for what the format can't hold or a path that is no plain file, OSError for one that can't be written.
+        """
+        from .storage import save
+        return save(self, path)
+
+    @classmethod
+    def load(cls,
+        path, # File that `save` wrote
+        model: torch.nn.Module | None = None, # The architecture, for `predict`; its own weights don't matter
+        loss_func=None, # The loss of predictions and targets
+    ) -> 'Trajectory':
+        """Read what `save` wrote; nothing in the file is executed.
+
+        Raises ValueError for anything else, with the reason, FileNotFoundError or IsADirectoryError where there is no file.
+        """
+        from .storage import load
+        return load(cls, path, model=model, loss_func=loss_func)
+
+    def __repr__(self):
+        n = sum(self.params[k][0].numel() for k in self.params) if len(self) else 0
+        thinned = '' if len(self) == self.n_steps + 1 else f', {len(self)} of {self.n_steps + 1} points kept'
+        loss = f', loss {float(self.losses[0]):.4g} to {float(self.losses[-1]):.4g}' if len(self.losses) else ''
+        return f'Trajectory: {self.n_steps} steps, {n} parameters{loss}{thinned}'
+
+    def _repr_html_(self): return html_table('Trajectory', trajectory_rows(self))
+
+    def to_df(self,
+        max_params: int = 20, # Single parameters at the most, the first ones
+    ):
+        """Return a pandas `DataFrame`, a row for each point: step, loss, lr, valid_loss where there was one, parameters.
+
+        `loss` and `lr` are those of the step that began at this point: NaN at the last one. Raises ImportError without
+        pandas, ValueError below 0.
+        """
+        if isinstance(max_params, bool) or not isinstance(max_params, int) or max_params < 0:
+            raise ValueError(f'max_params={max_params!r}: expected a whole number of at least 0, for instance 20')
+        return trajectory_df(self, max_params)

@@ -1,0 +1,113 @@
+"""`animate`: views of a trajectory as one `FitAnimation`."""
+
+import math
+
+import torch
+from fastcore.meta import delegates
+from matplotlib.animation import FuncAnimation
+
+from ..checks import check_keywords, check_max_frames, optional
+from ..player import FitAnimation
+from ..player.animation import _check_interval, _check_labels, _mode
+from ..trajectory.several import as_list, in_step, name_of
+from ..trajectory.tables import step_line
+from .choose import choose_views
+from .layout import axes_for, settle
+from .view import check_views, draw_view
+
+# What matplotlib's classes take beside what `FitAnimation` names, and `animate` may pass on
+PASSED_ON = sorted({name for cls in FuncAnimation.__mro__[:-1] for name in optional(cls)} - {'frames', 'fargs'})
+
+
+def check_settings(settings: dict):
+    "Raise TypeError or ValueError for arguments of `animate`, by name, that are wrong whatever the trajectory"
+    check_keywords(animate, settings, PASSED_ON)
+    for name, value in settings.items():
+        if name == 'max_frames': check_max_frames(value)
+        elif name == 'interval': _check_interval(value)
+        elif name == 'default_mode': _mode(value, True)
+        elif name == 'figsize' and value is not None: _check_figsize(value)
+
+
+def _check_figsize(figsize):
+    try: width, height = map(float, figsize)
+    except (TypeError, ValueError): width = height = 0
+    if not (0 < width < math.inf and 0 < height < math.inf):
+        raise ValueError(f'figsize={figsize!r:.100}: expected width and height in inches, for instance figsize=(10, 4)')
+
+
+@delegates(FitAnimation.__init__, but=['frames'])
+def animate(
+    traj, # A `Trajectory`, or several to compare
+    *views, # Views to draw side by side; none: views that suit
+    axs=None, # Axes to draw on, one for each view; None: a figure of its own
+    max_frames: int = 200, # Frames at the most: more points are thinned evenly, first and last kept
+    figsize: tuple | None = None, # Inches; None: what the views ask for
+    alt: str = '', # What the animation shows, for those who can't see it; '': what the fits did
+    labels: list | None = None, # What to call each frame; None: the step
+    **kwargs
+) -> FitAnimation: # In step by optimiser step, where there are several
+    """One animation from one trajectory, or from several to compare.
+
+    What else `FuncAnimation` takes is passed on to it. Raises TypeError for what is no trajectory or no view and for an
+    argument that there is not, ValueError for any other that does not fit, before anything is drawn.
+
+    >>> learn = linear_learner(seed=0)
+    >>> learn.fit(20, lr=0.1)
+    >>> traj = learn.record_params.trajectory
+    >>> animate(traj, FitView(), LossView(), max_frames=10, interval=100).save('fit.html')
+    """
+    check_views(views)
+    check_settings({'max_frames': max_frames, 'figsize': figsize, **kwargs})
+    trajs = in_step(as_list(traj), max_frames)
+    if labels is not None: _check_labels(labels := list(labels), len(trajs[0]))
+    views = views or choose_views(trajs[0])[0]
+    fig, axs = axes_for(views, axs, figsize)
+    label = (fig.suptitle('', x=0.01, ha='left', fontsize='medium') if fig._suptitle is None
+             else fig.text(0.01, 0.99, '', va='top'))
+    updates = [draw_view(view, trajs, ax) for view, ax in zip(views, axs)]
+    texts = _labels(trajs)
+    label.set_text(max(texts, key=len)) # room for the longest
+    if fig.get_layout_engine() is not None:
+        for update in updates: update(len(trajs[0]) - 1)
+        settle(fig)
+
+    def func(i):
+        label.set_text(texts[i])
+        return [label, *(artist for update in updates for artist in update(i))]
+    return FitAnimation(fig, func, len(trajs[0]), alt=alt or _describe(trajs, views),
+                        labels=[t.split('   ')[0] for t in texts] if labels is None else labels, **kwargs)
+
+
+def _labels(trajs):
+    "What to write above each frame: the step, the loss of a single fit, and which fit of several has come to its end"
+    n = max(t.n_steps for t in trajs)
+    steps = torch.stack([t.steps for t in trajs]).max(0).values.tolist()
+    if len(trajs) == 1:
+        t, where = trajs[0], trajs[0].diverged
+        return [step_line(s, n, t.loss(i), where) for i, s in enumerate(steps)]
+    diverged = [(t.diverged, name_of(t, k)) for k, t in enumerate(trajs) if t.diverged is not None]
+    ended = [(t.n_steps, name_of(t, k)) for k, t in enumerate(trajs) if t.n_steps < n and t.diverged is None]
+    return [f'step {s} of {n}' + _notes('diverged', diverged, s) + _notes('ended', ended, s) for s in steps]
+
+
+def _notes(what, fits, step):
+    "Which of the `fits`, as (step, name), have come to this by now; in number where a line could not hold the names"
+    past = [fit for fit in fits if fit[0] <= step]
+    if not past: return ''
+    who = past[0][1] if len(past) == 1 else f'{len(past)} fits'
+    return f'   {who} {what} at step {", ".join(map(str, sorted({s for s, _ in past})))}'
+
+
+def _describe(trajs, views):
+    "Alternative text: what the fit did"
+    fits = []
+    for k, t in enumerate(trajs):
+        name = f'{name_of(t, k)}: ' if len(trajs) > 1 else ''
+        loss = f', loss from {float(t.losses[0]):.4g} to {float(t.losses[-1]):.4g}' if len(t.losses) else ''
+        lrs = t.lrs.unique()
+        to = f' to {float(lrs[-1]):.3g}' if len(lrs) > 1 else ''
+        lr = f', learning rate {float(lrs[0]):.3g}{to}' if len(lrs) else ''
+        bad = '' if t.diverged is None else f', diverged at step {t.diverged}'
+        fits.append(f'{name}{t.n_steps} steps{loss}{lr}{bad}')
+    return f'Animation of a fit, {"; ".join(fits)}. Shown: {", ".join(type(v).__name__ for v in views)}.'

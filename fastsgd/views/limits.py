@@ -1,0 +1,48 @@
+"""Axis limits that hold what can be drawn, whatever a fit did."""
+
+import numpy as np
+import torch
+
+
+def plain(t) -> torch.Tensor:
+    "A tensor of any subclass, dtype and device as one that matplotlib draws: on the CPU, float64 where it is fractional"
+    t = torch.as_tensor(t).detach().cpu().as_subclass(torch.Tensor)
+    return t.double() if t.is_floating_point() else t
+
+
+def finite(values) -> torch.Tensor:
+    "Those of `values` that can be drawn, as a flat float64 tensor"
+    values = torch.as_tensor(values, dtype=torch.float64).flatten()
+    return values[values.isfinite() & (values.abs() < 1e100)]
+
+
+def padded(values, pad=0.05) -> tuple | None:
+    "Axis limits around the finite `values`, with a margin and never empty; None if there is nothing finite"
+    values = finite(values)
+    if not len(values): return None
+    low, high = float(values.min()), float(values.max())
+    margin = (high - low) * pad
+    if margin < 1e-9 * max(abs(low), abs(high)): margin = 0 # rounding errors of a constant are no picture
+    margin = margin or abs(low) * pad or pad
+    return low - margin, high + margin
+
+
+def within(values, limits: tuple | None) -> np.ndarray:
+    "`values` as an array that can be drawn on an axis with `limits`: cut off far outside, with a hole where not finite"
+    values = plain(values).double().numpy()
+    values = np.where(np.isfinite(values), values, np.nan)
+    if limits is None: return np.full_like(values, np.nan)
+    far = 100 * (limits[1] - limits[0])
+    return np.clip(values, limits[0] - far, limits[1] + far)
+
+
+def calm(traj) -> int:
+    "Number of points before the fit diverged, at least one: what axis limits are made from"
+    if traj.diverged is None: return len(traj)
+    return max(int((traj.steps < traj.diverged).sum()), 1)
+
+
+def step_limits(trajs: list) -> tuple:
+    "Limits of an axis of steps, with room for a marker at both ends"
+    n = max(max(t.n_steps for t in trajs), 1)
+    return -0.025 * n, 1.025 * n
