@@ -7,6 +7,7 @@ import torch
 from torch.func import functional_call
 
 from ..checks import check_max_frames
+from .samples import Samples
 from .tables import html_table, trajectory_df, trajectory_rows
 
 
@@ -52,6 +53,9 @@ class Trajectory:
         aliases: dict | None = None, # Other name -> name, for shared parameters
         persistent: frozenset | None = None, # Names of `model.state_dict()`; None: all
         label: str = '', # What to call this fit beside others
+        samples: Samples | None = None, # A few items to look at
+        metrics: dict | None = None, # Name -> `(steps, values)`, two 1-D tensors: what was measured, and when
+        epochs=None, # Steps that were taken when each epoch ended, shape (epochs,)
     ):
         self.params, self.buffers = params, buffers if buffers is not None else {}
         names = list(self.params)
@@ -62,6 +66,8 @@ class Trajectory:
         self.model, self.loss_func, self.data, self.batches, self.label = model, loss_func, data, batches or {}, label
         self.valid = valid if valid is not None else (torch.empty(0, dtype=torch.int64), torch.empty(0))
         self.aliases, self.persistent, self._copy = aliases or {}, persistent, None
+        self.samples, self.metrics = samples, metrics or {}
+        self.epochs = torch.as_tensor([] if epochs is None else epochs, dtype=torch.int64)
         self._check(points)
 
     def _check(self, points):
