@@ -98,7 +98,7 @@ def raised(f, cls, helper=False) -> set:
 
     What stands in a `try` with an `except` is left out: it may come out as something else.
     """
-    if isinstance(f, type): f = f.__init__
+    if isinstance(f, type): f = getattr(f, '__post_init__', f.__init__) # a dataclass's own __init__ has no source
     if not isinstance(f, FunctionType) or not is_ours(f) or f.__name__ in NAMES and helper: return set()
     f = inspect.unwrap(f)
     res = set()
