@@ -46,12 +46,12 @@ def test_shapes():
 
 
 @pytest.mark.parametrize('call, message', [
-    (lambda: moons_dls(noise=-0.1), 'noise=-0.1: expected a number of at least 0, for instance noise=0.15'),
-    (lambda: circles_dls(factor=1), 'factor=1: expected a number of at least 0 and below 1'),
+    (lambda: moons_dls(noise=-0.1), 'noise=-0.1: expected a finite number of at least 0, for instance noise=0.15'),
+    (lambda: circles_dls(factor=1), 'factor=1: expected a finite number of at least 0 and below 1'),
     (lambda: blobs_dls(centers=1), 'centers=1: expected a whole number of at least 2'),
-    (lambda: blobs_dls(spread='wide'), "spread='wide': expected a number of at least 0"),
+    (lambda: blobs_dls(spread='wide'), "spread='wide': expected a finite number of at least 0"),
     (lambda: spiral_dls(arms=0), 'arms=0: expected a whole number of at least 2'),
-    (lambda: spiral_dls(turns=None), 'turns=None: expected a number'),
+    (lambda: spiral_dls(turns=None), 'turns=None: expected a finite number'),
     (lambda: spiral_dls(n=0), 'n=0: expected a whole number of at least 1'),
     (lambda: moons_dls(seed=1.5), 'seed=1.5: expected a whole number')])
 def test_errors_teach(call, message):

@@ -89,11 +89,11 @@ def test_shows_itself_as_a_widget(explorer):
 
 @pytest.mark.parametrize('kwargs, text', [
     (dict(steps=0), 'steps=0: expected a whole number of at least 1'),
-    (dict(lr=-1), 'lr=-1: expected a number from 0.001 to 3.16'),
-    (dict(momentum=1.5), 'momentum=1.5: expected a number from 0 to 0.99'),
-    (dict(bs=101), 'bs=101: expected a whole number from 1 to 100, or None for the full batch'),
+    (dict(lr=-1), 'lr=-1: expected a finite number from 0.001 to 3.16'),
+    (dict(momentum=1.5), 'momentum=1.5: expected a finite number from 0 to 0.99'),
+    (dict(bs=101), 'bs=101: expected a whole number from 1 to 100 or None for the full batch'),
     (dict(data=(torch.ones(3, 4), torch.ones(3))), r'data has shapes \(3, 4\) and \(3,\), expected \(n, 2\) and \(n,\)'),
-    (dict(init=(1, 2, 3)), r'init=\(1, 2, 3\): expected two finite numbers')])
+    (dict(init=(1, 2, 3)), r'init=\(1, 2, 3\): expected 2 finite numbers')])
 def test_errors(kwargs, text):
     with pytest.raises(ValueError, match=text): explore(**kwargs)
 
@@ -105,8 +105,8 @@ def test_errors(kwargs, text):
     (dict(max_frames=1), ValueError, 'max_frames=1: expected a whole number of at least 2'),
     (dict(views=LossView), TypeError, r'views has the class LossView, expected a view: LossView\(\)'),
     (dict(views=[3]), TypeError, 'views has 3, expected views with a method draw'),
-    (dict(lr='fast'), ValueError, "lr='fast': expected a number from"),
-    (dict(momentum=None), ValueError, 'momentum=None: expected a number from')])
+    (dict(lr='fast'), ValueError, "lr='fast': expected a finite number from"),
+    (dict(momentum=None), ValueError, 'momentum=None: expected a finite number from')])
 def test_wrong_arguments_are_refused_before_the_fit(kwargs, error, text, monkeypatch, count):
     monkeypatch.setattr(Explorer, '__init__', lambda *_: pytest.fail('made'))
     with pytest.raises(error, match=text): explore(**kwargs)

@@ -180,14 +180,14 @@ def test_linear_model(init, n):
 
 
 @pytest.mark.parametrize('error, call, message', [
-    (ValueError, lambda: LinearModel(3), r'init=3: expected two finite numbers, for instance init=\(0.5, 0.75\)'),
-    (ValueError, lambda: LinearModel((1,)), r'init=\(1,\): expected two finite numbers'),
+    (ValueError, lambda: LinearModel(3), r'init=3: expected 2 finite numbers, for instance init=\(0.5, 0.75\)'),
+    (ValueError, lambda: LinearModel((1,)), r'init=\(1,\): expected 2 finite numbers'),
     (ValueError, lambda: LinearModel()(torch.ones(2, 5)), r'x has shape \(2, 5\), expected \(n, 2\).* wants x.T'),
     (ValueError, lambda: LinearModel()(torch.tensor(1.)), r'x has shape \(\), expected \(n, 2\)'),
     (TypeError, lambda: linear_learner(42), r'dls is a int, expected DataLoaders, for instance linear_dls\(bs=10\)'),
     (ValueError, lambda: linear_learner(linear_dls(), seed=3), 'seed=3 is for points that are drawn here.* linear_dls'),
     (ValueError, lambda: linear_learner(seed='x'), "seed='x': expected a whole number"),
-    (ValueError, lambda: linear_learner(log_every=0), 'log_every=0: expected a whole number of at least 1, .* log_every=None'),
+    (ValueError, lambda: linear_learner(log_every=0), 'log_every=0: expected a whole number of at least 1 or None for .*, for instance log_every=10'),
 ])
 def test_errors_name_the_argument_the_value_and_what_was_wanted(error, call, message):
     with pytest.raises(error, match=message): call()
