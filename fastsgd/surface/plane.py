@@ -238,7 +238,7 @@ def _as_list(paths): return list(paths) if isinstance(paths, list | tuple) else 
 
 
 def _size(path):
-    return sum(t[0].numel() for t in path.params.values()) if isinstance(path, Trajectory) else path.shape[1]
+    return path.n_params if isinstance(path, Trajectory) else path.shape[1]
 
 
 def _first(path):
@@ -268,7 +268,7 @@ def _columns(paths, minus=None, dtype=torch.float64):
 def _state(source, i=-1):
     "Name -> parameter of point `i` of a Trajectory, of a model or of a learner's model"
     if isinstance(source, Trajectory):
-        return {n: t.detach().cpu() for n, t in source._tensors(i % len(source)).items() if n in source.params}
+        return {n: t.detach().cpu() for n, t in source.params.point(source.index(i)).items()}
     model = source if isinstance(source, nn.Module) else getattr(source, 'model', None)
     if model is None: raise TypeError(f'source is a {type(source).__name__}: expected a Trajectory, a model or a learner')
     return {n: p.detach().cpu().clone() for n, p in model.named_parameters()}

@@ -62,7 +62,7 @@ class Surface:
         Raises ValueError for a surface that was made from numbers.
         """
         if isinstance(path, torch.Tensor): return self._evaluate(path) if path.dim() > 1 else self._evaluate(path[None])[0]
-        row = lambda i: torch.cat([t.reshape(-1) for n, t in path._tensors(i).items() if n in path.params])
+        row = lambda i: torch.cat([t.reshape(-1) for t in path.params.point(i).values()])
         return self._evaluate(lambda i, j: torch.stack([row(k) for k in range(i, j)]), len(path))
 
     def _evaluate(self, *args):
@@ -126,7 +126,7 @@ def loss_surface(
             for lim, auto, k in zip((ulim, vlim), lims, (nu, nv)))
     buffers = None
     if isinstance(learn, Trajectory | list | tuple):
-        buffers = {n: t for n, t in paths[0]._tensors(len(paths[0]) - 1).items() if n in paths[0].buffers}
+        buffers = paths[0].buffers.point(paths[0].index(-1))
     objective = Objective(model, loss_func, batches, buffers, max_bytes, seed)
     surface = Surface(plane, u, v, torch.zeros(nv, nu), objective)
     uu, vv = u.repeat(nv), v.repeat_interleave(nu)
@@ -151,7 +151,7 @@ def _parts(learn):
             raise TypeError(f'learn is a {type(learn).__name__}: expected a learner, a Trajectory, or a list of trajectories')
         path = getattr(getattr(learn, 'record_params', None), 'trajectory', None)
         size = sum(p.numel() for p in model.parameters())
-        fits = path is not None and len(path) and sum(t[0].numel() for t in path.params.values()) == size
+        fits = path is not None and len(path) and path.n_params == size
         paths = [path] if fits else []
     size = sum(p.numel() for p in model.parameters())
     if size < 2: raise ValueError(f'the model has {size} parameters: a plane needs at least two')
@@ -173,7 +173,7 @@ def _plane(plane, paths, model, seed):
 def _turns(path):
     "Whether there are three different points"
     size = max(1, len(path) // 50)
-    rows = [path._tensors(i) for i in {0, *range(0, len(path), size), len(path) - 1}]
+    rows = [path.params.point(i) for i in {0, *range(0, len(path), size), len(path) - 1}]
     distinct = []
     for r in rows:
         if not any(all(torch.equal(r[n], o[n]) for n in path.params) for o in distinct): distinct.append(r)

@@ -6,6 +6,17 @@ from itertools import accumulate
 
 import torch
 
+from ..checks import check_type
+
+
+def as_plain(name, values) -> torch.Tensor:
+    "`values` as a plain strided tensor on the CPU. Raises ValueError or TypeError for what is none."
+    try: t = torch.as_tensor(values).detach()
+    except (TypeError, ValueError, RuntimeError) as e:
+        raise TypeError(f'{name} is of type {type(values).__name__}: expected a tensor ({str(e)[:100]})') from None
+    if t.layout is not torch.strided: raise ValueError(f'{name} has the layout {t.layout}: expected a strided tensor')
+    return t.as_subclass(torch.Tensor).cpu()
+
 
 def nbytes(tensors) -> int:
     "Bytes of all `tensors` together"
@@ -27,7 +38,7 @@ class Block:
     def get(self, name, shape):
         "The values of `name`, shape (rows, *shape)"
         key, start, stop = self.layout[name]
-        return self.data[key][:, start:stop].reshape(-1, *shape)
+        return self.data[key][:, start:stop].reshape(len(self), *shape)
 
     def pick(self, mask):
         "The rows where `mask` is true; a copy, so that the memory of the others is freed"
@@ -53,6 +64,24 @@ class Block:
         if not self.events: return
         for event in self.events: event.synchronize()
         self.data, self.events = {k: t.clone() for k, t in self.data.items()}, ()
+
+
+def as_columns(what: str, tensors) -> 'Columns':
+    "Name -> tensor (points, *shape) as `Columns`, without a copy. Raises ValueError or TypeError, naming `what`, for others."
+    if isinstance(tensors, Columns): return tensors
+    check_type(what, tensors, Mapping, 'a dict, name -> tensor of shape (points, *shape)')
+    first, layout, data, points = {}, {}, {}, None
+    for name, values in tensors.items():
+        t = as_plain(f'{what}[{name!r}]', values)
+        check_type(f'a name in {what}', name, str, 'a string')
+        if not t.ndim: raise ValueError(f'{what}[{name!r}] is a single number: expected a tensor of shape (points, *shape)')
+        points = len(t) if points is None else points
+        if len(t) != points: raise ValueError(f'{what}[{name!r}] has {len(t)} points, expected {points} as the others')
+        first[name] = t[0] if points else t.new_empty(t.shape[1:])
+        if points > 1 and t.stride(0) == 0: continue # one value for all points
+        data[name] = t.reshape(points, first[name].numel())
+        layout[name] = name, 0, first[name].numel()
+    return Columns(first, [Block(torch.arange(points or 0), layout, data)])
 
 
 class Columns(Mapping):
@@ -82,6 +111,9 @@ class Columns(Mapping):
     def __getitem__(self, name):
         first = self.first[name]
         if self.constant(name): return first.expand(self.n_points, *first.shape)
+        if len(self.blocks) == 1:
+            values = self.blocks[0].get(name, first.shape)
+            return values if self.points is None else values[self.points]
         if self.points is not None: return torch.stack([self.row(name, i) for i in range(self.n_points)])
         return torch.cat([b.get(name, first.shape) if name in b.layout else first.expand(len(b), *first.shape)
                           for b in self.blocks])
@@ -92,6 +124,10 @@ class Columns(Mapping):
 
     def only(self, names): return Columns({n: self.first[n] for n in names}, self.blocks, self.points)
 
+    def point(self, i) -> dict:
+        "Name -> value at point `i`"
+        return {name: self.row(name, i) for name in self.first}
+
     def take(self, idxs): return Columns(self.first, self.blocks, idxs if self.points is None else self.points[idxs])
 
     def flat(self):
@@ -100,6 +136,6 @@ class Columns(Mapping):
         for t in self.first.values(): dtype = torch.promote_types(dtype, t.dtype)
         res, start = torch.empty(self.n_points, sum(t.numel() for t in self.first.values()), dtype=dtype), 0
         for name, t in self.first.items():
-            res[:, start:start + t.numel()] = self[name].reshape(len(res), -1)
+            res[:, start:start + t.numel()] = self[name].reshape(len(res), t.numel())
             start += t.numel()
         return res

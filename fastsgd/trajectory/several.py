@@ -51,10 +51,5 @@ def in_step(trajs: list, max_frames: int | None = None) -> list:
 
 
 def _thinned_from(traj, res):
-    if res is not traj: res.whole = whole(traj)
+    if res is not traj: res.denser = traj if traj.denser is None else traj.denser
     return res
-
-
-def whole(traj):
-    "All points of the fit that `traj` was thinned from, for a line that cuts no corners"
-    return getattr(traj, 'whole', traj)

@@ -35,12 +35,10 @@ def kept(traj) -> str:
 
 def trajectory_rows(traj) -> dict:
     "What a `Trajectory` holds: name -> text"
-    point = traj._tensors(0) # one point, where `params` would put together all of them
-    sizes = {name: tuple(point[name].shape) for name in traj.params}
-    total = sum(torch.Size(s).numel() for s in sizes.values())
-    names = ', '.join(f'{name} {shape}' for name, shape in list(sizes.items())[:4])
+    sizes = traj.sizes
+    names = ', '.join(f'{name} {tuple(shape)}' for name, shape in list(sizes.items())[:4])
     more = f' and {len(sizes) - 4} more' if len(sizes) > 4 else ''
-    rows = {'steps': f'{traj.n_steps:,}', 'points': kept(traj), 'parameters': f'{total:,}: {names}{more}'}
+    rows = {'steps': f'{traj.n_steps:,}', 'points': kept(traj), 'parameters': f'{traj.n_params:,}: {names}{more}'}
     if len(traj.losses):
         first, last, least = (float(o) for o in (traj.losses[0], traj.losses[-1], traj.losses.min()))
         rows['loss'] = f'{first:.4g} at first, {last:.4g} at last, {least:.4g} at best'

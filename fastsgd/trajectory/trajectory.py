@@ -6,14 +6,10 @@ from collections.abc import Mapping
 import torch
 from torch.func import functional_call
 
-from ..checks import check_max_frames
+from ..checks import as_whole, check_max_frames, check_whole
+from .columns import as_columns
 from .samples import Samples
 from .tables import html_table, trajectory_df, trajectory_rows
-
-
-def _rows(t, idxs):
-    "`t[idxs]`; a tensor that holds one value for all points goes on doing so"
-    return t[:1].expand(len(idxs), *t.shape[1:]) if len(t) and t.stride(0) == 0 else t[idxs]
 
 
 def _stacked(outs):
@@ -57,10 +53,9 @@ class Trajectory:
         metrics: dict | None = None, # Name -> `(steps, values)`, two 1-D tensors: what was measured, and when
         epochs=None, # Steps that were taken when each epoch ended, shape (epochs,)
     ):
-        self.params, self.buffers = params, buffers if buffers is not None else {}
-        names = list(self.params)
-        if not names: raise ValueError('params is empty: expected at least one name -> tensor of shape (points, *shape)')
-        points = len(steps) if steps is not None else len(self.params[names[0]])
+        self.params, self.buffers = as_columns('params', params), as_columns('buffers', {} if buffers is None else buffers)
+        if not self.params: raise ValueError('params is empty: expected at least one name -> tensor of shape (points, *shape)')
+        points = len(steps) if steps is not None else self.params.n_points
         self.steps = torch.arange(points) if steps is None else torch.as_tensor(steps, dtype=torch.int64)
         self.losses, self.lrs = torch.as_tensor(losses), torch.as_tensor(lrs)
         self.model, self.loss_func, self.data, self.batches, self.label = model, loss_func, data, batches or {}, label
@@ -68,11 +63,13 @@ class Trajectory:
         self.aliases, self.persistent, self._copy = aliases or {}, persistent, None
         self.samples, self.metrics = samples, metrics or {}
         self.epochs = torch.as_tensor([] if epochs is None else epochs, dtype=torch.int64)
+        self.denser = None # the fit with all its points, where this one was thinned for display: for lines
         self._check(points)
 
     def _check(self, points):
-        for name, p in {**self.params, **self.buffers}.items() if isinstance(self.params, dict) else ():
-            if len(p) != points: raise ValueError(f'params[{name!r}] has {len(p)} points, expected {points} as in steps')
+        for what, columns in (('params', self.params), ('buffers', self.buffers)):
+            if len(columns) and columns.n_points != points:
+                raise ValueError(f'{what} has {columns.n_points} points, expected {points} as in steps')
         if points and (self.steps.diff() < 0).any(): raise ValueError(f'steps={self.steps}: expected them in order')
         if len(self.losses) != len(self.lrs):
             raise ValueError(f'losses has {len(self.losses)} values and lrs {len(self.lrs)}: expected one of each per step')
@@ -89,23 +86,39 @@ class Trajectory:
     @property
     def flat(self) -> torch.Tensor:
         "All parameters in a row, shape (points, P), in the order of `params`"
-        if hasattr(self.params, 'flat'): return self.params.flat()
-        return torch.cat([p.reshape(len(self), -1) for p in self.params.values()], 1)
+        return self.params.flat()
 
-    def _row(self, columns, name, i):
-        return columns.row(name, i) if hasattr(columns, 'row') else columns[name][i]
+    @property
+    def sizes(self) -> dict:
+        "Shape of each parameter by name"
+        return {n: t.shape for n, t in self.params.first.items()}
 
-    def _index(self, i):
+    @property
+    def n_params(self) -> int:
+        "How many numbers the parameters have in all"
+        return sum(t.numel() for t in self.params.first.values())
+
+    def index(self,
+        i: int, # A point; negative ones count from the end
+    ) -> int:
+        "Point `i` counted from the start. Raises IndexError for a point that does not exist, ValueError for no whole number."
+        i = check_whole('i', i)
         if not -len(self) <= i < len(self):
             raise IndexError(f'point {i} does not exist: this trajectory has {len(self)} points, 0 to {len(self) - 1}')
         return i % len(self)
 
+    def point(self,
+        i: int = -1, # A point
+    ) -> dict: # Name -> tensor, views of the record: clone what is to be written to
+        "Parameters and buffers at point `i`; no other point is copied. Raises IndexError for a point that does not exist."
+        i = self.index(i)
+        return {**self.params.point(i), **self.buffers.point(i)}
+
     def state(self,
         i: int = -1, # A point
-    ) -> dict: # Name -> tensor, views of the record
+    ) -> dict: # Name -> tensor, copies
         "The model's `state_dict` at point `i`. Raises IndexError for a point that does not exist."
-        i = self._index(i)
-        res = {n: self._row(cols, n, i) for cols in (self.params, self.buffers) for n in cols}
+        res = {n: t.clone() for n, t in self.point(i).items()}
         res.update({other: res[n] for other, n in self.aliases.items()})
         return res if self.persistent is None else {n: t for n, t in res.items() if n in self.persistent}
 
@@ -120,11 +133,12 @@ class Trajectory:
         """
         if self.model is None: raise ValueError('this trajectory has no model: give one with Trajectory.load(path, model)')
         if self._copy is None: self._copy = self._own_model()
-        many = range(len(self))[i] if isinstance(i, slice) else None if isinstance(i, int) else i
+        many = range(len(self))[i] if isinstance(i, slice) else None if as_whole(i) is not None else i
         x = tuple(o.detach().cpu() if isinstance(o, torch.Tensor) else o for o in x)
         with torch.no_grad():
-            if many is None: return functional_call(self._copy, self._tensors(self._index(i)), x)
-            outs = [functional_call(self._copy, self._tensors(self._index(int(k))), x) for k in many]
+            call = lambda k: functional_call(self._copy, {n: t.clone() for n, t in self.point(k).items()}, x)
+            if many is None: return call(i)
+            outs = [call(k) for k in many]
         if not outs: raise ValueError(f'i={i!r} holds no point: expected at least one of 0 to {len(self) - 1}')
         return _stacked(outs)
 
@@ -132,18 +146,12 @@ class Trajectory:
         "A copy of the model, whose weights are replaced at each call"
         has = {n: tuple(t.shape) for n, t in (*self.model.named_parameters(), *self.model.named_buffers())
                if t.layout is torch.strided}
-        wants = {n: tuple(t.shape) for n, t in self._tensors(0).items()} if len(self) else has
+        wants = {n: tuple(t.shape) for n, t in self.point(0).items()} if len(self) else has
         for name in sorted(has.keys() | wants.keys() - self.aliases.keys()):
             if has.get(name) != wants.get(name):
                 raise ValueError(f'the model does not suit this trajectory: {name!r} has shape {has.get(name, "none")} '
                                  f'in the model and {wants.get(name, "none")} in the trajectory')
         return copy.deepcopy(self.model).cpu().eval().requires_grad_(False)
-
-    def _tensors(self, i):
-        # copies of the buffers: a module may write to them also in evaluation mode
-        res = {n: self._row(self.params, n, i) for n in self.params}
-        res.update({n: self._row(self.buffers, n, i).clone() for n in self.buffers})
-        return res
 
     def take(self,
         idxs, # Points to keep, in this order; negative ones count from the end
@@ -155,11 +163,11 @@ class Trajectory:
         idxs = torch.as_tensor(idxs)
         if idxs.ndim != 1 or len(idxs) and (idxs.dtype == torch.bool or idxs.is_floating_point() or idxs.is_complex()):
             raise ValueError(f'idxs is {idxs.tolist()!r:.100}: expected whole numbers in a row, for instance [0, 2]')
-        for i in idxs[(idxs < -len(self)) | (idxs >= len(self))].tolist(): self._index(i)
+        for i in idxs[(idxs < -len(self)) | (idxs >= len(self))].tolist(): self.index(i)
         idxs = idxs.to(torch.int64) % max(len(self), 1)
-        pick = lambda cols: cols.take(idxs) if hasattr(cols, 'take') else {n: _rows(t, idxs) for n, t in cols.items()}
         res = copy.copy(self)
-        res.params, res.buffers, res.steps = pick(self.params), pick(self.buffers), self.steps[idxs]
+        res.params, res.buffers, res.steps = self.params.take(idxs), self.buffers.take(idxs), self.steps[idxs]
+        res.denser = None
         return res
 
     def thin(self,
@@ -185,7 +193,7 @@ class Trajectory:
 
         Raises IndexError for a point that does not exist.
         """
-        step = int(self.steps[self._index(i)])
+        step = int(self.steps[self.index(i)])
         return float(self.losses[min(step, len(self.losses) - 1)]) if len(self.losses) else float('nan')
 
     @property
@@ -221,10 +229,9 @@ class Trajectory:
         return load(cls, path, model=model, loss_func=loss_func)
 
     def __repr__(self):
-        n = sum(self.params[k][0].numel() for k in self.params) if len(self) else 0
         thinned = '' if len(self) == self.n_steps + 1 else f', {len(self)} of {self.n_steps + 1} points kept'
         loss = f', loss {float(self.losses[0]):.4g} to {float(self.losses[-1]):.4g}' if len(self.losses) else ''
-        return f'Trajectory: {self.n_steps} steps, {n} parameters{loss}{thinned}'
+        return f'Trajectory: {self.n_steps} steps, {self.n_params} parameters{loss}{thinned}'
 
     def _repr_html_(self): return html_table('Trajectory', trajectory_rows(self))
 

@@ -25,7 +25,7 @@ def choose_views(traj, surface: bool = True) -> tuple:
     Without `surface` none is evaluated, and there is no `PathView`: for a fit that is still running.
     """
     traj = as_list(traj)[0]
-    n_params = sum(p[0].numel() for p in traj.params.values())
+    n_params = traj.n_params
     fits, classes = fits_one_input(traj), fits_two_inputs(traj)
     if classes:
         return (BoundaryView(), LossView()), 'BoundaryView and LossView, since the model has two inputs and tells classes apart'

@@ -72,7 +72,7 @@ class HistogramView(View):
         return update
 
     def _names(self, trajs):
-        sizes = {name: p[0].numel() for name, p in trajs[0].params.items()}
+        sizes = {name: shape.numel() for name, shape in trajs[0].sizes.items()}
         if self.names is None:
             most = max(self.most // len(trajs), 1)
             chosen = sorted(sizes, key=sizes.get, reverse=True)[:most]

@@ -5,7 +5,6 @@ import warnings
 import numpy as np
 import torch
 
-from ..trajectory.several import whole
 from .limits import finite, within
 
 TRAIL = 1000 # points of the line behind a path, which is drawn at fewer: a fit that zigzags between two frames shows it
@@ -13,8 +12,9 @@ TRAIL = 1000 # points of the line behind a path, which is drawn at fewer: a fit 
 
 def trail_of(traj):
     "The fit that `traj` was thinned from, at all points of `traj` and others in between"
-    steps = torch.cat([whole(traj).thin(TRAIL).steps, traj.steps]).unique()
-    return traj if whole(traj) is traj or len(steps) <= 1 else whole(traj).at(steps)
+    if traj.denser is None: return traj
+    steps = torch.cat([traj.denser.thin(TRAIL).steps, traj.steps]).unique()
+    return traj if len(steps) <= 1 else traj.denser.at(steps)
 
 
 class Trail:
@@ -74,7 +74,7 @@ def travelled(traj) -> np.ndarray:
     "How far each point is from the first one"
     total = torch.zeros(len(traj), dtype=torch.float64)
     for p in traj.params.values(): # one after another: a whole path may be large
-        p = p.reshape(len(p), -1)
+        p = p.flatten(1) if p.ndim > 1 else p[:, None]
         total += torch.stack([(row - p[0]).double().square().sum() for row in p])
     return total.sqrt().numpy()
 

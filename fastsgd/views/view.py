@@ -83,7 +83,7 @@ class View:
         view can't show.
         """
         trajs = in_step(as_list(traj))
-        i = trajs[0]._index(i)
+        i = trajs[0].index(i)
         if ax is None:
             import matplotlib.pyplot as plt
             ax = plt.gca() if self.projection is None else plt.gcf().add_subplot(projection=self.projection)

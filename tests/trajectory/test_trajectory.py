@@ -1,9 +1,15 @@
+"""`Trajectory`: what it holds, what it answers, and that asking costs no copy of the record."""
+
+import numpy as np
 import pytest
 import torch
 from learners import line_learner, net_learner
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
-from fastsgd import Trajectory
+from fastsgd import Plane, Trajectory
+from fastsgd.trajectory import Recording
 
 
 def made(points=6, **kwargs):
@@ -29,6 +35,9 @@ def test_it_works_without_a_learner():
 @pytest.mark.parametrize('kwargs, message', [
     ({'params': {}}, 'params is empty'),
     ({'params': {'a': torch.ones(3, 1), 'b': torch.ones(2, 1)}}, r"params\['b'\] has 2 points, expected 3"),
+    ({'params': {'a': torch.ones(())}}, r"params\['a'\] is a single number"),
+    ({'params': {'a': torch.ones(3)}, 'buffers': {'b': torch.ones(2)}}, 'buffers has 2 points, expected 3'),
+    ({'params': {'a': torch.ones(3).to_sparse()}}, 'strided'),
     ({'params': {'a': torch.ones(3)}, 'losses': [1, 2], 'lrs': [1]}, 'losses has 2 values and lrs 1'),
     ({'params': {'a': torch.ones(3)}, 'losses': [1], 'lrs': [1]}, 'steps ends at 2'),
     ({'params': {'a': torch.ones(3)}, 'steps': [0, 2, 1]}, 'in order'),
@@ -36,6 +45,64 @@ def test_it_works_without_a_learner():
 def test_wrong_parts_are_refused(kwargs, message, count):
     with pytest.raises(ValueError, match=message): Trajectory(**kwargs)
     count('bad inputs refused')
+
+
+def test_one_kind_of_storage_whatever_it_was_made_of():
+    p, still = torch.rand(4, 2, 3), torch.rand(3).expand(4, 3)
+    traj = Trajectory({'p': p, 'still': still, 'array': np.arange(4.), 'none': torch.zeros(4, 0)}, buffers={'b': torch.rand(4)})
+    assert type(traj.params) is type(net_learner_record().params)
+    assert traj.sizes == {'p': (2, 3), 'still': (3,), 'array': (), 'none': (0,)} and traj.n_params == 10
+    assert torch.equal(traj.params['p'], p) and traj.params['p'].data_ptr() == p.data_ptr() # no copy
+    assert traj.params['still'].stride(0) == 0 and traj.flat.shape == (4, 10) and traj.take([]).flat.shape == (0, 10)
+    assert list(traj.point(-1)) == ['p', 'still', 'array', 'none', 'b'] and torch.equal(traj.point(1)['p'], p[1])
+
+
+def net_learner_record():
+    recording = Recording(nn.Linear(1000, 1))
+    for _ in range(600):
+        recording.point()
+        with torch.no_grad(): recording.model.weight += 1
+        recording.step(torch.tensor(1.), 0.1)
+    return recording.trajectory()
+
+
+class Largest(TorchDispatchMode):
+    "The bytes of the largest tensor that is made inside, views apart"
+    most = 0
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        res = func(*args, **(kwargs or {}))
+        known = {t.untyped_storage().data_ptr() for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)}
+        for t in tree_leaves(res):
+            if isinstance(t, torch.Tensor) and t.untyped_storage().data_ptr() not in known:
+                self.most = max(self.most, t.untyped_storage().nbytes())
+        return res
+
+
+def test_what_is_asked_of_one_point_copies_no_record():
+    traj = net_learner_record()
+    size = 4 * 601 * 1001
+    for t in (traj, Trajectory({'w': torch.rand(600, 1000)})):
+        for ask in (repr, Trajectory._repr_html_, len, lambda t: t.n_params, lambda t: t.sizes, lambda t: t.point(3),
+                    lambda t: t.state(-1), lambda t: t.thin(9), lambda t: t.at([0, 5]), lambda t: t.loss(2),
+                    lambda t: Plane.params(t, [0, 1]), lambda t: Plane.random(t)):
+            with Largest() as largest: ask(t)
+            assert largest.most < size / 50, ask
+    with Largest() as largest: traj.flat # the record itself
+    assert largest.most == size
+
+
+@pytest.mark.parametrize('i', [np.int64(1), np.int32(1), torch.tensor(1), np.array(1), -5])
+def test_numbers_of_any_library_are_points(i):
+    traj = made(model=Several(lambda o: o))
+    assert traj.index(i) == 1 and torch.equal(traj.predict(i, torch.ones(3, 2)), torch.full((3,), 5.))
+    assert traj.loss(i) == 1 and traj.state(i)['a'].tolist() == [2, 3]
+
+
+@pytest.mark.parametrize('i', [1.5, '1', True, None])
+def test_what_is_no_whole_number_is_no_point(i, count):
+    for ask in (made().index, made().state, made().point, made().loss):
+        with pytest.raises(ValueError, match=f'i={i!r}: expected a whole number'): ask(i)
+    count('bad inputs refused', 4)
 
 
 @pytest.mark.parametrize('i', [6, -7, 100])
