@@ -1,18 +1,14 @@
 """`loss_surface`: the loss of a model over a plane through its parameters. No fastai, no matplotlib."""
 
-import copy
-from numbers import Integral
-
 import torch
-from torch import nn
 
-from ..random_state import random_state_kept, seed_all
 from ..trajectory import Trajectory
 from ..trajectory.tables import html_table
+from .arguments import bounds, check_surface_arguments, grid_size
 from .objective import MAX_BYTES, Objective
 from .plane import Plane
-
-PLANES = 'params', 'pca', 'random'
+from .sampling import sample_batches
+from .source import choose_plane, limits_around, paths_model_and_loss
 
 
 class Surface:
@@ -62,7 +58,7 @@ class Surface:
         Raises ValueError for a surface that was made from numbers.
         """
         if isinstance(path, torch.Tensor): return self._evaluate(path) if path.dim() > 1 else self._evaluate(path[None])[0]
-        row = lambda i: torch.cat([t.reshape(-1) for t in path.params.point(i).values()])
+        row = lambda i: torch.cat([t.reshape(-1) for n, t in path.point(i).items() if n in path.params])
         return self._evaluate(lambda i, j: torch.stack([row(k) for k in range(i, j)]), len(path))
 
     def _evaluate(self, *args):
@@ -112,21 +108,20 @@ def loss_surface(
     >>> surface.loss.shape
     torch.Size([20, 30])
     """
-    check_settings(dict(plane=plane, n=n, ulim=ulim, vlim=vlim, max_samples=max_samples, max_bytes=max_bytes, seed=seed))
-    nu, nv = _grid(n)
-    paths, model, loss_func = _parts(learn)
-    batches, total = _data(learn, paths, data, max_samples, max_bytes, seed)
-    plane = _plane(plane, paths, model, seed)
+    check_surface_arguments(dict(plane=plane, n=n, ulim=ulim, vlim=vlim, max_samples=max_samples, max_bytes=max_bytes,
+                                 seed=seed))
+    nu, nv = grid_size(n)
+    paths, model, loss_func = paths_model_and_loss(learn)
+    batches, total = sample_batches(learn, paths, data, max_samples, max_bytes, seed)
+    plane = choose_plane(plane, paths, model, seed)
     if (size := sum(p.numel() for p in model.parameters())) != len(plane.origin):
         raise ValueError(f'plane has {len(plane.origin)} parameters, and the model {size}: expected the same')
-    lims = plane.limits(*paths) if paths else _around(plane, model)
-    if paths and plane.labels[0].startswith('filter'): # a path hardly moves along random directions
-        lims = [(min(low, -1.), max(high, 1.)) for low, high in lims]
-    u, v = (torch.linspace(*(float(o) for o in lim or auto), k, dtype=torch.float64)
-            for lim, auto, k in zip((ulim, vlim), lims, (nu, nv)))
+    lims = plane.limits(*paths) if paths else limits_around(plane, model)
+    u, v = (torch.linspace(*(bounds(name, lim) or auto), k, dtype=torch.float64)
+            for name, lim, auto, k in zip(('ulim', 'vlim'), (ulim, vlim), lims, (nu, nv)))
     buffers = None
     if isinstance(learn, Trajectory | list | tuple):
-        buffers = paths[0].buffers.point(paths[0].index(-1))
+        buffers = {n: t for n, t in paths[0].point(-1).items() if n in paths[0].buffers}
     objective = Objective(model, loss_func, batches, buffers, max_bytes, seed)
     surface = Surface(plane, u, v, torch.zeros(nv, nu), objective)
     uu, vv = u.repeat(nv), v.repeat_interleave(nu)
@@ -134,148 +129,3 @@ def loss_surface(
     of = f'a random sample of {objective.n_samples} of {total}' if total > objective.n_samples else f'{total}'
     surface.note = f'mean over {of} samples, by {surface.method}'
     return surface
-
-
-def _parts(learn):
-    "`(paths, model, loss_func)`"
-    if isinstance(learn, Trajectory): learn = [learn]
-    if isinstance(learn, list | tuple):
-        if not learn or not all(isinstance(t, Trajectory) for t in learn):
-            raise TypeError(f'learn is {learn!r:.100}: expected a learner, a Trajectory, or a list of trajectories')
-        paths, model, loss_func = list(learn), learn[0].model, learn[0].loss_func
-        for name, o in (('model', model), ('loss_func', loss_func)):
-            if o is None: raise ValueError(f'this trajectory has no {name}: give it one, or give the learner')
-    else:
-        model, loss_func = getattr(learn, 'model', None), getattr(learn, 'loss_func', None)
-        if not isinstance(model, nn.Module) or loss_func is None:
-            raise TypeError(f'learn is a {type(learn).__name__}: expected a learner, a Trajectory, or a list of trajectories')
-        path = getattr(getattr(learn, 'record_params', None), 'trajectory', None)
-        size = sum(p.numel() for p in model.parameters())
-        fits = path is not None and len(path) and path.n_params == size
-        paths = [path] if fits else []
-    size = sum(p.numel() for p in model.parameters())
-    if size < 2: raise ValueError(f'the model has {size} parameters: a plane needs at least two')
-    return paths, model, loss_func
-
-
-def _plane(plane, paths, model, seed):
-    if isinstance(plane, Plane): return plane
-    size = sum(p.numel() for p in model.parameters())
-    source = paths[0] if paths else model
-    if plane is None:
-        plane = 'params' if size == 2 else 'pca' if any(_turns(p) for p in paths) else 'random'
-    if plane == 'params': return Plane.params(source)
-    if plane == 'random': return Plane.random(source, seed)
-    if not paths: raise ValueError("plane='pca' needs a recorded path: fit with RecordParamsCallback, or take 'random'")
-    return Plane.pca(paths)
-
-
-def _turns(path):
-    "Whether there are three different points"
-    size = max(1, len(path) // 50)
-    rows = [path.params.point(i) for i in {0, *range(0, len(path), size), len(path) - 1}]
-    distinct = []
-    for r in rows:
-        if not any(all(torch.equal(r[n], o[n]) for n in path.params) for o in distinct): distinct.append(r)
-        if len(distinct) == 3: return True
-    return False
-
-
-def _around(plane, model):
-    "Bounds around a model as it stands: the coordinates of two parameters by their size, else one unit of the directions"
-    flat = torch.cat([p.detach().cpu().reshape(-1) for p in model.parameters()])
-    at = plane.project(flat)
-    half = [max(1., abs(float(c))) for c in at]
-    return [(float(c) - h, float(c) + h) for c, h in zip(at, half)]
-
-
-def _data(learn, paths, data, max_samples, max_bytes, seed):
-    "`(batches, samples in all)`"
-    if data is None and not isinstance(learn, Trajectory | list | tuple):
-        data = getattr(getattr(learn, 'dls', None), 'train', None)
-    elif data is None: data = paths[0].data
-    if data is None:
-        raise ValueError('there is no training data: give data=(xs, ys), tensors or tuples of tensors, or a DataLoader')
-    if not (isinstance(data, tuple | list) and len(data) == 2): return _draw(data, max_samples, max_bytes, seed)
-    batch = tuple(tuple(side) if isinstance(side, tuple | list) else (side,) for side in data)
-    _check_batch(batch)
-    total = len(batch[0][0])
-    nbytes = sum(t.numel() * t.element_size() for side in batch for t in side)
-    keep = min(total, max_samples, max(1, int(max_bytes * total // max(nbytes, 1))))
-    if keep < total:
-        idx = torch.randperm(total, generator=torch.Generator().manual_seed(seed))[:keep].sort().values
-        batch = tuple(tuple(t[idx.to(t.device)] if len(t) == total else t for t in side) for side in batch)
-    return [batch], total
-
-
-def _draw(dl, max_samples, max_bytes, seed):
-    "Batches from a DataLoader, in random order if they are a sample"
-    total, drawn, nbytes, batches = getattr(dl, 'n', None), 0, 0, []
-    if total is None: total = len(dl.dataset) if hasattr(getattr(dl, 'dataset', None), '__len__') else None
-    with random_state_kept(), _generators_kept(dl):
-        seed_all(seed)
-        if hasattr(dl, 'new'): # fastai's: a copy, so that the user's own goes on as if nothing had happened
-            dl = dl.new(shuffle=total is None or total > max_samples, drop_last=False, num_workers=0)
-        n_inp = getattr(dl, 'n_inp', None)
-        for b in dl:
-            b = tuple(b) if isinstance(b, tuple | list) else (b,)
-            cut = n_inp if n_inp is not None else max(1, len(b) - 1)
-            batch = (b[:cut], b[cut:])
-            _check_batch(batch)
-            size = len(b[0])
-            batch = tuple(tuple(t[:max_samples - drawn] if t.dim() and len(t) == size else t for t in side) for side in batch)
-            batches.append(batch)
-            drawn += min(size, max_samples - drawn)
-            nbytes += sum(t.numel() * t.element_size() for side in batch for t in side)
-            if drawn >= max_samples or nbytes >= max_bytes: break
-    if not drawn: raise ValueError('the training data is empty: give data=(xs, ys), tensors or tuples of tensors')
-    shapes = {tuple(t.shape[1:] for side in b for t in side) for b in batches}
-    if len(batches) > 1 and len(shapes) == 1 and all(t.dim() for b in batches for side in b for t in side):
-        batches = [tuple(tuple(map(torch.cat, zip(*side))) for side in zip(*batches))]
-    return batches, max(total or 0, drawn)
-
-
-class _generators_kept:
-    "Generators that a DataLoader and its sampler hold themselves go on as if nothing had been drawn"
-    def __init__(self, dl):
-        owners = [dl, getattr(dl, 'sampler', None), getattr(getattr(dl, 'batch_sampler', None), 'sampler', None)]
-        self.torch = [(g, g.get_state()) for o in owners if isinstance(g := getattr(o, 'generator', None), torch.Generator)]
-        self.owner, self.rng = dl, copy.deepcopy(getattr(dl, 'rng', None))
-    def __enter__(self): return self
-    def __exit__(self, *_):
-        for g, state in self.torch: g.set_state(state)
-        if self.rng is not None: self.owner.rng.setstate(self.rng.getstate())
-
-
-def check_settings(settings: dict):
-    "Raise ValueError for arguments of `loss_surface`, by name, that are wrong whatever the model and the data"
-    for name, value in settings.items():
-        whole = isinstance(value, Integral) and not isinstance(value, bool)
-        if name == 'n': _grid(value)
-        elif name in ('ulim', 'vlim'): _check_limits(name, value)
-        elif name in ('max_samples', 'max_bytes') and not (whole and value >= 1):
-            raise ValueError(f'{name}={value!r}: expected a whole number of at least 1')
-        elif name == 'seed' and not whole: raise ValueError(f'seed={value!r}: expected a whole number')
-        elif name == 'plane' and not (value is None or isinstance(value, Plane) or isinstance(value, str) and value in PLANES):
-            raise ValueError(f"plane={value!r:.100}: expected a Plane, None, 'params', 'pca' or 'random'")
-
-
-def _grid(n):
-    sizes = n if isinstance(n, tuple | list) else (n, n)
-    if len(sizes) != 2 or any(isinstance(k, bool) or not isinstance(k, Integral) or k < 2 for k in sizes):
-        raise ValueError(f'n={n!r}: expected a whole number of at least 2, or two of them, (nu, nv)')
-    return int(sizes[0]), int(sizes[1])
-
-
-def _check_limits(name, lim):
-    if lim is None: return
-    try: low, high = map(float, lim)
-    except (TypeError, ValueError): low = high = float('nan')
-    if not (low < high and abs(low) < float('inf') and abs(high) < float('inf')):
-        raise ValueError(f'{name}={lim!r}: expected two finite numbers, low before high, for example {name}=(-1, 1)')
-
-
-def _check_batch(batch):
-    for t in (t for side in batch for t in side):
-        if not isinstance(t, torch.Tensor):
-            raise TypeError(f'the data holds a {type(t).__name__}: expected batches of tensors; give data=(xs, ys)')

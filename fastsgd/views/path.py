@@ -7,12 +7,12 @@ from matplotlib.ticker import MaxNLocator
 
 from ..checks import check_keywords, check_log
 from ..surface import Surface, loss_surface
-from ..surface.surface import check_settings
+from ..surface.arguments import check_surface_arguments
 from ..trajectory.several import as_list, label_of
 from .limits import calm, finite, padded
 from .steps import spans_decades
 from .style import VERMILION, color_bar, departure_note, meaning, style, tidy
-from .trail import Path, quietly, trail_of
+from .trail import PathOnSurface, quietly, trail_of
 from .view import View
 
 N_LEVELS = 24
@@ -53,7 +53,7 @@ class PathView(View):
         if kind not in ('flat', '3d'): raise ValueError(f"kind={kind!r}: expected 'flat' or '3d'")
         check_log(log)
         check_keywords(PathView, kwargs)
-        check_settings({'n': n, **kwargs})
+        check_surface_arguments({'n': n, **kwargs})
         if surface is not None and not all(hasattr(surface, o) for o in ('u', 'v', 'loss', 'plane')):
             raise TypeError(f'surface is of type {type(surface).__name__}, expected a Surface, as loss_surface(learn) makes')
         if surface is not None and kwargs:
@@ -73,7 +73,7 @@ class PathView(View):
         trails = [trail_of(t) for t in trajs]
         surface = self._surface(trails)
         log = spans_decades(surface.loss, 2 if self.kind == '3d' else 1) if self.log is None else self.log
-        paths = [Path(t, surface, trail) for t, trail in zip(trajs, trails)]
+        paths = [PathOnSurface(t, surface, trail) for t, trail in zip(trajs, trails)]
         draw = Solid if self.kind == '3d' else Flat
         picture = draw(ax, surface, paths, log)
         labels = [meaning(trajs[0], label) for label in surface.plane.labels]

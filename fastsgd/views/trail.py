@@ -1,4 +1,4 @@
-"""`Path`: where a trajectory is on a loss surface, for views that draw it there."""
+"""`PathOnSurface`: where a trajectory is on a loss surface, for views that draw it there."""
 
 import warnings
 
@@ -17,7 +17,7 @@ def trail_of(traj):
     return traj if len(steps) <= 1 else traj.denser.at(steps)
 
 
-class Trail:
+class ProjectedPath:
     "Where a trajectory is in the plane of a surface"
     def __init__(self, traj, surface):
         self.traj, uv = traj, surface.plane.project(traj)
@@ -35,7 +35,7 @@ class Trail:
         return quietly(surface.loss_at, self.traj).numpy()
 
     def place(self, ulim, vlim):
-        "Settle what is drawn: up to the point that leaves the picture for good, and at which step that is"
+        "Decide what is drawn: up to the point that leaves the picture for good, and at which step that is"
         self.x, self.y, self.departure = within(self.u, ulim), within(self.v, vlim), None
         inside = (self.u >= ulim[0]) & (self.u <= ulim[1]) & (self.v >= vlim[0]) & (self.v <= vlim[1])
         if inside[-1]: return
@@ -44,11 +44,11 @@ class Trail:
         self.x[out + 1:] = self.y[out + 1:] = np.nan
 
 
-class Path(Trail):
+class PathOnSurface(ProjectedPath):
     "A trajectory as the surface sees it: where it is, how far off the plane, and what the loss is here and there"
     def __init__(self, traj, surface, trail=None):
         super().__init__(traj, surface)
-        self.trail = self if trail is None or trail is traj else Trail(trail, surface)
+        self.trail = self if trail is None or trail is traj else ProjectedPath(trail, surface)
         self.off, self.far = surface.plane.distance(traj).numpy(), travelled(traj)
         self.rounding = 1e-5 * max(finite(self.far).numpy().max(initial=0), 1e-3)
         self.leaves_plane = finite(self.off).numpy().max(initial=0) > self.rounding

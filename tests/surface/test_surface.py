@@ -19,7 +19,7 @@ from torch import nn
 
 from fastsgd import Plane, Surface, Trajectory, linear_learner, loss_surface
 from fastsgd.surface.objective import Objective, Sizes
-from fastsgd.surface.surface import _draw
+from fastsgd.surface.sampling import _from_loader as _draw
 
 gen = lambda seed=0: torch.Generator().manual_seed(seed)
 rand = lambda *shape, seed=0: torch.randn(*shape, generator=gen(seed))

@@ -14,7 +14,7 @@ from fastsgd.trajectory.trajectory import Trajectory
 from fastsgd.views import PathView
 from fastsgd.views.animate import animate
 from fastsgd.views.path import decade_ticks
-from fastsgd.views.trail import Path, between, travelled
+from fastsgd.views.trail import PathOnSurface, between, travelled
 
 
 def line_and_head(ax): return [a for a in ax.lines if a.get_zorder() in (3, 4)]
@@ -44,7 +44,7 @@ def test_meaning_of_parameters():
 
 def test_surface_and_true_loss_agree_where_the_path_lies_in_the_plane():
     t = line()
-    path = Path(t, loss_surface(t, n=5))
+    path = PathOnSurface(t, loss_surface(t, n=5))
     assert path.off.max() < 1e-6 and np.abs(path.true - path.below).max() < 1e-4
     assert np.abs(path.true[:-1] - t.losses.numpy()).max() < 1e-4
 
@@ -52,7 +52,7 @@ def test_surface_and_true_loss_agree_where_the_path_lies_in_the_plane():
 def test_off_the_plane():
     t = mlp()
     surface = loss_surface(t, 'random', n=5)
-    path, ax = Path(t, surface), axes()
+    path, ax = PathOnSurface(t, surface), axes()
     update = PathView(surface).draw(t, ax)
     for i in (3, 0):
         update(i)

@@ -1,0 +1,67 @@
+"""Paths through the space of parameters, some columns at a time: a Trajectory, or flat points (points, P). Torch only."""
+
+import torch
+
+from ..trajectory import Trajectory
+from .flat import flatten, state_of
+
+COLUMN_BYTES = 2**24 # of columns in float64 at a time: what projections and PCA need beside the path itself
+MOST_POINTS = 1000 # points of a path that PCA looks at: its matrix stays below 8 MB
+
+
+def check_path(arg: str, path):
+    "Return `path`. Raises TypeError unless it is one."
+    if not isinstance(path, Trajectory) and not (isinstance(path, torch.Tensor) and path.dim() == 2):
+        what = f'a tensor of shape {tuple(path.shape)}' if isinstance(path, torch.Tensor) else f'a {type(path).__name__}'
+        raise TypeError(f'{arg} holds {what}: expected a Trajectory, or flat parameters as a tensor of shape (points, P)')
+    return path
+
+
+def thinned(path):
+    "At most `MOST_POINTS` points of the path, spread evenly"
+    if isinstance(path, Trajectory): return path.thin(MOST_POINTS)
+    if len(path) <= MOST_POINTS: return path
+    return path[torch.linspace(0, len(path) - 1, MOST_POINTS).round().long()]
+
+
+def n_params_of(path) -> int: return path.n_params if isinstance(path, Trajectory) else path.shape[1]
+
+
+def point_of(path, i: int) -> torch.Tensor:
+    "Point `i` as a flat vector on the CPU"
+    return flatten('path', state_of(path, i)) if isinstance(path, Trajectory) else path[i].detach().cpu()
+
+
+def columns_of(paths, minus=None, dtype=torch.float64):
+    """Yield `(piece, x)`: for a slice of the parameters, what all points of all `paths` have there.
+
+    `minus`, or the first point, is subtracted. The next `x` overwrites this one.
+    """
+    minus = point_of(paths[0], 0) if minus is None else minus
+    rows, start = sum(map(len, paths)), 0
+    width = max(1, COLUMN_BYTES // (8 * max(rows, 1)))
+    buffer = torch.empty(rows * min(width, len(minus)), dtype=dtype)
+    for tensors in zip(*([n for n in p.params] if isinstance(p, Trajectory) else [None] for p in paths), strict=True):
+        parts = [(p if n is None else p.params[n]).detach() for p, n in zip(paths, tensors)]
+        parts = [t.reshape(len(t), -1) for t in parts]
+        for i in range(0, parts[0].shape[1], width):
+            w = min(width, parts[0].shape[1] - i)
+            piece, x, row = slice(start, start + w), buffer[:rows * w].view(rows, w), 0
+            for t in parts:
+                torch.sub(t[:, i:i + w].cpu(), minus[piece], out=x[row:row + len(t)])
+                row += len(t)
+            start += w
+            yield piece, x
+
+
+def points_in_sight(distances, paths) -> list:
+    """For each path a mask of the points to look at, given the `distances` of all points from the first path's start.
+
+    A fit that diverges grows by a factor with each step, and a picture that holds all of it shows nothing. Once a point is
+    1000 times as far away as the parameters are large, only those within ten times count.
+    """
+    reach, res = 1 + float(point_of(paths[0], 0).double().norm()), []
+    for d in distances.split([len(p) for p in paths]):
+        diverged = not d.isfinite().all() or (d > 1000 * reach).any()
+        res.append(d <= 10 * reach if diverged else torch.ones_like(d, dtype=torch.bool))
+    return res

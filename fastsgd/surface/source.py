@@ -1,0 +1,78 @@
+"""What a surface is made for: the paths, the model and the loss of a learner or of trajectories. Torch only."""
+
+import torch
+from torch import nn
+
+from ..trajectory import Trajectory
+from .flat import flatten, state_of
+from .plane import Plane
+
+WANTED = 'a learner, a Trajectory, or a list of trajectories of one model'
+
+
+def paths_model_and_loss(learn) -> tuple:
+    "`(paths, model, loss_func)`. Raises TypeError for another `learn`, ValueError where something is missing or does not fit."
+    if isinstance(learn, Trajectory): learn = [learn]
+    if isinstance(learn, list | tuple):
+        if not learn or not all(isinstance(t, Trajectory) for t in learn):
+            raise TypeError(f'learn is {learn!r:.100}: expected {WANTED}')
+        paths, model, loss_func = list(learn), learn[0].model, learn[0].loss_func
+        for name, o in (('model', model), ('loss_func', loss_func)):
+            if o is None: raise ValueError(f'this trajectory has no {name}: give it one, or give the learner')
+        for path in paths: check_parameters(path, model)
+    else:
+        model, loss_func = getattr(learn, 'model', None), getattr(learn, 'loss_func', None)
+        if not isinstance(model, nn.Module) or loss_func is None:
+            raise TypeError(f'learn is a {type(learn).__name__}: expected {WANTED}')
+        path = getattr(getattr(learn, 'record_params', None), 'trajectory', None)
+        paths = [path] if path is not None and len(path) and path.sizes == sizes_of(model) else []
+    size = sum(p.numel() for p in model.parameters())
+    if size < 2: raise ValueError(f'the model has {size} parameters: a plane needs at least two')
+    return paths, model, loss_func
+
+
+def sizes_of(model) -> dict: return {n: tuple(p.shape) for n, p in model.named_parameters()}
+
+
+def check_parameters(path, model):
+    "Raise ValueError unless the parameters of `path` are those of `model`, in the same order"
+    has, wants = {n: tuple(s) for n, s in path.sizes.items()}, sizes_of(model)
+    if list(has.items()) == list(wants.items()): return
+    buffers = dict(model.named_buffers())
+    for name in {**has, **wants}:
+        if name in has and name in buffers:
+            raise ValueError(f'params of a trajectory holds {name!r}, which is a buffer of the model: expected it in '
+                             'Trajectory(..., buffers=...)')
+        if has.get(name) != wants.get(name):
+            raise ValueError(f'a trajectory does not fit the model: {name!r} has the shape {has.get(name, "none")} in the '
+                             f'trajectory and {wants.get(name, "none")} in the model; expected trajectories of one model')
+    raise ValueError(f'params of a trajectory are {list(has)}: expected them in the order of the model, {list(wants)}')
+
+
+def choose_plane(plane, paths, model, seed) -> Plane:
+    "`plane` itself, the one of that name, or what suits"
+    if isinstance(plane, Plane): return plane
+    source = paths[0] if paths else model
+    if plane is None:
+        size = sum(p.numel() for p in model.parameters())
+        plane = 'params' if size == 2 else 'pca' if any(map(three_points_differ, paths)) else 'random'
+    if plane == 'params': return Plane.params(source)
+    if plane == 'random': return Plane.random(source, seed)
+    if not paths: raise ValueError("plane='pca' needs a recorded path: fit with RecordParamsCallback, or use 'random'")
+    return Plane.pca(paths)
+
+
+def three_points_differ(path) -> bool:
+    "Are there three different points, so that a plane through the path says more than a line?"
+    stride, distinct = max(1, len(path) // 50), []
+    for i in sorted({*range(0, len(path), stride), len(path) - 1}):
+        state = state_of(path, i)
+        if not any(all(torch.equal(state[n], o[n]) for n in state) for o in distinct): distinct.append(state)
+        if len(distinct) == 3: return True
+    return False
+
+
+def limits_around(plane, model) -> list:
+    "Bounds around a model as it stands: the coordinates of two parameters by their size, else one unit of the directions"
+    at = plane.project(flatten('model', state_of(model))).tolist()
+    return [(c - max(1., abs(c)), c + max(1., abs(c))) for c in at]
