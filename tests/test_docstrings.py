@@ -130,4 +130,4 @@ def test_errors_are_found():
     "The search itself: in the body, in a helper, in a constructor, in a method's helper"
     find = lambda name: raised(*CALLABLES[name])
     assert find('Comparison') == set() and find('animate') == {'TypeError', 'ValueError'} and find('Plane') == {'ValueError'}
-    assert find('Plane.random') == {'TypeError'} and find('Trajectory.state') == {'IndexError'}
+    assert find('Plane.distance') == {'ValueError'} and find('Trajectory.point') == {'IndexError'}
