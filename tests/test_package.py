@@ -2,7 +2,9 @@
 
 import ast
 import configparser
+import os
 import re
+import subprocess
 import sys
 from fnmatch import fnmatch
 from pathlib import Path
@@ -113,3 +115,12 @@ def test_what_the_package_imports_is_declared():
     brought_along = {'numpy', 'PIL', 'pandas', 'fastprogress', 'IPython'} # by torch, matplotlib and fastai
     third_party = {name for p in FILES for name, ours in imports(p, nested=False) if not ours} - set(sys.stdlib_module_names)
     assert third_party <= declared | brought_along
+
+
+def test_the_import_says_nothing_and_leaves_the_filters_of_warnings_alone():
+    code = ('import warnings, fastsgd\nfrom fastsgd.callbacks.import_fastai import MESSAGE\n'
+            'told = [f[1].pattern for f in warnings.filters if f[1] is not None]\n'
+            "assert MESSAGE not in told and any('nonzero' in message for message in told), told # fastai's own stay")
+    env = {**os.environ, 'PYTHONPATH': os.pathsep.join([str(ROOT), os.environ.get('PYTHONPATH', '')])}
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, env=env, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, '', '')
