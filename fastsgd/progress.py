@@ -1,34 +1,47 @@
-"""A progress bar for drawing, shown only where there is something to wait for."""
+"""`Progress`: a bar that only appears where someone would otherwise wait, and wonder."""
 
 import sys
 import time
 
 
 class Progress:
-    "Counts `total` steps. Past `patience` seconds a fastprogress bar shows them; it goes away at the end."
-    def __init__(self, total, patience=1.0):
-        self.total, self.done = total, 0
-        self._bar, self._show_at = None, time.monotonic() + patience
+    """Count up to `total`, and show a bar once it is clear that the work takes long
+
+    >>> with Progress(3) as bar:
+    ...     for i in range(3): bar.step()
+    """
+    def __init__(self,
+        total: int, # Steps to come
+        patience: float = 1., # Seconds without a bar: as many must have passed, and as many be to come
+        comment: str = '', # To write beside the bar
+    ):
+        self.total, self.patience, self.comment = total, patience, comment
+        self.done, self._bar, self._began = 0, None, time.monotonic()
 
     def __enter__(self): return self
 
-    def __exit__(self, *error):
-        if self._bar is not None:
-            if error[0] is None: self._bar.update(self.total)
-            else: self._bar.on_interrupt()
+    def __exit__(self, error, *_):
+        if self._bar is None: return
+        if error is None: self._bar.update(self.total)
+        else: self._bar.on_interrupt()
 
-    def step(self, *_):
-        "One step more."
-        self.done = min(self.done + 1, self.total)
+    def step(self, *_): self.update(self.done + 1)
+
+    def update(self, done: int):
+        "Say that `done` steps are done by now"
+        self.done = min(done, self.total)
         if self._bar is None:
-            if time.monotonic() < self._show_at or not watched(): return
-            from fastprogress.fastprogress import progress_bar  # imports much, and is seldom needed
-            self._bar = progress_bar(range(self.total), total=self.total, leave=False)
+            passed, left = time.monotonic() - self._began, self.total - self.done
+            if passed <= self.patience or passed * left <= self.patience * self.done or not watched(): return
+            from fastprogress.fastprogress import progress_bar # imports much, and is seldom needed
+            self._bar = progress_bar(range(self.total), leave=False)
+            self._bar.comment = self.comment
             self._bar.update(0)
+            self._bar.start_t -= passed
         if self.done < self.total: self._bar.update(self.done)
 
 
-def watched():
-    "Does someone see a bar? Not where the output is a file or a pipe."
+def watched() -> bool:
+    "Does someone see a bar? Not where the output is a file or a pipe"
     from fastprogress.fastprogress import IN_NOTEBOOK
     return IN_NOTEBOOK or (sys.stdout is not None and sys.stdout.isatty())
