@@ -37,7 +37,7 @@ def in_step(trajs: list, max_frames: int | None = None) -> list:
     Fits of different length share the points out, so that a short one is not over at once: time runs faster after it.
     """
     if max_frames is None: max_frames = max(sum(len(t) for t in trajs), 2)
-    if len(trajs) == 1: return [_thinned_from(trajs[0], trajs[0].thin(max_frames))]
+    if len(trajs) == 1: return [_thinned_from(trajs[0], _frames_of(trajs[0], max_frames))]
     lengths = {int(t.steps[-1]): t for t in sorted(trajs, key=len)}
     steps = lengths[max(lengths)].thin(max_frames).steps
     if len(lengths) > 1:
@@ -48,6 +48,13 @@ def in_step(trajs: list, max_frames: int | None = None) -> list:
         steps = torch.cat(parts).unique()
         if len(steps) > max_frames: steps = steps[torch.linspace(0, len(steps) - 1, max_frames).round().long()]
     return [_thinned_from(t, t.at(steps)) for t in trajs]
+
+
+def _frames_of(traj, max_frames):
+    "At most `max_frames` points, evenly spread; of a fit that kept few of them one for each step: losses are complete"
+    frames = min(traj.n_steps + 1, max_frames)
+    if len(traj) >= frames or not traj.as_recorded: return traj.thin(max_frames)
+    return traj.at(torch.linspace(int(traj.steps[0]), traj.n_steps, frames, dtype=torch.float64).round().long())
 
 
 def _thinned_from(traj, res):

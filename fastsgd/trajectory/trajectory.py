@@ -64,6 +64,8 @@ class Trajectory:
         self.samples, self.metrics = samples, metrics or {}
         self.epochs = torch.as_tensor([] if epochs is None else epochs, dtype=torch.int64)
         self.denser = None # the fit with all its points, where this one was thinned for display: for lines
+        self.shown = self.steps # the step that each point stands for: later than its own where the next one was not kept
+        self.as_recorded = True # all points that were kept are here
         self._check(points)
 
     def _check(self, points):
@@ -167,7 +169,7 @@ class Trajectory:
         idxs = idxs.to(torch.int64) % max(len(self), 1)
         res = copy.copy(self)
         res.params, res.buffers, res.steps = self.params.take(idxs), self.buffers.take(idxs), self.steps[idxs]
-        res.denser = None
+        res.denser, res.shown, res.as_recorded = None, self.shown[idxs], False
         return res
 
     def thin(self,
@@ -181,10 +183,15 @@ class Trajectory:
     def at(self,
         steps, # Optimiser steps
     ) -> 'Trajectory':
-        "The same fit with one point for each of `steps`: the last one recorded by then. Raises ValueError for a single step."
+        """The same fit with one point for each of `steps`: the last one recorded by then. `shown` says which step it stands for.
+
+        Raises ValueError for a single step.
+        """
         steps = torch.as_tensor(steps)
         if steps.ndim != 1: raise ValueError(f'steps is {steps.tolist()!r:.100}: expected steps in a row, for instance [0, 10]')
-        return self.take((torch.searchsorted(self.steps, steps, right=True) - 1).clamp(min=0))
+        res = self.take((torch.searchsorted(self.steps, steps, right=True) - 1).clamp(min=0))
+        res.shown = steps.to(torch.int64).clamp(max=self.n_steps).maximum(res.steps)
+        return res
 
     def loss(self,
         i: int, # A point
@@ -193,7 +200,7 @@ class Trajectory:
 
         Raises IndexError for a point that does not exist.
         """
-        step = int(self.steps[self.index(i)])
+        step = int(self.shown[self.index(i)])
         return float(self.losses[min(step, len(self.losses) - 1)]) if len(self.losses) else float('nan')
 
     @property

@@ -82,7 +82,7 @@ def animate(
 def _labels(trajs):
     "What to write above each frame: the step, the loss of a single fit, and which fit of several has come to its end"
     n = max(t.n_steps for t in trajs)
-    steps = torch.stack([t.steps for t in trajs]).max(0).values.tolist()
+    steps = torch.stack([t.shown for t in trajs]).max(0).values.tolist()
     if len(trajs) == 1:
         t, where = trajs[0], trajs[0].diverged
         return [step_line(s, n, t.loss(i), where) for i, s in enumerate(steps)]

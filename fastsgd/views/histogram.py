@@ -86,8 +86,9 @@ class HistogramView(View):
         values = traj.params[name].reshape(len(traj), -1)
         values = values[:, ::-(-values.shape[1] // MOST_ENTRIES)].double()
         if self.of == 'updates':
-            gaps = traj.steps.diff(prepend=traj.steps[:1] - 1).clamp(min=1)
-            values = values.diff(dim=0, prepend=values[:1]) / gaps[:, None]
+            before = (torch.searchsorted(traj.steps, traj.steps) - 1).clamp(min=0) # a point may stand in several places
+            gaps = (traj.steps - traj.steps[before]).clamp(min=1)
+            values = (values - values[before]) / gaps[:, None]
         known, bins = finite(values[:calm(traj)]), min(self.bins, max(int(3 * values.shape[1]**0.5), 5))
         low, high = (float(known.min()), float(known.max())) if len(known) else (-1., 1.)
         if high - low <= 1e-9 * max(abs(low), abs(high), 1e-30): low, high = low - (abs(low) or 1), high + (abs(high) or 1)
@@ -100,7 +101,7 @@ class HistogramView(View):
 
 def time_edges(traj) -> np.ndarray:
     "Where the column of each point ends: half-way between the steps; points at one step share it"
-    steps = traj.steps.double().numpy()
+    steps = traj.shown.double().numpy()
     middle = (steps[1:] + steps[:-1]) / 2
     last = steps[-1] + (steps[-1] - steps[-2]) / 2 if len(steps) > 1 and steps[-1] > steps[-2] else steps[-1] + 0.5
     first = steps[0] - (steps[1] - steps[0]) / 2 if len(steps) > 1 else steps[0] - 0.5

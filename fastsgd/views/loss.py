@@ -40,7 +40,7 @@ class LossView(StepView):
         line, = ax.plot([], [], marker='D', ms=4.5, lw=1.5, markevery=max(len(steps) // 8, 1), zorder=3.5, **look)
 
         def show(i):
-            seen = steps <= int(traj.steps[i])
+            seen = steps <= int(traj.shown[i])
             line.set_data(steps[seen], values[seen])
             return line,
         return [*shows, show]

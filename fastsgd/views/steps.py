@@ -76,7 +76,7 @@ class StepView(View):
                         zorder=4)
 
         def show(i):
-            stop = min(int(traj.steps[i]) + 1, len(values)) # a step's number is known when it was taken
+            stop = min(int(traj.shown[i]) + 1, len(values)) # a step's number is known when it was taken
             upto = np.searchsorted(steps, stop)
             line.set_data(steps[:upto], drawn[:upto])
             head.set_data([stop - 1] if stop else [], values[stop - 1:stop])

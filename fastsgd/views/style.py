@@ -72,7 +72,7 @@ def departure_note(ax, trajs: list, departures: list | None = None):
         notes.append((t, step, f'{name}left the picture at step {step}', note))
 
     def show(i):
-        for t, step, text, note in notes: note.set_text(text if int(t.steps[i]) >= step else '')
+        for t, step, text, note in notes: note.set_text(text if int(t.shown[i]) >= step else '')
         return [note for *_, note in notes]
     return show
 
