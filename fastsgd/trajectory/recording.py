@@ -6,6 +6,7 @@ import torch
 
 from .batches import Batches
 from .columns import Block, Columns, nbytes
+from .models import unwrapped
 from .trajectory import Trajectory
 
 BLOCK_ROWS, BLOCK_BYTES = 1024, 2**20 # rows are gathered into blocks of this size
@@ -64,10 +65,10 @@ class Recording:
         model: torch.nn.Module, # The model to follow
         max_bytes: int = 2**30, # Budget for the points
     ):
-        self.model, self.max_bytes, self.stride, self.n_steps = model, max_bytes, 1, 0
+        self.model, self.max_bytes, self.stride, self.n_steps = unwrapped(model), max_bytes, 1, 0
         self.lrs, self._losses, self._loss_chunks, self._n_chunked, self.valid = array('d'), [], [], 0, []
         self.batches, self.stopped = Batches(), False
-        self._tensors = Tensors(model)
+        self._tensors = Tensors(self.model)
         self._first = {n: t.detach().to('cpu', copy=True) for n, t in self._live().items()}
         self._moved, self._tail, self._result = set(), None, None
         self._pending, self._blocks = [], [Block(torch.zeros(1, dtype=torch.int64), {}, {})]
@@ -77,8 +78,8 @@ class Recording:
 
     def follows(self, model) -> bool:
         "Is this still the model that was followed, with the same names, shapes and types?"
-        if model is not self.model: return False
-        tensors = self._tensors if self._tensors.same_modules() else Tensors(model)
+        if unwrapped(model) is not self.model: return False
+        tensors = self._tensors if self._tensors.same_modules() else Tensors(self.model)
         if not tensors.match(self._first): return False
         self._tensors = tensors
         return True

@@ -1,23 +1,18 @@
 """`Trajectory`: what happened in a fit. Knows torch, and neither fastai nor matplotlib."""
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
-from torch.func import functional_call
 
-from ..checks import as_whole, check_max_frames, check_whole
+from ..checks import as_whole, check_max_frames, check_type, check_whole
 from .columns import as_columns
+from .models import Answering, stacked
 from .samples import Samples
 from .tables import html_table, trajectory_df, trajectory_rows
 
 
-def _stacked(outs):
-    "One tensor from several, or a tuple of them from several tuples"
-    if isinstance(outs[0], torch.Tensor): return torch.stack(outs)
-    if isinstance(outs[0], (tuple, list)): return tuple(map(_stacked, zip(*outs)))
-    raise TypeError(f'the model returns a {type(outs[0]).__name__}: expected a tensor or a tuple of tensors; ask for one '
-                    'point at a time')
+POINTS = 'a point, for instance -1, or several as a slice or a sequence'
 
 
 class Trajectory:
@@ -60,7 +55,7 @@ class Trajectory:
         self.losses, self.lrs = torch.as_tensor(losses), torch.as_tensor(lrs)
         self.model, self.loss_func, self.data, self.batches, self.label = model, loss_func, data, batches or {}, label
         self.valid = valid if valid is not None else (torch.empty(0, dtype=torch.int64), torch.empty(0))
-        self.aliases, self.persistent, self._copy = aliases or {}, persistent, None
+        self.aliases, self.persistent, self._answering = aliases or {}, persistent, None
         self.samples, self.metrics = samples, metrics or {}
         self.epochs = torch.as_tensor([] if epochs is None else epochs, dtype=torch.int64)
         self.denser = None # the fit with all its points, where this one was thinned for display: for lines
@@ -126,34 +121,22 @@ class Trajectory:
 
     def predict(self,
         i, # A point, or several as a slice or a sequence
-        *x: torch.Tensor, # Inputs of the model
-    ) -> torch.Tensor: # The model's output at point `i`; for several points stacked, (k, ...); of a tuple each part
-        """What the model at point `i` predicts, in evaluation mode, on the CPU. The user's own model is not touched.
+        *x: torch.Tensor, # Inputs of the model; tuples, lists and dicts of tensors too
+    ) -> torch.Tensor: # The model's output at point `i`; for several points stacked, (k, ...); of tuples and dicts each part
+        """Let the model answer as it stood at point `i`, in evaluation mode, on the CPU.
 
-        Raises ValueError without a model or for one of another shape, and for no point; IndexError for a point that does not
-        exist, TypeError for outputs that can't be stacked.
+        A copy of the model answers: neither your model nor the record nor `x` is written to. A model with a `reset` method
+        is reset first. Raises ValueError without a model or for one of another shape, and for no point; IndexError for a
+        point that does not exist, TypeError for outputs that can't be stacked.
         """
         if self.model is None: raise ValueError('this trajectory has no model: give one with Trajectory.load(path, model)')
-        if self._copy is None: self._copy = self._own_model()
-        many = range(len(self))[i] if isinstance(i, slice) else None if as_whole(i) is not None else i
-        x = tuple(o.detach().cpu() if isinstance(o, torch.Tensor) else o for o in x)
-        with torch.no_grad():
-            call = lambda k: functional_call(self._copy, {n: t.clone() for n, t in self.point(k).items()}, x)
-            if many is None: return call(i)
-            outs = [call(k) for k in many]
-        if not outs: raise ValueError(f'i={i!r} holds no point: expected at least one of 0 to {len(self) - 1}')
-        return _stacked(outs)
-
-    def _own_model(self):
-        "A copy of the model, whose weights are replaced at each call"
-        has = {n: tuple(t.shape) for n, t in (*self.model.named_parameters(), *self.model.named_buffers())
-               if t.layout is torch.strided}
-        wants = {n: tuple(t.shape) for n, t in self.point(0).items()} if len(self) else has
-        for name in sorted(has.keys() | wants.keys() - self.aliases.keys()):
-            if has.get(name) != wants.get(name):
-                raise ValueError(f'the model does not suit this trajectory: {name!r} has shape {has.get(name, "none")} '
-                                 f'in the model and {wants.get(name, "none")} in the trajectory')
-        return copy.deepcopy(self.model).cpu().eval().requires_grad_(False)
+        one = as_whole(i) is not None
+        points = [i] if one else range(len(self))[i] if isinstance(i, slice) else check_type('i', i, Iterable, POINTS)
+        points = [self.index(k) for k in points]
+        if not points: raise ValueError(f'i={i!r} holds no point: expected at least one of 0 to {len(self) - 1}')
+        if self._answering is None: self._answering = Answering(self.model, self.point(0))
+        outs = [self._answering.answer(self.point(k), x) for k in points]
+        return outs[0] if one else stacked(outs)
 
     def take(self,
         idxs, # Points to keep, in this order; negative ones count from the end

@@ -223,8 +223,11 @@ def test_outputs_that_are_tuples_are_stacked_part_by_part():
 
 
 def test_outputs_that_cannot_be_stacked_are_refused(count):
-    traj, x = made(model=Several(lambda o: {'out': o})), torch.ones(4, 2)
-    assert traj.predict(0, x)['out'].shape == (4,)
-    with pytest.raises(TypeError, match='the model returns a dict: .* ask for one point at'): traj.predict([0, 1], x)
+    x = torch.ones(4, 2)
+    for wrap, message in ((lambda o: {'out': str(o)}, 'a str: .* ask for one point at'), (lambda o: o[o > 1], r'shapes \[\(0,\)')):
+        traj = made(model=Several(wrap))
+        traj.predict(0, x)
+        with pytest.raises(TypeError, match=f'the model returns .*{message}'): traj.predict([0, 1], x)
+    with pytest.raises(TypeError, match='i is of type float: expected a point, for instance -1'): traj.predict(1.5, x)
     with pytest.raises(ValueError, match=r'i=\[\] holds no point: expected at least one of 0 to 5'): traj.predict([], x)
     count('bad inputs refused', 2)

@@ -1,0 +1,194 @@
+"""Any kind of model answers from its record as it answered itself, and neither record nor inputs are written to."""
+
+import copy
+import threading
+
+import pytest
+import torch
+from fastai.text.models.awdlstm import AWD_LSTM
+from torch import nn
+from torch.nn.utils import parametrizations, spectral_norm, weight_norm
+from torch.utils._pytree import tree_leaves
+
+from fastsgd import Trajectory
+from fastsgd.trajectory import Recording
+from fastsgd.trajectory.models import copy_model, unwrapped
+
+
+class Calls(nn.Module):
+    "A model of two parameters whose forward is `func(self, *xs)`"
+    def __init__(self, func, dtype=torch.float32):
+        super().__init__()
+        self.func = func
+        self.a = nn.Parameter(torch.randn(3, 2, dtype=dtype))
+        self.b = nn.Parameter(torch.zeros(2, dtype=dtype))
+        self.plain, self.state = [self.a], 0.
+
+    def forward(self, *xs): return self.func(self, *xs)
+
+
+class Resets(Calls):
+    def reset(self): self.state = 0.
+
+
+def clamps(self, x):
+    with torch.no_grad(): self.a.clamp_(-0.5, 0.5)
+    return x.clamp_(0, 1) @ self.a + self.b
+
+
+def adds_up(self, x):
+    self.state = self.state + 1
+    return x @ self.a * self.state
+
+
+def several(self, batch, factor):
+    out = batch['x'] @ self.a * factor
+    return {'logits': out, 'parts': (out[:, 0], [self.b * 2, None]), 'b': self.b}
+
+
+def expands(self, x): return x @ self.a + self.one
+
+
+def with_expanded_buffer():
+    model = Calls(expands)
+    model.register_buffer('one', torch.ones(1).expand(2))
+    return model
+
+
+def old_style(norm):
+    "`torch.nn.utils.weight_norm` warns that it is old, and people's models have it"
+    with pytest.warns(FutureWarning): return norm(nn.Linear(3, 2))
+
+
+class Texts(nn.Module):
+    "fastai's language model body, which keeps a hidden state and its weights twice"
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = AWD_LSTM(20, 6, 8, 2), nn.Linear(6, 2)
+    def reset(self): self.body.reset()
+    def forward(self, x): return self.head(self.body(x))
+
+
+X, WORDS = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)), torch.arange(20).reshape(4, 5)
+HALF = X.half(), X.bfloat16()
+KINDS = {
+    'linear': (lambda: nn.Linear(3, 2), X),
+    'batch norm and dropout': (lambda: nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(), nn.Linear(4, 2)), X),
+    'old weight_norm': (lambda: old_style(weight_norm), X),
+    'old spectral_norm': (lambda: spectral_norm(nn.Linear(3, 2)), X),
+    'new weight_norm': (lambda: parametrizations.weight_norm(nn.Linear(3, 2)), X),
+    'new spectral_norm': (lambda: parametrizations.spectral_norm(nn.Linear(3, 2)), X),
+    'AWD_LSTM': (Texts, WORDS),
+    'GRU': (lambda: nn.GRU(3, 2, batch_first=True), X[None]),
+    'transformer': (lambda: nn.TransformerEncoderLayer(4, 2, 8, batch_first=True), torch.randn(2, 3, 4)),
+    'DataParallel': (lambda: nn.DataParallel(nn.Linear(3, 2)), X),
+    'compiled': (lambda: torch.compile(nn.Linear(3, 2), backend='eager'), X),
+    'half': (lambda: nn.Linear(3, 2).half(), HALF[0]),
+    'bfloat16': (lambda: nn.Linear(3, 2).bfloat16(), HALF[1]),
+    'complex': (lambda: Calls(lambda self, x: (x.cfloat() @ self.a).abs(), torch.complex64), X),
+    'max_norm': (lambda: nn.Sequential(nn.Embedding(20, 3, max_norm=0.5), nn.Linear(3, 2)), WORDS),
+    'bag with max_norm': (lambda: nn.EmbeddingBag(20, 3, max_norm=0.5), WORDS),
+    'writes to weights and inputs': (lambda: Calls(clamps), X),
+    'works in place on its input': (lambda: nn.Sequential(nn.ReLU(inplace=True), nn.Linear(3, 2)), X),
+    'keeps a state and resets it': (lambda: Resets(adds_up), X),
+    'weights in a plain list': (lambda: Calls(lambda self, x: x @ self.plain[0]), X),
+    'answers with its weights': (lambda: Calls(lambda self, x: (self.a, x @ self.a)), X),
+    'expanded buffer': (with_expanded_buffer, X),
+    'parameters without entries': (lambda: Calls(lambda self, x: x @ self.a), X),
+}
+
+
+def answer(model, xs):
+    "What the model itself says, in evaluation mode"
+    inner = unwrapped(model)
+    inner.eval()
+    if hasattr(inner, 'reset'): inner.reset()
+    with torch.no_grad(): out = model(*copy.deepcopy(xs))
+    inner.train()
+    return [t.clone() for t in tree_leaves(out) if t is not None]
+
+
+def fitted(model, *xs):
+    "A fit of three steps, and what the model answered at each point"
+    recording, answers = Recording(model), []
+    for _ in range(3):
+        recording.point()
+        answers.append(answer(model, xs))
+        with torch.no_grad():
+            for p in unwrapped(model).parameters(): p.add_(torch.randn(p.shape).to(p.dtype), alpha=0.1)
+        recording.step(torch.tensor(1.), 0.1)
+    traj = recording.trajectory()
+    return traj, [*answers, answer(model, xs)]
+
+
+def bits(traj):
+    return [(n, t.shape, str(t.tolist())) for cols in (traj.params, traj.buffers) for n, t in cols.items()]
+
+
+def same(out, wanted):
+    got = [t for t in tree_leaves(out) if t is not None]
+    # an LSTM whose weights lie elsewhere in memory rounds otherwise
+    return len(got) == len(wanted) and all(a.dtype == b.dtype and torch.allclose(a, b, atol=1e-7) for a, b in zip(got, wanted))
+
+
+@pytest.mark.parametrize('kind', KINDS)
+def test_a_point_answers_as_the_model_did(kind, count):
+    torch.manual_seed(0)
+    make, x = KINDS[kind]
+    model = make()
+    if kind == 'parameters without entries': model.none = nn.Parameter(torch.zeros(0, 3))
+    traj, answers = fitted(model, x)
+    frozen, given, state = bits(traj), x.clone(), torch.get_rng_state()
+    for i in (0, 3, 1, 2): assert same(traj.predict(i, x), answers[i]), i
+    if isinstance(out := traj.predict(slice(None), x), torch.Tensor): assert same(out[1], answers[1])
+    assert bits(traj) == frozen and torch.equal(x, given) and torch.equal(torch.get_rng_state(), state)
+    count('kinds of models that answer from their record')
+
+
+def test_batches_that_are_dicts_and_outputs_that_are_dicts():
+    torch.manual_seed(0)
+    batch = {'x': X.clone()}
+    traj, answers = fitted(Calls(several), batch, 2.)
+    for i in range(4): assert same(traj.predict(i, batch, 2.), answers[i])
+    every = traj.predict([0, 2], batch, 2.)
+    assert every['logits'].shape == (2, 5, 2) and torch.equal(every['parts'][0][1], answers[2][1])
+    assert every['parts'][1][1] is None and torch.equal(every['b'][0], answers[0][-1]) # not overwritten by the point after it
+
+
+def test_a_wrapped_or_other_model_may_be_given_to_a_loaded_record(tmp_path):
+    model = nn.Linear(3, 2).half()
+    traj, answers = fitted(model, HALF[0])
+    path = traj.save(tmp_path / 'fit.safetensors')
+    for other in (nn.DataParallel(nn.Linear(3, 2)), torch.compile(nn.Linear(3, 2), backend='eager')):
+        assert same(Trajectory.load(path, other).predict(1, HALF[0]), answers[1]) # in half precision, as recorded
+
+
+def test_copying_touches_nothing_and_shares_nothing():
+    model = old_style(weight_norm)
+    model(X).sum().backward()
+    grads = [p.grad.clone() for p in model.parameters()]
+    twin = copy_model(nn.DataParallel(model))
+    assert not twin.training and model.training and not any(p.requires_grad for p in twin.parameters())
+    with torch.no_grad():
+        for p in (*twin.parameters(), twin.weight): p.fill_(7.)
+    assert all(p.requires_grad and torch.equal(p.grad, g) and not (p == 7).any() for p, g in zip(model.parameters(), grads))
+
+
+def test_a_model_that_cannot_be_copied_is_refused_in_one_sentence(count):
+    model = nn.Linear(3, 2)
+    model.lock = threading.Lock()
+    with pytest.raises(ValueError, match='the model cannot be copied: TypeError: cannot pickle'): copy_model(model)
+    count('bad inputs refused')
+
+
+def test_threads_that_ask_at_once_get_right_answers():
+    torch.manual_seed(0)
+    traj, answers = fitted(nn.Sequential(nn.Linear(3, 50), nn.Tanh(), nn.Linear(50, 2)), X)
+    wrong = []
+    def ask(i):
+        for _ in range(100):
+            if not same(traj.predict(i, X), answers[i]): wrong.append(i)
+    threads = [threading.Thread(target=ask, args=(i,)) for i in range(4)]
+    for t in threads: t.start()
+    for t in threads: t.join()
+    assert not wrong
