@@ -20,6 +20,7 @@ from fastprogress.fastprogress import progress_bar
 from .callbacks import AnimateFitCallback, LogLossCallback, RecordParamsCallback
 from .data import TensorDL
 from .player import FitAnimation
+from .trajectory.models import copy_memo
 from .trajectory.several import label_of
 from .views import animate
 
@@ -222,7 +223,7 @@ def _fit(learn, plan, seed) -> tuple:
 
 def _twin(learn) -> Learner:
     "A deep copy with a recorder and without an optimiser. Data sets are shared: nobody writes to them."
-    memo = {id(dl.dataset): dl.dataset for dl in learn.dls.loaders if hasattr(dl, 'dataset')}
+    memo = copy_memo(learn.model) | {id(dl.dataset): dl.dataset for dl in learn.dls.loaders if hasattr(dl, 'dataset')}
     # what an earlier fit left behind and can't be copied
     for o in [*(learn.__dict__.get(k) for k in ('loss', 'loss_grad', 'pred')), *(vars(dl).get('it') for dl in learn.dls.loaders)]:
         for part in [o, *(o if isinstance(o, (list, tuple)) else ())]: memo[id(part)] = None

@@ -1,6 +1,5 @@
 """`Objective`: the loss of one model over fixed data, at many parameter vectors at once. No fastai, no matplotlib."""
 
-import copy
 import math
 import time
 import warnings
@@ -16,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from ..random_state import random_state_kept, seed_all
+from ..trajectory.models import copy_model
 from .many_models import ManyModels, Reused
 
 MAX_BYTES = 2**28
@@ -39,11 +39,7 @@ class Objective:
         seed: int = 0, # For a model that is random also in evaluation mode: each point sees the same noise
     ):
         self.loss_func, self.max_bytes, self.seed = loss_func, max_bytes, seed
-        # a non-leaf tensor that a module keeps as an attribute can't be copied with its history
-        memo = {id(t): t.detach() for m in model.modules() for t in vars(m).values()
-                if isinstance(t, torch.Tensor) and not t.is_leaf}
-        self.model = copy.deepcopy(model, memo).requires_grad_(False)
-        for m in self.model.modules(): m.training = False
+        self.model = copy_model(model, device=None)
         self.spec = [(n, p.shape, p.dtype) for n, p in self.model.named_parameters()]
         self.size = sum(s.numel() for _, s, _ in self.spec)
         self.device = next((p.device for p in self.model.parameters()), torch.device('cpu'))
