@@ -110,12 +110,29 @@ def test_public_names():
     for name in fastsgd.__all__: assert getattr(fastsgd, name).__doc__, name
 
 
-def test_what_the_package_imports_is_declared():
-    declared = set(re.findall(r'^([a-z-]+)', SETUP['options']['install_requires'], re.M))
-    brought_along = {'numpy', 'PIL', 'pandas', 'fastprogress', 'IPython'} # by torch, matplotlib and fastai
-    third_party = {name for p in FILES for name, ours in imports(p, nested=False) if not ours} - set(sys.stdlib_module_names)
-    assert third_party <= declared | brought_along
+def declared(requirements):
+    "The modules that come with a list of requirements"
+    modules = {'pillow': 'PIL', 'scikit-learn': 'sklearn', 'imageio-ffmpeg': 'imageio_ffmpeg'}
+    names = re.findall(r'^([a-z][a-z-]*)', requirements, re.M)
+    assert len(names) == len(re.findall('>=', requirements)), 'each with the lowest version that was tried'
+    return {modules.get(name, name) for name in names}
 
+
+def test_what_the_package_imports_is_declared():
+    found = lambda nested: {name for p in FILES for name, ours in imports(p, nested) if not ours} - {*sys.stdlib_module_names}
+    always, extras = declared(SETUP['options']['install_requires']), SETUP['options.extras_require']
+    optional = set().union(*(declared(extras[name]) for name in ('video', 'explore', 'data')))
+    assert found(nested=False) <= always
+    assert found(nested=True) - {'IPython'} == always | optional # IPython only where a notebook runs already
+
+
+def test_the_tests_have_all_that_users_can_have():
+    extras = SETUP['options.extras_require']
+    assert declared(extras['video']) | declared(extras['explore']) | declared(extras['data']) <= declared(extras['dev'])
+
+
+def test_types_are_shipped():
+    assert (PACKAGE/'py.typed').exists() and 'Typing :: Typed' in SETUP['metadata']['classifiers']
 
 def test_the_import_says_nothing_and_leaves_the_filters_of_warnings_alone():
     code = ('import warnings, fastsgd\nfrom fastsgd.callbacks.import_fastai import MESSAGE\n'

@@ -79,3 +79,16 @@ def test_the_house_shows_every_room():
         if path.name.startswith('_') or not (path.suffix == '.py' or (path/'__init__.py').exists()): continue
         assert re.search(rf'^  {re.escape(path.name)}{"/" if path.is_dir() else ""} ', house, re.M), \
             f"README's house lacks {path.name}: give it a line"
+
+
+@pytest.mark.parametrize('name', ['CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md', 'examples/README.md'])
+def test_the_other_pages_name_files_that_are_there(name):
+    page = (ROOT/name).read_text(encoding='utf-8')
+    for path in re.findall(r'`((?:fastsgd|tests|examples|\.ci)/[\w./]*)`', page): assert (ROOT/path).exists(), path
+    for target in re.findall(r'\]\(([^)#]+)', page):
+        assert target.startswith('https://') or (ROOT/name).parent.joinpath(target).exists(), target
+
+
+def test_ci_and_the_hook_run_the_same_ruff():
+    assert 'ruff check .' in (ROOT/'.ci/run').read_text(encoding='utf-8')
+    assert 'id: ruff-check' in (ROOT/'.pre-commit-config.yaml').read_text(encoding='utf-8')
