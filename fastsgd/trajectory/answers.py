@@ -1,0 +1,180 @@
+"""What a model's output means: the activation that makes it a prediction, and the classes of targets. Torch only."""
+
+import math
+from functools import partial
+
+import torch
+
+from ..random_state import random_state_kept
+
+# What torch's, torchvision's and fastai's losses take, by their names without capitals, '_', 'loss' and 'flat'
+TAKES = {
+    'softmax': ('crossentropy', 'focal', 'labelsmoothingcrossentropy', 'linearcrossentropy', 'dice'),
+    'sigmoid': ('bcewithlogits', 'binarycrossentropywithlogits', 'softmargin', 'multilabelsoftmargin', 'sigmoidfocal'),
+    'log': ('nll', 'nll2d', 'kldiv', 'ctc'),
+    'identity': ('mse', 'l1', 'smoothl1', 'huber', 'bce', 'binarycrossentropy', 'gaussiannll', 'hingeembedding',
+                 'multimargin', 'multilabelmargin'),
+}
+TAKES = {loss: name for name, losses in TAKES.items() for loss in losses}
+KNOWN = 'torch.nn', 'torchvision.ops', 'fastai.losses', 'fastai.layers'
+
+
+def layers_of(loss_func) -> list:
+    "`loss_func` and what it calls in turn, seen through `partial`, MixUp, bound methods and fastai's flattening losses"
+    res = [loss_func]
+    while len(res) < 20: # a loss that refers to itself ends too
+        loss, owner = res[-1], getattr(res[-1], '__self__', None)
+        if callable(getattr(owner, 'old_lf', None)): inner = owner.old_lf # fastai's MixUp and CutMix
+        elif isinstance(owner, torch.nn.Module): inner = owner
+        elif not isinstance(loss, torch.nn.Module) and callable(getattr(loss, 'func', None)): inner = loss.func
+        else: break
+        res.append(inner)
+    return res
+
+
+def own_activation(loss_func):
+    "The function by which a loss says what its model predicts, as fastai's losses do; None if it does not"
+    for loss in layers_of(loss_func):
+        told = getattr(loss, 'activation', None)
+        if callable(told) and getattr(told, '__name__', '') != 'noops': return told # `noops`: fastai does not know
+
+
+def activation_of(
+    loss_func, # The loss of predictions and targets, as a Trajectory keeps it
+    out: torch.Tensor | None = None, # What the model answers to some items
+    targets: torch.Tensor | None = None, # Their targets
+) -> str: # 'softmax', 'sigmoid', 'identity' or 'log' (the exponential), '' where nothing tells
+    """Name the activation that turns the model's output into what it predicts.
+
+    A softmax or sigmoid is named only where the loss takes logits; an output that consists of probabilities already is
+    taken as it is. A loss of your own is tried out, given `out` and `targets`: does it notice a constant added to all?
+    """
+    name = _told(loss_func)
+    if out is None or not isinstance(out, torch.Tensor) or not out.numel(): return name
+    out = out.detach().cpu().as_subclass(torch.Tensor)
+    if name == '' and targets is not None: name = _asked(loss_func, out, targets)
+    if name != 'sigmoid' and _loss_name(loss_func)[0] != 'poissonnll' and _sums_to_one(out): return 'identity'
+    if name == '' and ((out >= 0) & (out <= 1)).all(): return 'identity'
+    # logits that happen to be between 0 and 1 are all alike: probabilities reach for both ends
+    if name == 'sigmoid' and 0 <= out.min() < 0.2 and 0.8 < out.max() <= 1: return 'identity'
+    return name
+
+
+def activate(
+    name: str, # What `activation_of` names; '' leaves the output as it is
+    out: torch.Tensor, # What the model answers
+    axis: int | None = None, # Of the classes; None: the last, or after the items where these are pictures
+) -> torch.Tensor:
+    "What the model predicts, from its output. Raises ValueError for another name."
+    if name in ('identity', ''): return out
+    if name == 'sigmoid': return out.sigmoid()
+    if name == 'log': return out.exp()
+    if name == 'softmax': return out.softmax(axis if axis is not None else 1 if out.ndim > 3 else -1)
+    raise ValueError(f"name={name!r:.100}: expected 'softmax', 'sigmoid', 'identity', 'log' or ''")
+
+
+def activation_for(loss_func, out, targets=None):
+    "The function of `activation_of`; the loss's own where it has one, since that knows the axis of the classes"
+    name, own = activation_of(loss_func, out, targets), own_activation(loss_func)
+    return own if own is not None and _named(own) == name else partial(activate, name)
+
+
+def _loss_name(loss_func):
+    "`(name, keywords)` of a loss by torch, torchvision or fastai, '' of any other: a name alone proves nothing"
+    *outer, loss = layers_of(loss_func)
+    keywords = {k: v for o in reversed(outer) if isinstance(o, partial) for k, v in o.keywords.items()}
+    if isinstance(loss, torch.nn.Module): kind = next(c for c in type(loss).__mro__ if 'forward' in vars(c))
+    else: kind = loss if hasattr(loss, '__name__') else type(loss)
+    module = getattr(kind, '__module__', None) or ''
+    if not (module.startswith(KNOWN) or module == 'torch' or kind is getattr(torch, kind.__name__, ())): return '', {}
+    settings = vars(loss) if isinstance(loss, torch.nn.Module) else {}
+    return kind.__name__.lower().replace('_', '').replace('flat', '').replace('loss', ''), {**settings, **keywords}
+
+
+def _told(loss_func):
+    "What the loss itself, its kind or its name says"
+    told = own_activation(loss_func)
+    if told is not None: return _named(told)
+    name, keywords = _loss_name(loss_func)
+    if name == 'poissonnll': return 'log' if keywords.get('log_input', True) else 'identity'
+    return TAKES.get(name, '')
+
+
+def _named(function):
+    "The name of an activation given as a function: by what it does"
+    probe = torch.tensor([[-1., 0.5, 2.], [0., 0., 3.]])
+    try: got = function(probe)
+    except Exception: return '' # another shape was wanted
+    if not isinstance(got, torch.Tensor) or got.shape != probe.shape: return ''
+    names = 'softmax', 'sigmoid', 'identity', 'log'
+    return next((name for name in names if torch.allclose(got.float(), activate(name, probe))), '')
+
+
+def _asked(loss_func, out, targets):
+    "What an unknown loss takes, by its values at a few outputs; '' where these do not tell"
+    n = min(len(out), len(targets), 8)
+    out, targets = out[:n].double().float(), targets[:n].detach().cpu().as_subclass(torch.Tensor)
+
+    def loss(values, wanted=targets):
+        try: return float(loss_func(values, wanted).detach().mean())
+        except Exception: return math.nan # outside of what the loss takes
+    with random_state_kept():
+        if out.ndim > 1 and out.shape[-1] > 1 and not targets.is_floating_point(): return _of_classes(loss, out)
+        return _of_numbers(loss, out, targets) if out.numel() == targets.numel() else ''
+
+
+def _of_classes(loss, out):
+    "A softmax does not see a constant that is added to all outputs; the mean log-probability falls by it"
+    z = torch.linspace(-2, 2, out.numel()).sin().reshape(out.shape) * 2 - 3 # negative: no probabilities
+    low, high = loss(z), loss(z + 1)
+    near = lambda change: abs(high - low - change) <= 1e-4 * max(abs(low), 1)
+    if near(0) and not near(loss(2 * z) - low): return 'softmax'
+    if near(-1): return 'log'
+    return 'identity' if math.isnan(low) and not math.isnan(loss(z.softmax(-1))) else ''
+
+
+def _of_numbers(loss, out, targets):
+    "A loss of logits falls for ever towards the right class; one of the prediction itself is least at the target"
+    at = lambda value, wanted: loss(torch.full_like(out, value), torch.full_like(targets, wanted))
+    if ((targets == 0) | (targets == 1)).all():
+        (a, b, c), (d, e, f) = ([at(v, wanted) for v in (-4., 0., 4.)] for wanted in (1, 0))
+        if a > b > c and d < e < f: return 'sigmoid'
+        if math.isnan(a + c + d + f) and not math.isnan(at(0.5, 1)): return 'identity' # only from 0 to 1
+    wanted = targets.reshape(out.shape).float()
+    best = lambda v: loss(v) <= min(loss(v + 0.3), loss(v - 0.3))
+    if best(wanted): return 'identity'
+    return 'log' if (wanted > 0).all() and best(wanted.log()) else ''
+
+
+def classes_of(targets) -> torch.Tensor | None:
+    "The class of each item, from 0, of whole numbers, labels -1 and 1, or rows with a single 1; None of anything else"
+    t = torch.as_tensor(targets).detach().cpu().as_subclass(torch.Tensor)
+    if t.dtype == torch.bool: t = t.long()
+    if not t.numel() or t.is_complex() or t.is_floating_point() and (t != t.round()).any(): return None
+    if t.ndim == 2 and t.shape[1] > 1:
+        return t.argmax(1) if ((t == 0) | (t == 1)).all() and (t.sum(1) == 1).all() else None
+    if t.ndim and t.numel() != len(t): return None
+    t = t.reshape(-1)
+    if is_signed(t): return (t > 0).long()
+    return t.long() if t.min() >= 0 else None
+
+
+def is_signed(targets) -> bool:
+    "Are these labels -1 and 1?"
+    t = torch.as_tensor(targets)
+    return bool(t.numel() and ((t == 1) | (t == -1)).all() and (t == -1).any())
+
+
+def threshold_of(
+    name: str, # The activation, as `activation_of` names it
+    targets, # Targets of some items
+) -> float: # Predictions above it are the second class
+    "Where a single prediction changes from one class to the other: at 0.5, and at 0 for labels -1 and 1"
+    return 0. if name in ('identity', '') and is_signed(targets) else 0.5
+
+
+def _sums_to_one(out):
+    "Are the last dimension's entries, or those of the second, shares of a whole?"
+    if out.ndim < 2 or not out.is_floating_point(): return False
+    return any(out.shape[axis] > 1 and bool((out >= 0).all()) and bool(((out.sum(axis) - 1).abs() < 1e-3).all())
+               for axis in {1, out.ndim - 1})
