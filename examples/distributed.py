@@ -1,8 +1,8 @@
 """The lesson in two processes: `accelerate launch --multi_gpu --num_processes 2 examples/distributed.py`.
 
 Without GPUs (gloo on the CPU): the same with `ACCELERATE_USE_CPU=true` before it, or `torchrun --nproc_per_node 2`.
-The first process records and draws; the others stay silent. The recorded path is that of a single process with the joint
-batch; the recorded losses are those of the first process's share of each batch.
+The first process records and draws; the others stay silent. The recorded path is that of a single process with the
+joint batch; the recorded losses are those of the first process's share of each batch.
 """
 
 import sys

@@ -41,7 +41,8 @@ def lesson(file):
 
 def learning_rates():
     learn = quiet(linear_learner(linear_dls(seed=1)))
-    return PathView(), compare_fits(learn, {'too small': dict(lr=0.02), 'right': dict(lr=0.5), 'too large': dict(lr=0.95),
+    return PathView(), compare_fits(learn,
+                                    {'too small': dict(lr=0.02), 'right': dict(lr=0.5), 'too large': dict(lr=0.95),
                                             'diverging': dict(lr=1.05)}, n_epoch=12)
 
 

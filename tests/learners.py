@@ -43,7 +43,8 @@ def net_dls(n=40, bs=8, device=None, seed=0):
 def net_learner(record=True, cbs=(), device=None, model=None, progress=False, **kwargs):
     seed_all()
     kwargs = {'loss_func': MSELossFlat(), 'opt_func': SGD, 'lr': 0.05, 'dls': net_dls(device=device), **kwargs}
-    learn = Learner(model=Net() if model is None else model, cbs=[*cbs, *([RecordParamsCallback()] if record else [])], **kwargs)
+    learn = Learner(model=Net() if model is None else model, cbs=[*cbs, *([RecordParamsCallback()] if record else [])],
+                    **kwargs)
     return learn if progress else silent(learn)
 
 
@@ -103,7 +104,8 @@ class Oracle(Callback):
     def __init__(self): self.points, self.losses, self.lrs, self.batch_losses, self.before = [], [], [], [], None
     def before_batch(self):
         if not self.training: return
-        if not self.batch_losses: self.before = {n: t.detach().cpu().clone() for n, t in all_tensors(self.model).items()}
+        if not self.batch_losses:
+            self.before = {n: t.detach().cpu().clone() for n, t in all_tensors(self.model).items()}
     def before_backward(self): self.batch_losses.append((float(self.loss.detach().mean()), len(self.yb[0])))
     def after_step(self):
         weights = sum(n for _, n in self.batch_losses)
@@ -124,7 +126,7 @@ class Oracle(Callback):
 
 @contextmanager
 def interrupts_at(files, k, error):
-    "Raise `error` at the k-th line that runs in `files`; yields a list which says where, and is empty if it never came to that"
+    "Raise `error` at the k-th line that runs in `files`; yields a list that says where, empty if it was never reached"
     import sys
     seen, where = 0, []
 

@@ -1,6 +1,6 @@
-"""Run notebooks from the top down, each in a kernel of its own: `python tests/run_notebooks.py [--write] [notebook ...]`.
+"""Run notebooks from top to bottom, each in its own kernel: `python tests/run_notebooks.py [--write] [notebook ...]`.
 
-Without names: all of `examples/`. With `--write` the outputs go into the files, without what changes from run to run.
+Without names: all of `examples/`. `--write` keeps the outputs in the files, without what changes from run to run.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ def tidy(notebook, title):
 
 
 def shows(data):
-    "Is there something to see? fastprogress sends a style sheet, each table three times over, and nothing where a bar was"
+    "Is there something to see? fastprogress also sends style sheets, and an empty output where a bar was"
     html = data.get('text/html', 'none')
     return bool(html) and not html.lstrip().startswith('<style>')
 

@@ -50,7 +50,8 @@ from fastsgd import (
 )
 
 VIEWS = [FitView(), BoundaryView(n=12), LossView(), LRView(), ParamsView(), HistogramView(), HistogramView('updates'),
-         PathView(n=6, max_samples=20), PathView(kind='3d', n=6, max_samples=20), PathView(n=6, plane='random', max_samples=20)]
+         PathView(n=6, max_samples=20), PathView(kind='3d', n=6, max_samples=20),
+         PathView(n=6, plane='random', max_samples=20)]
 
 
 # -- models that know nothing of fastsgd
@@ -63,7 +64,8 @@ def dls_of(*tensors, bs=8):
 
 class Cnn(nn.Sequential):
     def __init__(self):
-        super().__init__(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Dropout(0.5),
+        super().__init__(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten(),
+                         nn.Dropout(0.5),
                          nn.Linear(16, 3))
 
 
@@ -124,7 +126,8 @@ def learner(dls, model, loss_func, **kwargs):
 
 
 def frozen():
-    learn = learner(dls_of(torch.randn(32, 3), torch.randn(32, 1)), nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1)),
+    learn = learner(dls_of(torch.randn(32, 3), torch.randn(32, 1)),
+                    nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1)),
                     MSELossFlat(), splitter=lambda m: [params(m[0]), params(m[2])])
     learn.freeze()
     return learn
@@ -135,8 +138,10 @@ def tabular():
     gen = np.random.default_rng(0)
     df = pd.DataFrame({'kind': gen.choice(['a', 'b', 'c'], n), 'x': gen.normal(size=n), 'z': gen.normal(size=n)})
     df['y'] = np.where(df.x > 0, 'yes', 'no')
-    dls = TabularDataLoaders.from_df(df, procs=[Categorify, FillMissing, Normalize], cat_names=['kind'], cont_names=['x', 'z'],
-                                     y_names='y', y_block=CategoryBlock(), bs=16, valid_idx=list(range(8)), num_workers=0)
+    dls = TabularDataLoaders.from_df(df, procs=[Categorify, FillMissing, Normalize], cat_names=['kind'],
+                                     cont_names=['x', 'z'],
+                                     y_names='y', y_block=CategoryBlock(), bs=16, valid_idx=list(range(8)),
+                                     num_workers=0)
     return tabular_learner(dls, layers=[6], opt_func=Adam)
 
 
@@ -150,11 +155,14 @@ LEARNERS = {
     'RegModel of its own': (lambda: synth_learner(model=RegModel(), lr=0.1), 'FitView PathView LossView'),
     'one input': (lambda: learner(sine_dls(seed=1, bs=25), mlp(1, 1), MSELossFlat()), 'FitView LossView'),
     'one input, robust': (lambda: learner(sine_dls(seed=1), mlp(1, 1), L1LossFlat()), 'FitView LossView'),
-    'two classes': (lambda: learner(moons_dls(seed=1, bs=50), mlp(2, 2), CrossEntropyLossFlat()), 'BoundaryView LossView'),
-    'three classes': (lambda: learner(spiral_dls(arms=3, seed=1), mlp(2, 3), nn.CrossEntropyLoss()), 'BoundaryView LossView'),
+    'two classes': (lambda: learner(moons_dls(seed=1, bs=50), mlp(2, 2), CrossEntropyLossFlat()),
+                    'BoundaryView LossView'),
+    'three classes': (lambda: learner(spiral_dls(arms=3, seed=1), mlp(2, 3), nn.CrossEntropyLoss()),
+                      'BoundaryView LossView'),
     'a single logit': (lambda: learner(dls_of(torch.randn(32, 2), (torch.rand(32, 1) > 0.5).float()), mlp(2, 1),
                                        BCEWithLogitsLossFlat()), 'BoundaryView LossView'),
-    'regression of two inputs': (lambda: learner(dls_of(torch.randn(32, 2), torch.randn(32, 1)), mlp(2, 1), MSELossFlat()),
+    'regression of two inputs': (lambda: learner(dls_of(torch.randn(32, 2), torch.randn(32, 1)), mlp(2, 1),
+                                                 MSELossFlat()),
                                  'PathView LossView'),
     'many inputs': (lambda: learner(dls_of(torch.randn(32, 5), torch.randn(32, 1)), mlp(5, 1), MSELossFlat()),
                     'PathView LossView'),
@@ -164,20 +172,27 @@ LEARNERS = {
                                     BCEWithLogitsLossFlat()), 'PathView LossView'),
     'CNN': (lambda: learner(dls_of(torch.randn(32, 1, 8, 8), torch.randint(3, (32,))), Cnn(), CrossEntropyLossFlat()),
             'PathView LossView'),
-    'RNN': (lambda: learner(dls_of(torch.randint(7, (32, 5)), torch.randint(7, (32, 5))), Rnn(), CrossEntropyLossFlat()),
+    'RNN': (lambda: learner(dls_of(torch.randint(7, (32, 5)), torch.randint(7, (32, 5))), Rnn(),
+                            CrossEntropyLossFlat()),
             'PathView LossView'),
     'tabular': (tabular, 'PathView LossView'),
     'several tensors': (lambda: learner(dls_of(torch.randn(32, 3), torch.randn(32, 2), torch.randn(32)), TwoInputs(),
                                         MSELossFlat()), 'PathView LossView'),
     'frozen': (frozen, 'PathView LossView'),
-    'shared': (lambda: learner(dls_of(torch.randn(32, 4), torch.randn(32, 4)), Shared(), MSELossFlat()), 'PathView LossView'),
-    'in place': (lambda: learner(dls_of(torch.randn(32, 3), torch.randn(32, 1)), InPlace(), MSELossFlat()), 'PathView LossView'),
-    'branches': (lambda: learner(dls_of(torch.randn(32, 3), torch.randn(32, 1)), Branches(), MSELossFlat()), 'PathView LossView'),
-    'a tuple': (lambda: learner(dls_of(torch.randn(32, 3), torch.randn(32, 1)), Tuple(), lambda p, y: ((p[0] - y)**2).mean()),
+    'shared': (lambda: learner(dls_of(torch.randn(32, 4), torch.randn(32, 4)), Shared(), MSELossFlat()),
+               'PathView LossView'),
+    'in place': (lambda: learner(dls_of(torch.randn(32, 3), torch.randn(32, 1)), InPlace(), MSELossFlat()),
+                 'PathView LossView'),
+    'branches': (lambda: learner(dls_of(torch.randn(32, 3), torch.randn(32, 1)), Branches(), MSELossFlat()),
+                 'PathView LossView'),
+    'a tuple': (lambda: learner(dls_of(torch.randn(32, 3), torch.randn(32, 1)), Tuple(),
+                                lambda p, y: ((p[0] - y)**2).mean()),
                 'PathView LossView'),
-    'one parameter': (lambda: learner(dls_of(torch.randn(32, 1), torch.randn(32, 1)), nn.Linear(1, 1, bias=False), MSELossFlat()),
+    'one parameter': (lambda: learner(dls_of(torch.randn(32, 1), torch.randn(32, 1)), nn.Linear(1, 1, bias=False),
+                                      MSELossFlat()),
                       'FitView LossView'),
-    'diverged': (lambda: linear_learner(linear_dls(bs=5, seed=1), init=(1e4, 1e4), log_every=None), 'FitView PathView LossView'),
+    'diverged': (lambda: linear_learner(linear_dls(bs=5, seed=1), init=(1e4, 1e4), log_every=None),
+                 'FitView PathView LossView'),
 }
 
 

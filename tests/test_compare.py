@@ -1,3 +1,5 @@
+"""`compare_fits`: one model, one start, the same data; each fit as a Learner of its own would do it."""
+
 import copy
 import random
 from functools import partial

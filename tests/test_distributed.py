@@ -27,11 +27,13 @@ def free_port():
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp('distributed')
-    launch = [sys.executable, '-m', 'accelerate.commands.launch', '--multi_gpu', '--num_processes', '2', '--num_machines', '1',
+    launch = [sys.executable, '-m', 'accelerate.commands.launch', '--multi_gpu', '--num_processes', '2',
+              '--num_machines', '1',
               '--mixed_precision', 'no', '--dynamo_backend', 'no', '--main_process_port', free_port()]
     env = {**os.environ, 'ACCELERATE_USE_CPU': 'true', 'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': '',
            'PYTHONPATH': str(ROOT)}
-    run = subprocess.run([*launch, ROOT / 'examples' / 'distributed.py', folder], capture_output=True, text=True, timeout=240,
+    run = subprocess.run([*launch, ROOT / 'examples' / 'distributed.py', folder], capture_output=True, text=True,
+                         timeout=240,
                          env=env)
     assert run.returncode == 0, run.stderr[-2000:]
     assert run.stdout.count('wrote') == 1
@@ -48,7 +50,8 @@ def test_the_path_is_that_of_one_process_with_the_joint_batch(folder):
     assert list(joint.params) == ['a'] # without the prefix of the wrapper
     # the losses are those of the first half of the points
     x, y = (t[:50] for t in learn.dls.train_ds.tensors)
-    for i in range(20): assert float(joint.losses[i]) == pytest.approx(float(((joint.predict(i, x) - y)**2).mean()), rel=1e-4)
+    for i in range(20):
+        assert float(joint.losses[i]) == pytest.approx(float(((joint.predict(i, x) - y)**2).mean()), rel=1e-4)
 
 
 def test_only_the_first_process_writes(folder):

@@ -1,3 +1,5 @@
+"""A file is replaced whole or not at all, whatever goes wrong on the way."""
+
 import os
 import stat
 

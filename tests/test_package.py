@@ -18,7 +18,8 @@ PACKAGE = ROOT/'fastsgd'
 SETUP = configparser.ConfigParser()
 SETUP.read(ROOT/'setup.cfg', encoding='utf-8')
 # README's map from the top down: each may import only what stands below it
-ROOMS = re.findall(r'^  (\w+)(?:/|\.py)', re.search(r'^fastsgd/\n(.*?)^examples/', (ROOT/'README.md').read_text('utf-8'), re.S | re.M)[1], re.M)
+README = (ROOT/'README.md').read_text(encoding='utf-8')
+ROOMS = re.findall(r'^  (\w+)(?:/|\.py)', re.search(r'^fastsgd/\n(.*?)^examples/', README, re.S | re.M)[1], re.M)
 TOOLS = {'checks', 'files', 'progress', 'random_state'} # single files at the bottom
 FILES = [p for p in sorted(PACKAGE.rglob('*.py')) if p.name != '__main__.py']
 
@@ -31,7 +32,8 @@ def room_of(path):
 def imports(path, nested=True):
     "`(module, is_ours)` for all that a file imports, inside functions too; of fastsgd's own the room"
     tree = ast.parse(path.read_text(encoding='utf-8'))
-    inner = {child for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.Lambda) for child in ast.walk(node)}
+    inner = {child for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.Lambda)
+             for child in ast.walk(node)}
     package = path.relative_to(PACKAGE).parts[:-1]
     for node in ast.walk(tree):
         if node in inner and not nested: continue
@@ -119,7 +121,8 @@ def declared(requirements):
 
 
 def test_what_the_package_imports_is_declared():
-    found = lambda nested: {name for p in FILES for name, ours in imports(p, nested) if not ours} - {*sys.stdlib_module_names}
+    found = lambda nested: ({name for p in FILES for name, ours in imports(p, nested) if not ours}
+                            - {*sys.stdlib_module_names})
     always, extras = declared(SETUP['options']['install_requires']), SETUP['options.extras_require']
     optional = set().union(*(declared(extras[name]) for name in ('video', 'explore', 'data')))
     assert found(nested=False) <= always
@@ -141,3 +144,17 @@ def test_the_import_says_nothing_and_leaves_the_filters_of_warnings_alone():
     env = {**os.environ, 'PYTHONPATH': os.pathsep.join([str(ROOT), os.environ.get('PYTHONPATH', '')])}
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, env=env, timeout=120)
     assert (done.returncode, done.stdout, done.stderr) == (0, '', '')
+
+
+TESTS = sorted((ROOT/'tests').rglob('*.py'))
+
+
+@pytest.mark.parametrize('path', TESTS, ids=lambda p: p.relative_to(ROOT/'tests').as_posix())
+def test_each_test_file_says_what_it_tests(path):
+    told = ast.get_docstring(ast.parse(path.read_text(encoding='utf-8')))
+    assert told and len(told.splitlines()[0]) > 20
+
+
+def test_tests_mirror_the_package():
+    folders = {p.name for p in (ROOT/'tests').iterdir() if any(p.glob('test_*.py'))}
+    assert folders == {p.name for p in PACKAGE.iterdir() if (p/'__init__.py').exists()}

@@ -24,7 +24,8 @@ def marked(name):
 def test_the_python_blocks_run_one_after_another(tmp_path, monkeypatch):
     import matplotlib.pyplot as plt
     monkeypatch.chdir(tmp_path)
-    for event in ('before_fit', 'before_epoch', 'before_train', 'before_validate', 'after_train', 'after_validate', 'after_batch',
+    for event in ('before_fit', 'before_epoch', 'before_train', 'before_validate', 'after_train', 'after_validate',
+                  'after_batch',
                   'after_fit'): # no bars on the way
         monkeypatch.setattr(ProgressCallback, event, lambda self: None)
     names = {}
@@ -36,7 +37,8 @@ def test_the_python_blocks_run_one_after_another(tmp_path, monkeypatch):
         shown = eval(compile(ast.Expression(last.value), 'README.md', 'eval'), names)
         if hasattr(shown, '_repr_html_'): assert 'fastsgd-player' in shown._repr_html_()
     plt.close('all')
-    assert names['traj'].params['0.weight'].shape == (101, 32, 1) and names['learn'].animate_fit.trajectory is names['traj']
+    assert names['traj'].params['0.weight'].shape == (101, 32, 1)
+    assert names['learn'].animate_fit.trajectory is names['traj']
     assert (tmp_path/'fit.gif').stat().st_size > 1000 and (tmp_path/'fit.html').stat().st_size > 1000
 
 

@@ -1,4 +1,4 @@
-"""What a notebook costs: from the end of `fit` to the player, beside matplotlib's; a slider of `explore`; the live view.
+"""Measure what a notebook costs: from the end of `fit` to the player, a slider of `explore`, the live view.
 
     python tests/benchmarks/notebook.py
 """
@@ -75,8 +75,8 @@ def mlp():
 def live_cost(name, learner, epochs, repeats):
     """The same fit with and without the live view in turn, up to the moment when the player takes over.
 
-    In seconds of the processor, on one thread: other processes don't count. All fits of a kind are added up, for Python's
-    garbage collector runs through all that was imported only once in a few pictures.
+    In seconds of the processor, on one thread: other processes don't count. All fits of a kind are added up, since
+    Python's garbage collector runs only once in a few pictures.
     """
     torch.set_num_threads(1)
     times, pictures, shares = {False: [], True: []}, 0, []
@@ -98,7 +98,8 @@ def live_cost(name, learner, epochs, repeats):
                 shares.append(throttle.spent / (times[True][-1] - throttle.spent))
     off, on = (sum(times[k]) for k in (False, True))
     pairs = [100 * (b / a - 1) for a, b in zip(times[False], times[True])]
-    print(f'live view, {name}, {repeats} fits without {off:.2f} s, {repeats} with {on:.2f} s: {100 * (on / off - 1):+.1f} % '
+    print(f'live view, {name}, {repeats} fits without {off:.2f} s, {repeats} with {on:.2f} s: '
+          f'{100 * (on / off - 1):+.1f} % '
           f'(pairs: median {statistics.median(pairs):+.1f} %, from {min(pairs):+.1f} to {max(pairs):+.1f}); '
           f'{pictures} pictures took {100 * statistics.mean(shares):.1f} % of the rest')
 
@@ -111,7 +112,8 @@ def main():
     slider(repeats)
     live.notebook = lambda: Shell
     import IPython.display
-    IPython.display.display = lambda *args, **kwargs: type('Handle', (), {'update': lambda self, data, raw=False: None})()
+    handle = type('Handle', (), {'update': lambda self, data, raw=False: None})
+    IPython.display.display = lambda *args, **kwargs: handle()
     live_cost('lesson of 100 steps', lesson, 100, repeats)
     live_cost('lesson of 3,000 steps', lesson, 3000, repeats)
     live_cost('perceptron of 4,000 steps', mlp, 100, repeats)

@@ -67,25 +67,28 @@ def mlp(width, n, bs, device, cb):
     "Four layers; 1M parameters for width 500, 25M for 2500"
     torch.manual_seed(0)
     x = torch.randn(n, width)
-    model = nn.Sequential(*(layer for _ in range(4) for layer in (nn.Linear(width, width), nn.ReLU())), nn.Linear(width, 1))
+    model = nn.Sequential(*(layer for _ in range(4) for layer in (nn.Linear(width, width), nn.ReLU())),
+                          nn.Linear(width, 1))
     dls = tensor_dls((x, x[:, :1]), bs=bs, seed=0, device=device)
     return Learner(dls, model.to(device), loss_func=MSELossFlat(), opt_func=SGD, lr=1e-3, cbs=cb())
 
 
 def import_seconds(code):
-    run = subprocess.run([sys.executable, '-c', f'import time; t = time.perf_counter(); {code}; print(time.perf_counter() - t)'],
+    run = subprocess.run([sys.executable, '-c',
+                          f'import time; t = time.perf_counter(); {code}; print(time.perf_counter() - t)'],
                          capture_output=True, text=True, check=True)
     return float(run.stdout)
 
 
 def imports(repeats):
-    "What our import adds, measured in the process that imported fastai just before; the first pair fills the disk's cache"
+    "Measure what our import adds, in the process that imported fastai just before; the first pair fills the cache"
     base, added = [], []
     for _ in range(repeats + 1):
         base.append(import_seconds('from fastai.callback.all import *'))
         added.append(import_seconds('from fastai.callback.all import *; t = time.perf_counter(); import fastsgd'))
     base, added = statistics.median(base[1:]), statistics.median(added[1:])
-    show('import fastsgd, added to fastai.callback.all', f'{100 * added / base:.1f} %', '10 %', f'{added:.2f} s on {base:.2f} s')
+    show('import fastsgd, added to fastai.callback.all', f'{100 * added / base:.1f} %', '10 %',
+         f'{added:.2f} s on {base:.2f} s')
 
 
 def peak():
@@ -94,7 +97,8 @@ def peak():
 
 
 def in_child(what):
-    print(subprocess.run([sys.executable, __file__, what], capture_output=True, text=True, check=True).stdout, end='', flush=True)
+    print(subprocess.run([sys.executable, __file__, what], capture_output=True, text=True, check=True).stdout, end='',
+          flush=True)
 
 
 def million_steps():

@@ -1,3 +1,5 @@
+"""Points of several classes: shapes, seeds, equal shares, and errors that teach."""
+
 import random
 import sys
 
@@ -60,6 +62,7 @@ def test_errors_teach(call, message):
 
 def test_without_scikit_learn(monkeypatch):
     monkeypatch.setitem(sys.modules, 'sklearn', None)
-    with pytest.raises(ImportError, match='make_moons is part of scikit-learn: pip install scikit-learn, or take spiral_dls'):
+    with pytest.raises(ImportError,
+                       match='make_moons is part of scikit-learn: pip install scikit-learn, or take spiral_dls'):
         moons_dls()
     spiral_dls()

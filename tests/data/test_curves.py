@@ -1,3 +1,5 @@
+"""Points along a curve: NumPy's values, noise, seeds, and errors that teach."""
+
 import numpy as np
 import pytest
 import torch
@@ -53,7 +55,8 @@ def test_a_seed_leaves_the_global_state_alone(make):
 
 
 @pytest.mark.parametrize('call, message', [
-    (lambda: poly_dls(coef=()), r'coef=\(\): expected finite numbers in a row, for instance coef=\(2.0, 0.0, -1.5, 0.0\)'),
+    (lambda: poly_dls(coef=()),
+     r'coef=\(\): expected finite numbers in a row, for instance coef=\(2.0, 0.0, -1.5, 0.0\)'),
     (lambda: poly_dls(coef='cubic'), "coef='cubic': expected finite numbers in a row"),
     (lambda: poly_dls(n=0), 'n=0: expected a whole number of at least 1'),
     (lambda: sine_dls(freq=float('nan')), 'freq=nan: expected a finite number, for instance freq=1.'),

@@ -18,7 +18,8 @@ finite = st.floats(-100, 100)
 pairs = st.tuples(finite, finite)
 
 
-@given(n=st.integers(1, 300), coef=pairs, noise=st.one_of(st.just('uniform'), st.floats(0, 10)), seed=st.integers(0, 2**70))
+@given(n=st.integers(1, 300), coef=pairs, noise=st.one_of(st.just('uniform'), st.floats(0, 10)),
+       seed=st.integers(0, 2**70))
 def test_linear_data(n, coef, noise, seed):
     x, y = linear_data(n, coef, noise, seed)
     assert x.shape == (n, 2) and y.shape == (n,) and x.dtype == y.dtype == torch.float32
@@ -41,7 +42,8 @@ def test_noise_is_what_it_says():
 
 @contextlib.contextmanager
 def random_state_untouched():
-    states = lambda: (torch.get_rng_state().tolist(), random.getstate(), pickle.dumps(np.random.get_state())) # noqa: NPY002
+    states = lambda: (torch.get_rng_state().tolist(), random.getstate(),
+                      pickle.dumps(np.random.get_state())) # noqa: NPY002
     before = states()
     yield
     assert states() == before
@@ -133,10 +135,12 @@ def test_show_batch_is_a_table(monkeypatch):
     shown = []
     monkeypatch.setattr('fastsgd.data.tensors.display_df', shown.append)
     linear_dls(seed=1, bs=10).show_batch(max_n=4)
-    assert shown[0].shape == (4, 3) and list(shown[0].columns) == ['x[0]', 'x[1]', 'y'] and (shown[0]['x[1]'] == 1).all()
+    assert shown[0].shape == (4, 3) and list(shown[0].columns) == ['x[0]', 'x[1]', 'y']
+    assert (shown[0]['x[1]'] == 1).all()
     images = torch.rand(6, 1, 4, 4)
     tensor_dls((images, images, torch.arange(6)), bs=3, seed=1).show_batch()
-    assert list(shown[1].columns) == ['x0', 'x1', 'y'] and shown[1]['x0'][0] == 'tensor (1, 4, 4)' and len(shown[1]) == 3
+    assert list(shown[1].columns) == ['x0', 'x1', 'y'] and len(shown[1]) == 3
+    assert shown[1]['x0'][0] == 'tensor (1, 4, 4)'
 
 
 @pytest.mark.parametrize('items', [
@@ -168,14 +172,17 @@ def test_an_empty_version_for_export():
     (lambda: linear_data(seed='x'), "seed='x': expected a whole number or None for torch's global random state"),
     (lambda: linear_dls(n=0), 'n=0: expected a whole number of at least 1'),
     (lambda: linear_dls(n_valid=-1), 'n_valid=-1: expected a whole number of at least 0, for instance n_valid=100'),
-    (lambda: linear_dls(bs=0), 'bs=0: expected a whole number of at least 1 or None for the full batch, for instance bs=10'),
+    (lambda: linear_dls(bs=0),
+     'bs=0: expected a whole number of at least 1 or None for the full batch, for instance bs=10'),
     (lambda: linear_dls(seed=1.5), 'seed=1.5: expected a whole number'),
     (lambda: tensor_dls(torch.ones(3, 2)), r'train is a Tensor, expected a tuple .* train=\(x, y\)'),
     (lambda: tensor_dls((torch.ones(3, 2), [1, 2, 3])), r'train\[1\] is list, expected a tensor .* torch.as_tensor'),
     (lambda: tensor_dls((torch.ones(3, 2), torch.tensor(1))), r'train\[1\] is a tensor without rows'),
-    (lambda: tensor_dls((torch.ones(3, 2), torch.ones(4))), r'train has shapes \[\(3, 2\), \(4,\)\], expected the same number'),
+    (lambda: tensor_dls((torch.ones(3, 2), torch.ones(4))),
+     r'train has shapes \[\(3, 2\), \(4,\)\], expected the same number'),
     (lambda: tensor_dls((torch.ones(3, 2), torch.ones(3)), (torch.ones(3, 1), torch.ones(3))),
-     r'valid has shapes \[\(3, 1\), \(3,\)\], expected them as in train but for the number of rows: \[\(3, 2\), \(3,\)\]'),
+     r'valid has shapes \[\(3, 1\), \(3,\)\], expected them as in train but for the number of rows: '
+     r'\[\(3, 2\), \(3,\)\]'),
 ])
 def test_errors_name_the_argument_the_value_and_what_was_wanted(call, message):
     with pytest.raises(ValueError, match=message): call()

@@ -92,7 +92,8 @@ def test_shows_itself_as_a_widget(explorer):
     (dict(lr=-1), 'lr=-1: expected a finite number from 0.001 to 3.16'),
     (dict(momentum=1.5), 'momentum=1.5: expected a finite number from 0 to 0.99'),
     (dict(bs=101), 'bs=101: expected a whole number from 1 to 100 or None for the full batch'),
-    (dict(data=(torch.ones(3, 4), torch.ones(3))), r'data has shapes \(3, 4\) and \(3,\), expected \(n, 2\) and \(n,\)'),
+    (dict(data=(torch.ones(3, 4), torch.ones(3))),
+     r'data has shapes \(3, 4\) and \(3,\), expected \(n, 2\) and \(n,\)'),
     (dict(init=(1, 2, 3)), r'init=\(1, 2, 3\): expected 2 finite numbers')])
 def test_errors(kwargs, text):
     with pytest.raises(ValueError, match=text): explore(**kwargs)

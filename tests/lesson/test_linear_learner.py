@@ -52,11 +52,13 @@ OPTIMISERS = {
     'plain': ({}, {}),
     'momentum': ({'opt_func': partial(SGD, mom=0.9)}, {'mom': 0.9}),
     'weight decay': ({'wd': 0.1}, {'wd': 0.1}),
-    'weight decay as a penalty': ({'opt_func': partial(SGD, decouple_wd=False), 'wd': 0.1}, {'wd': 0.1, 'decoupled': False}),
+    'weight decay as a penalty': ({'opt_func': partial(SGD, decouple_wd=False), 'wd': 0.1},
+                                  {'wd': 0.1, 'decoupled': False}),
     'momentum and weight decay': ({'opt_func': partial(SGD, mom=0.9), 'wd': 0.01}, {'mom': 0.9, 'wd': 0.01})}
 
 
-@pytest.mark.parametrize('bs, epochs', [(None, 100), (20, 20), (32, 25)], ids=['full batch', 'mini-batches', 'uneven batches'])
+@pytest.mark.parametrize('bs, epochs', [(None, 100), (20, 20), (32, 25)],
+                         ids=['full batch', 'mini-batches', 'uneven batches'])
 @pytest.mark.parametrize('optimiser', OPTIMISERS)
 def test_a_hundred_steps_agree_with_numpy(optimiser, bs, epochs, count):
     kwargs, twin = OPTIMISERS[optimiser]
@@ -68,7 +70,8 @@ coefs = st.tuples(st.floats(-20, 20), st.floats(-20, 20))
 
 
 @settings(max_examples=30, deadline=None)
-@given(n=st.integers(1, 150), n_valid=st.integers(0, 5), bs=st.one_of(st.none(), st.integers(1, 160)), coef=coefs, init=coefs,
+@given(n=st.integers(1, 150), n_valid=st.integers(0, 5), bs=st.one_of(st.none(), st.integers(1, 160)), coef=coefs,
+       init=coefs,
        lr=st.floats(1e-4, 0.1), mom=st.sampled_from([0., 0.9]), noise=st.sampled_from(['uniform', 0.25]),
        seed=st.integers(0, 999))
 def test_any_fit_agrees_with_numpy(n, n_valid, bs, coef, init, lr, mom, noise, seed):
@@ -76,7 +79,8 @@ def test_any_fit_agrees_with_numpy(n, n_valid, bs, coef, init, lr, mom, noise, s
     check_against_numpy(dls, twin_dls, 2, lr, init, {'mom': mom}, opt_func=partial(SGD, mom=mom))
 
 
-@pytest.mark.parametrize('seed', range(25)) # of the first 2,000 seeds 14 draw points whose loss at step 20 is 0.30 to 0.33
+# of the first 2,000 seeds 14 draw points whose loss at step 20 is 0.30 to 0.33
+@pytest.mark.parametrize('seed', range(25))
 def test_the_losses_have_the_shape_of_the_lesson(seed):
     dls = linear_dls(seed=seed, n_valid=0)
     losses = fit(linear_learner(dls), 100, 0.1).losses
@@ -142,7 +146,8 @@ def test_what_people_do_with_a_learner(tmp_path):
         assert nothing is None and torch.equal(preds, new @ learn.model.a.detach())
 
 
-@pytest.mark.filterwarnings('ignore:load_learner` uses Python.s insecure pickle:UserWarning') # fastai's on its own function
+# fastai's on its own function
+@pytest.mark.filterwarnings('ignore:load_learner` uses Python.s insecure pickle:UserWarning')
 def test_export_and_load(tmp_path):
     learn = linear_learner(linear_dls(seed=1), path=tmp_path)
     fit(learn, 3, 0.1)
@@ -150,7 +155,8 @@ def test_export_and_load(tmp_path):
     loaded, new = load_learner(tmp_path/'fit.pkl'), torch.tensor([[-1., 1.], [1., 1.]])
     assert torch.equal(loaded.model(new), learn.model(new)) and loaded.record_params.trajectory is None
     assert len(learn.record_params.trajectory) == 4 # exporting took nothing from the original
-    with loaded.no_bar(): assert torch.equal(loaded.get_preds(dl=loaded.dls.test_dl(new))[0], loaded.model(new).detach())
+    with loaded.no_bar():
+        assert torch.equal(loaded.get_preds(dl=loaded.dls.test_dl(new))[0], loaded.model(new).detach())
 
 
 def test_show_results_is_a_table_with_the_predictions(monkeypatch):
@@ -187,7 +193,8 @@ def test_linear_model(init, n):
     (TypeError, lambda: linear_learner(42), r'dls is a int, expected DataLoaders, for instance linear_dls\(bs=10\)'),
     (ValueError, lambda: linear_learner(linear_dls(), seed=3), 'seed=3 is for points that are drawn here.* linear_dls'),
     (ValueError, lambda: linear_learner(seed='x'), "seed='x': expected a whole number"),
-    (ValueError, lambda: linear_learner(log_every=0), 'log_every=0: expected a whole number of at least 1 or None for .*, for instance log_every=10'),
+    (ValueError, lambda: linear_learner(log_every=0),
+     'log_every=0: expected a whole number of at least 1 or None for .*, for instance log_every=10'),
 ])
 def test_errors_name_the_argument_the_value_and_what_was_wanted(error, call, message):
     with pytest.raises(error, match=message): call()

@@ -26,7 +26,8 @@ def trajectory(k):
 
 def line(k): # its animation says what it is in its labels
     model = torch.nn.Linear(1, 1)
-    traj = Trajectory({'weight': torch.rand(3, 1, 1), 'bias': torch.rand(3, 1)}, losses=[k, k], lrs=[1., 1.], model=model)
+    traj = Trajectory({'weight': torch.rand(3, 1, 1), 'bias': torch.rand(3, 1)}, losses=[k, k], lrs=[1., 1.],
+                      model=model)
     return animate(traj, FitView(torch.rand(5, 1), torch.rand(5, 1)))
 
 

@@ -1,3 +1,5 @@
+"""`Recording`: every step within the budget, in any loop, without waiting for the device."""
+
 import pytest
 import torch
 from hypothesis import given, settings

@@ -1,3 +1,5 @@
+"""A saved Trajectory comes back bit for bit; damaged and hostile files are refused with a reason."""
+
 import json
 import os
 import struct

@@ -29,8 +29,10 @@ def train(model, x, y, loss_func, n=20, lr=0.1, bs=None, label='', valid=True):
         if valid and step % 5 == 4:
             checks[0].append(step + 1)
             checks[1].append(loss_func(model(x), y).item())
-    return Trajectory({k: torch.stack(v) for k, v in points.items()}, losses=torch.stack(losses) if losses else torch.empty(0),
-                      lrs=torch.full((n,), lr), model=model, loss_func=loss_func, data=((x,), (y,)), batches=batches, label=label,
+    return Trajectory({k: torch.stack(v) for k, v in points.items()},
+                      losses=torch.stack(losses) if losses else torch.empty(0),
+                      lrs=torch.full((n,), lr), model=model, loss_func=loss_func, data=((x,), (y,)), batches=batches,
+                      label=label,
                       valid=(torch.tensor(checks[0], dtype=torch.int64), torch.tensor(checks[1], dtype=torch.float64)))
 
 

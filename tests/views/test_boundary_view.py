@@ -1,3 +1,5 @@
+"""`BoundaryView` shows what the model answers: regions, boundary, classes, one fit or several."""
+
 import numpy as np
 import pytest
 import torch

@@ -1,3 +1,5 @@
+"""Which views are chosen for which data and model, and the sentence that says why."""
+
 import pytest
 import torch
 from fits import classes, line, mlp

@@ -1,3 +1,5 @@
+"""`FitView`: the data, the model's curve at each point, and the batch of the step."""
+
 import numpy as np
 import pytest
 import torch

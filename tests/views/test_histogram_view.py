@@ -1,3 +1,5 @@
+"""`HistogramView`: NumPy's histograms of parameters and updates, layer by layer."""
+
 import numpy as np
 import pytest
 import torch

@@ -1,3 +1,5 @@
+"""`PathView`: the path lies where the surface has its loss, and says so where it leaves the plane."""
+
 import inspect
 import re
 import warnings

@@ -1,3 +1,5 @@
+"""`LossView`, `LRView` and `ParamsView`: what was recorded, step by step."""
+
 import numpy as np
 import pytest
 import torch
