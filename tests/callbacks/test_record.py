@@ -1,3 +1,5 @@
+"""`RecordParamsCallback`: exact, bounded, the same fit bit for bit, whatever the Learner does."""
+
 import copy
 
 import pytest
