@@ -11,9 +11,9 @@ from fastcore.meta import delegates
 from ..player import FitAnimation
 from ..trajectory import Trajectory
 from ..views import animate, choose_views
-from ..views.animate import check_settings
+from ..views.animate import check_animate_arguments
+from ..views.given import as_views
 from ..views.live import LiveView
-from ..views.view import check_views
 from .base import own_names
 from .record import RecordParamsCallback
 
@@ -39,9 +39,8 @@ class AnimateFitCallback(Callback):
         **kwargs
     ):
         "What follows `live` is passed to `animate`"
-        check_views(views)
-        check_settings(kwargs)
-        self.views, self.live, self.kwargs = views, live, kwargs
+        check_animate_arguments(kwargs)
+        self.views, self.live, self.kwargs = as_views(views), live, kwargs
         self._init_state()
 
     def _init_state(self):

@@ -11,7 +11,7 @@ from ..checks import check_max_frames, check_number, check_numbers, check_whole
 from ..data import linear_data, tensor_dls
 from ..trajectory.several import label_of
 from ..views import animate
-from ..views.view import as_views
+from ..views.given import as_views
 from .learner import linear_learner
 
 BATCH_SIZES = 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000

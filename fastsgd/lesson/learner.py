@@ -7,7 +7,7 @@ from torch import nn
 from ..callbacks import AnimateFitCallback, LogLossCallback, RecordParamsCallback, SkipEmptyValidCallback
 from ..checks import check_numbers, check_whole
 from ..data import linear_dls
-from ..views.view import as_views
+from ..views.given import as_views
 
 
 class LinearModel(nn.Module):

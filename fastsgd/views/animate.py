@@ -12,15 +12,16 @@ from ..player.animation import _check_interval, _check_labels, _mode
 from ..trajectory.several import as_list, in_step, name_of
 from ..trajectory.tables import step_line
 from .choose import choose_views
-from .layout import axes_for, settle
-from .view import check_views, draw_view
+from .given import as_views, kind_of
+from .layout import axes_for, freeze_layout
+from .view import draw_view
 
 # What matplotlib's classes take beside what `FitAnimation` names, and `animate` may pass on
 PASSED_ON = sorted({name for cls in FuncAnimation.__mro__[:-1] for name in optional(cls)} - {'frames', 'fargs'})
 
 
-def check_settings(settings: dict):
-    "Raise TypeError or ValueError for arguments of `animate`, by name, that are wrong whatever the trajectory"
+def check_animate_arguments(settings: dict):
+    "Raise TypeError or ValueError for arguments of `animate` that are wrong whatever the trajectory"
     check_keywords(animate, settings, PASSED_ON)
     for name, value in settings.items():
         if name == 'max_frames': check_max_frames(value)
@@ -49,16 +50,16 @@ def animate(
 ) -> FitAnimation: # In step by optimiser step, where there are several
     """One animation from one trajectory, or from several to compare.
 
-    What else `FuncAnimation` takes is passed on to it. Raises TypeError for what is no trajectory or no view and for an
-    argument that there is not, ValueError for any other that does not fit, before anything is drawn.
+    Further arguments of `FuncAnimation` are passed on to it. Raises TypeError for non-trajectories, non-views and unknown
+    arguments, ValueError for invalid values, before anything is drawn.
 
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(20, lr=0.1)
     >>> traj = learn.record_params.trajectory
     >>> animate(traj, FitView(), LossView(), max_frames=10, interval=100).save('fit.html')
     """
-    check_views(views)
-    check_settings({'max_frames': max_frames, 'figsize': figsize, **kwargs})
+    views = as_views(views)
+    check_animate_arguments({'max_frames': max_frames, 'figsize': figsize, **kwargs})
     trajs = in_step(as_list(traj), max_frames)
     if labels is not None: _check_labels(labels := list(labels), len(trajs[0]))
     views = views or choose_views(trajs[0])[0]
@@ -70,7 +71,7 @@ def animate(
     label.set_text(max(texts, key=len)) # room for the longest
     if fig.get_layout_engine() is not None:
         for update in updates: update(len(trajs[0]) - 1)
-        settle(fig)
+        freeze_layout(fig)
 
     def func(i):
         label.set_text(texts[i])
@@ -92,7 +93,7 @@ def _labels(trajs):
 
 
 def _notes(what, fits, step):
-    "Which of the `fits`, as (step, name), have come to this by now; in number where a line could not hold the names"
+    "Which fits, as `(step, name)`, have come to this by now; only how many, if there are several"
     past = [fit for fit in fits if fit[0] <= step]
     if not past: return ''
     who = past[0][1] if len(past) == 1 else f'{len(past)} fits'
@@ -110,4 +111,4 @@ def _describe(trajs, views):
         lr = f', learning rate {float(lrs[0]):.3g}{to}' if len(lrs) else ''
         bad = '' if t.diverged is None else f', diverged at step {t.diverged}'
         fits.append(f'{name}{t.n_steps} steps{loss}{lr}{bad}')
-    return f'Animation of a fit, {"; ".join(fits)}. Shown: {", ".join(type(v).__name__ for v in views)}.'
+    return f'Animation of a fit, {"; ".join(fits)}. Shown: {", ".join(kind_of(v) for v in views)}.'

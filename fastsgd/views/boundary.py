@@ -6,6 +6,7 @@ from contourpy import contour_generator
 from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.lines import Line2D
 
+from ..checks import check_whole
 from ..trajectory.several import as_list, label_of
 from .limits import padded, plain
 from .style import BLUE, COLORS, MARKERS, VERMILION, color_bar, legend, style, tidy
@@ -40,9 +41,7 @@ class BoundaryView(View):
         if (x is None) != (y is None): raise ValueError('x and y go together: expected both or none of them')
         if x is not None and len(x) != len(y):
             raise ValueError(f'x has {len(x)} rows and y {len(y)}: expected one class per row')
-        if isinstance(n, bool) or not isinstance(n, int) or n < 2:
-            raise ValueError(f'n={n!r}: expected a whole number of points of at least 2, for instance n=80')
-        self.x, self.y, self.names, self.activation, self.n = x, y, names, activation, n
+        self.x, self.y, self.names, self.activation, self.n = x, y, names, activation, check_whole('n', n, 2, example=80)
 
     def draw(self, traj, ax):
         trajs = as_list(traj)

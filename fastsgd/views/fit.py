@@ -3,6 +3,7 @@
 import torch
 from matplotlib.lines import Line2D
 
+from ..checks import check_flag, check_whole
 from ..trajectory.several import as_list, label_of
 from .limits import padded, plain, within
 from .style import BLUE, GREY, ORANGE, legend, style, tidy
@@ -48,9 +49,8 @@ class FitView(View):
         if (x is None) != (y is None): raise ValueError('x and y go together: expected both or none of them')
         if x is not None and len(x) != len(y):
             raise ValueError(f'x has {len(x)} rows and y {len(y)}: expected one target per row')
-        if isinstance(n, bool) or not isinstance(n, int) or n < 2:
-            raise ValueError(f'n={n!r}: expected a whole number of points of at least 2, for instance n=200')
-        self.x, self.y, self.n, self.ghost, self.batch = x, y, n, ghost, batch
+        self.x, self.y, self.n = x, y, check_whole('n', n, 2, example=200)
+        self.ghost, self.batch = check_flag('ghost', ghost), check_flag('batch', batch)
 
     def _data(self, traj):
         if self.x is not None: x, y = torch.as_tensor(self.x), torch.as_tensor(self.y)

@@ -5,6 +5,7 @@ import torch
 from matplotlib.colors import LogNorm
 from matplotlib.patches import Rectangle
 
+from ..checks import check_in_list, check_whole
 from ..trajectory.several import as_list, name_of
 from .limits import calm, finite, step_limits
 from .style import GREY, color_bar
@@ -32,11 +33,8 @@ class HistogramView(View):
         most: int = 6, # Bands at the most, where `names` is None
         bins: int = 40, # Of each histogram; fewer where there are few parameters
     ):
-        if of not in KINDS: raise ValueError(f"of={of!r}: expected 'values' or 'updates'")
-        for name, value in (('most', most), ('bins', bins)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f'{name}={value!r}: expected a whole number of at least 1')
-        self.of, self.names, self.most, self.bins = of, (names,) if isinstance(names, str) else names, most, bins
+        self.of, self.names = check_in_list('of', of, KINDS), (names,) if isinstance(names, str) else names
+        self.most, self.bins = check_whole('most', most, 1, example=6), check_whole('bins', bins, 1, example=40)
 
     def draw(self, traj, ax):
         trajs = as_list(traj)

@@ -1,4 +1,4 @@
-"""The figure of an animation: where the axes of its views stand, settled once."""
+"""The figure of an animation: where the axes of its views stand, decided once."""
 
 from contextlib import ExitStack, contextmanager
 
@@ -14,7 +14,7 @@ def axes_for(views, axs=None, figsize: tuple | None = None):
     if axs is None:
         columns = len(views) if len(views) <= 3 else 2 if len(views) == 4 else 3
         rows = -(-len(views) // columns)
-        widths, heights = zip(*(getattr(v, 'figsize', (5., 4.)) for v in views))
+        widths, heights = zip(*(v.figsize for v in views))
         wanted = max(sum(widths[k:k + columns]) for k in range(0, len(views), columns))
         shrink = min(WIDTH / wanted, 1)
         fig = Figure(figsize=figsize or (wanted * shrink, rows * max(heights) * shrink**0.5), layout='constrained')
@@ -22,14 +22,14 @@ def axes_for(views, axs=None, figsize: tuple | None = None):
         FigureCanvasAgg(fig)
         # at first as large as can be, and thus with as many ticks and as long labels: there is room for those that stay
         grid = fig.add_gridspec(rows, columns, left=0, right=1, bottom=0, top=1, wspace=0, hspace=0)
-        return fig, [fig.add_subplot(place, projection=getattr(v, 'projection', None)) for v, place in zip(views, grid)]
+        return fig, [fig.add_subplot(place, projection=v.projection) for v, place in zip(views, grid)]
     axs = list(axs.flat) if hasattr(axs, 'flat') else list(axs) if isinstance(axs, (list, tuple)) else [axs]
     if len(axs) != len(views): raise ValueError(f'axs has {len(axs)} axes, expected {len(views)}: one for each view')
     return axs[0].figure, axs
 
 
-def settle(fig):
-    "Have the layout engine of `fig` at work once, and let nothing move from then on: what moves with numbers would tremble"
+def freeze_layout(fig):
+    "Run the layout engine of `fig` once, then switch it off: axes that refit changing labels would jitter"
     with ExitStack() as stack:
         for ax in fig.axes: stack.enter_context(_measured_once(ax))
         fig.get_layout_engine().execute(fig)

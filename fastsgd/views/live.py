@@ -17,19 +17,21 @@ from ..random_state import random_state_kept
 from ..trajectory import Trajectory
 from ..trajectory.tables import step_line
 from .choose import choose_views
+from .given import as_views
+from .view import draw_view
 
-SHARE = 0.07 # less than a tenth, for pictures cost more than their drawing: their garbage is collected while the fit goes on
+SHARE = 0.07 # less than a tenth, since pictures cost more than their drawing: their garbage is collected during the fit
 
 
 def notebook():
-    "The IPython shell of a notebook, or None: a terminal and a plain script stay silent"
+    "Return the IPython shell of a notebook, or None: a terminal and a plain script stay silent"
     if 'IPython' not in sys.modules: return None
     shell = sys.modules['IPython'].get_ipython()
     return shell if getattr(shell, 'kernel', None) is not None else None
 
 
 class Throttle:
-    "Says when there is time for something dear: it measures what it cost, and keeps that within a share of the whole"
+    "Decides when an expensive action is affordable, by keeping its cost within a share of the total"
     def __init__(self,
         share: float = 0.1, # Of the time that everything else takes
         clock=perf_counter, # Seconds
@@ -38,7 +40,7 @@ class Throttle:
         self.cost, self.last = 0.2, float('inf') # a first guess, replaced by what was measured
 
     def start(self):
-        "Begin to count: nothing was spent yet"
+        "Begin to count, with nothing spent yet"
         self.began, self.spent = self.clock(), 0.
 
     @property
@@ -53,13 +55,13 @@ class Throttle:
         try: yield
         finally:
             took = self.clock() - began
-            # the less of the last two: what came in between once, Python's garbage collection say, comes seldom
+            # the smaller of the last two costs: one-off delays such as garbage collection are ignored
             self.cost, self.last = min(took, self.last), took
             self.spent += took
 
 
 class _Running(Trajectory):
-    "A fit under way: `n_steps` counts the steps that are still to come, so that the axes of steps stand still"
+    "A running fit: `n_steps` includes the steps that are still to come, so that the axes of steps stand still"
     def __init__(self, traj, planned):
         self.__dict__.update(traj.__dict__)
         self.planned = planned
@@ -69,25 +71,26 @@ class _Running(Trajectory):
 
 
 class LivePicture:
-    "Views of a fit under way as a PNG, in one figure that is used again and again"
+    "Views of a running fit as a PNG, in one figure that is used again and again"
     dpi = 100
-    margins = 0.75, 0.2, 0.55, 0.5 # inches left, right, bottom, top: fixed, for axes that move with the numbers would tremble
-    def __init__(self, views=()): self.given, self.views, self.fig = views, None, None
+    margins = 0.75, 0.2, 0.55, 0.5 # inches left, right, bottom, top: fixed, since axes that refit their labels jitter
+    def __init__(self, views=()): self.given, self.views, self.fig = as_views(views), None, None
 
     def _set_up(self, traj):
         views = self.given or choose_views(traj, surface=False)[0]
-        self.views = [v for v in views if getattr(v, 'live_points', 100)]
-        self.sizes = [getattr(v, 'figsize', (5., 4.)) for v in self.views]
-        self.fig = Figure((sum(w for w, _ in self.sizes) or 5., max((h for _, h in self.sizes), default=0.5)), dpi=self.dpi)
+        self.views = [v for v in views if v.live_points]
+        self.sizes = [v.figsize for v in self.views]
+        size = sum(w for w, _ in self.sizes) or 5., max((h for _, h in self.sizes), default=0.5)
+        self.fig = Figure(size, dpi=self.dpi)
         FigureCanvasAgg(self.fig)
 
     def _axes(self):
-        "New axes for each view: nothing that it added stays behind"
+        "Make new axes for each view: nothing that it added stays behind"
         for old in (*self.fig.axes, *self.fig.texts): old.remove() # `clear` would make new ticks for them first
         (width, height), (left, right, bottom, top), x = self.fig.get_size_inches(), self.margins, 0.
         for view, (w, _) in zip(self.views, self.sizes):
             box = (x + left) / width, bottom / height, (w - left - right) / width, (height - bottom - top) / height
-            yield view, self.fig.add_axes(box, projection=getattr(view, 'projection', None))
+            yield view, self.fig.add_axes(box, projection=view.projection)
             x += w
 
     def describe(self, traj, planned) -> str:
@@ -95,11 +98,11 @@ class LivePicture:
         return step_line(step, max(planned, step), traj.loss(-1), traj.diverged)
 
     def png(self, traj, planned: int = 0) -> bytes:
-        "The last point of `traj`, a fit of `planned` steps"
+        "Draw the last point of `traj`, a fit of `planned` steps"
         if self.fig is None: self._set_up(traj)
         for view, ax in self._axes():
-            running = _Running(traj.thin(getattr(view, 'live_points', 100)), planned)
-            view.draw(running, ax)(len(running) - 1)
+            running = _Running(traj.thin(view.live_points), planned)
+            draw_view(view, [running], ax)(len(running) - 1)
         self.fig.text(0.01, 0.985, self.describe(traj, planned), va='top')
         self.fig.canvas.draw()
         out = io.BytesIO()
@@ -108,7 +111,7 @@ class LivePicture:
         return out.getvalue()
 
     def html(self, traj, planned: int = 0) -> str:
-        "The same as an image element of fixed size, shown only when decoded: nothing jumps or flickers"
+        "Return the same as an image element of fixed size, shown only when decoded: nothing jumps or flickers"
         png = base64.b64encode(self.png(traj, planned)).decode()
         width, height = self.fig.canvas.get_width_height()
         return (f'<img alt="{html.escape(self.describe(traj, planned))}" decoding="sync" width="{width}" height="{height}" '
@@ -116,10 +119,10 @@ class LivePicture:
 
 
 class LiveView:
-    """A picture in the output of a cell that follows a fit, and gives way to the animation in the end.
+    """Follow a fit with a picture in the output of its cell, which gives way to the animation in the end.
 
-    It has one display handle, leaves all other output alone, and draws no more often than the `Throttle` allows. Where
-    there is no notebook it does nothing. Drawing never harms the fit: an error is turned into a warning.
+    It has one display handle, leaves all other output alone, and draws no more often than the `Throttle` allows. Outside
+    of a notebook it does nothing. Drawing never breaks the fit: an error becomes a warning.
     """
     def __init__(self,
         views=(), # Views to draw; none: those that suit
@@ -133,21 +136,21 @@ class LiveView:
         get_traj, # Called for the `Trajectory` up to now
         planned: int, # Steps that the fit will have when it is through
     ):
-        "Start of a fit. A second one in the same cell goes on in the same place."
+        "Start to follow a fit. A second one in the same cell goes on in the same place."
         self.shell = notebook()
         if self.shell is None: return
         self.get_traj, self.planned, self.running, self.drawn = get_traj, planned, True, 0
         if self.handle is None or self.cell != self.shell.execution_count:
             from IPython.display import display
-            waiting = ('<div style="min-height:400px;color:GrayText">The fit is running. '
-                       'Its picture comes as soon as there is time to draw it.</div>')
-            self.handle = display({'text/html': waiting, 'text/plain': 'the fit is running'}, raw=True, display_id=True)
+            waiting = 'Training... the first picture will appear shortly.'
+            page = f'<div style="min-height:400px;color:GrayText">{waiting}</div>'
+            self.handle = display({'text/html': page, 'text/plain': waiting}, raw=True, display_id=True)
             self.cell = self.shell.execution_count
         self._watch(True)
         self.throttle.start()
 
     def _watch(self, on):
-        "An interrupted fit fires no event: the end of the cell does"
+        "Listen for the end of the cell, or stop listening: an interrupted fit fires no event of its own"
         events = self.shell.events
         if self._cell_ends in events.callbacks['post_run_cell']: events.unregister('post_run_cell', self._cell_ends)
         if on: events.register('post_run_cell', self._cell_ends)
@@ -162,7 +165,7 @@ class LiveView:
         self._watch(False)
 
     def step(self):
-        "After a step of the fit: draw, if there is time"
+        "Draw after a step of the fit, if there is time"
         if self.running and self.throttle.ready: self._draw()
 
     def _draw(self):
@@ -175,12 +178,12 @@ class LiveView:
                 self.drawn += 1
         except Exception as e:
             self._stop()
-            warnings.warn(f'the live view stops, the fit goes on: {type(e).__name__}: {e}', stacklevel=2)
+            warnings.warn(f'live view stopped; training continues: {type(e).__name__}: {e}', stacklevel=2)
 
     def finish(self,
         get_animation, # Called for what takes the picture's place
     ):
-        "End of a fit: the last step, if there is time, and then the animation of all"
+        "End a fit: draw the last step, if there is time, and then show the animation of all"
         if not self.running: return
         self.planned = 0 # it may have been stopped early
         self.step()
@@ -188,13 +191,13 @@ class LiveView:
         try:
             with random_state_kept(): self.handle.update(get_animation())
         except Exception as e:
-            warnings.warn(f'the live view keeps its last picture, since there is no animation: {type(e).__name__}: {e}',
+            warnings.warn(f'could not build the animation; keeping the last live picture: {type(e).__name__}: {e}',
                           stacklevel=2)
             self._draw()
         if self.running: self._stop()
 
     def give_way(self):
-        "The animation is about to be shown elsewhere in the same cell: once is enough"
+        "Clear the picture: the animation is about to be shown elsewhere in the same cell"
         if self.handle is None or self.shell is not notebook() or self.cell != self.shell.execution_count: return
         self.handle.update({'text/html': '', 'text/plain': ''}, raw=True)
         self.handle = None

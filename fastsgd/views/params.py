@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from matplotlib.lines import Line2D
 
+from ..checks import check_whole
 from ..trajectory.several import as_list, label_of
 from ..trajectory.tables import entry_name
 from .limits import calm, padded, step_limits, within
@@ -26,9 +27,7 @@ class ParamsView(View):
         names: tuple | None = None, # Parameters to choose from, by name; None: all
         most: int = 6, # Lines at the most: the entries that moved furthest
     ):
-        if isinstance(most, bool) or not isinstance(most, int) or most < 1:
-            raise ValueError(f'most={most!r}: expected a whole number of lines of at least 1, for instance most=6')
-        self.names, self.most = (names,) if isinstance(names, str) else names, most
+        self.names, self.most = (names,) if isinstance(names, str) else names, check_whole('most', most, 1, example=6)
 
     def _entries(self, trajs):
         "The `(name, index)` of what is shown, the same for all trajectories, and how many there were to choose from"

@@ -1,45 +1,13 @@
-"""`View`, and what all views share: colours that a colour-blind reader tells apart, markers, robust axis limits."""
+"""`View`, the contract of all views, and `draw_view`, which holds them to it."""
 
-from ..trajectory.several import as_list, in_step, label_of
-from .style import legend, style
+from matplotlib.artist import Artist
 
-
-def as_views(views) -> tuple:
-    "One view or several, as a tuple. Raises TypeError for what is no view."
-    views = tuple(views) if isinstance(views, (list, tuple)) else (views,)
-    check_views(views)
-    return views
-
-
-def check_views(views):
-    "Raise TypeError unless each of `views` can draw: a class in the place of its instance, or a trajectory, is told apart"
-    for view in views:
-        if isinstance(view, type):
-            raise TypeError(f'views has the class {view.__name__}, expected a view: {view.__name__}()')
-        if not callable(getattr(view, 'draw', None)):
-            raise TypeError(f'views has {view!r}, expected views with a method draw(traj, ax), as in FitView(), LossView(); '
-                            'several trajectories to compare go into one list')
-
-
-def draw_view(view, trajs: list, ax):
-    "`view.draw` for trajectories in step; a view that takes one is drawn for each, in that fit's colour and marker"
-    if len(trajs) == 1: return view.draw(trajs[0], ax)
-    if getattr(view, 'several', False): return view.draw(trajs, ax)
-    updates = []
-    for k, t in enumerate(trajs):
-        before = set(ax.lines)
-        ax.set_prop_cycle(**{key: [value] for key, value in style(k).items()}, markevery=[max(len(t) // 8, 1)])
-        updates.append(view.draw(t, ax))
-        first = next((line for line in ax.lines if line not in before), None)
-        if first is not None and first.get_label().startswith('_'): first.set_label(label_of(t, k))
-    if ax.get_legend_handles_labels()[1]:
-        for update in updates: update(len(trajs[0]) - 1)
-        legend(ax, [line.get_xdata() for line in ax.lines], [line.get_ydata() for line in ax.lines])
-    return lambda i: [artist for update in updates for artist in update(i)]
+from ..trajectory.several import as_list, in_step
+from .together import draw_each
 
 
 class View:
-    """A way to look at a Trajectory. A view holds its settings only: one view may be drawn in many figures.
+    """Look at a Trajectory. A view holds its settings only: one view may be drawn in many figures.
 
     A view of your own overrides `draw`; set `several = True` if it takes a list of trajectories too, `figsize` in inches.
 
@@ -60,16 +28,13 @@ class View:
     several = False # does `draw` take a list of trajectories?
     figsize = (5., 4.) # inches that suit this view
     projection = None # of the axes, as in matplotlib
-    live_points = 100 # points that a picture of a fit under way is drawn from; 0: too dear, left out of it
+    live_points = 100 # points that a picture of a running fit is drawn from; 0: too expensive, left out
 
     def draw(self,
         traj, # A `Trajectory`
         ax, # Axes to draw on
-    ): # `update(i) -> artists`: shows point `i` of `traj`, in any order, and returns the artists that it changed
-        """Draw what stays the same and return the function that draws the rest.
-
-        Views raise ValueError or TypeError for what they can't show.
-        """
+    ): # `update(i)`: shows point `i` of `traj`, in any order, and returns the artists that it changed, None for none
+        "Draw what stays the same, return the function that draws the rest. Raises ValueError for unsuitable data."
         raise NotImplementedError(f'{type(self).__name__} needs a method draw(traj, ax) that returns update(i)')
 
     def plot(self,
@@ -77,10 +42,10 @@ class View:
         ax=None, # Axes to draw on; None: pyplot's current ones, as in matplotlib
         i: int = -1, # The point to show
     ):
-        """The still picture of point `i`; returns the axes.
+        """Draw the still picture of point `i` and return the axes.
 
-        Raises IndexError for a point that does not exist, TypeError for what is no trajectory, ValueError for one that the
-        view can't show.
+        Raises IndexError for a point that does not exist, TypeError for anything but trajectories, ValueError for data
+        that the view can't show.
         """
         trajs = in_step(as_list(traj))
         i = trajs[0].index(i)
@@ -95,3 +60,31 @@ class View:
         settings.update(settings.pop('kwargs', {})) # what a view passes on
         settings = ', '.join(f'{k}={v!r}' for k, v in settings.items() if v is not None and not k.startswith('_'))
         return f'{type(self).__name__}({settings})'
+
+def draw_view(view, trajs: list, ax):
+    """Draw `view` for trajectories in step; returns `update(i) -> list` of the artists that changed.
+
+    A view that takes one trajectory is drawn once for each. Raises TypeError for a view that breaks the contract.
+    """
+    if len(trajs) == 1: return _checked(view, view.draw(trajs[0], ax))
+    if view.several: return _checked(view, view.draw(trajs, ax))
+    return draw_each(lambda t: _checked(view, view.draw(t, ax)), trajs, ax)
+
+
+def _checked(view, update):
+    if not callable(update):
+        raise TypeError(f'{view!r}.draw returned {_kind(update)}: expected a function update(i) that shows point i')
+    return lambda i: list(_artists(view, update(i)))
+
+
+def _artists(view, changed):
+    "`changed` artist by artist: None, one, or many, also in containers such as those of `ax.bar`"
+    if isinstance(changed, Artist): yield changed
+    elif isinstance(changed, (list, tuple, set)) or hasattr(changed, '__next__'):
+        for part in changed: yield from _artists(view, part)
+    elif changed is not None:
+        raise TypeError(f'update(i) of {view!r} returned {_kind(changed)}: expected the artists that it changed, '
+                        'as in return [line], or None')
+
+
+def _kind(value): return f'a {type(value).__name__}' if value is not None else 'None'

@@ -141,7 +141,7 @@ def test_other_data_is_told_so(given, message):
 def test_errors_teach():
     with pytest.raises(ValueError, match='x and y go together'): BoundaryView(torch.zeros(3, 2))
     with pytest.raises(ValueError, match='x has 3 rows and y 2'): BoundaryView(torch.zeros(3, 2), torch.zeros(2))
-    with pytest.raises(ValueError, match='n=0: expected a whole number of points'): BoundaryView(n=0)
+    with pytest.raises(ValueError, match='n=0: expected a whole number'): BoundaryView(n=0)
     with pytest.raises(ValueError, match='names has 2 names, expected 3: one for each class'):
         BoundaryView(names=('a', 'b')).plot(classes(3), axes())
     with pytest.raises(ValueError, match='PathView and LossView suit any model'): BoundaryView().plot(line(bs=5), axes())

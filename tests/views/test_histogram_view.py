@@ -77,7 +77,7 @@ def test_edges():
 
 
 def test_errors_teach():
-    with pytest.raises(ValueError, match="of='gradients': expected 'values' or 'updates'"): HistogramView('gradients')
+    with pytest.raises(ValueError, match="of='gradients': expected one of 'values', 'updates'"): HistogramView('gradients')
     with pytest.raises(ValueError, match='bins=0: expected a whole number of at least 1'): HistogramView(bins=0)
     with pytest.raises(ValueError, match=r"names has 'x', expected names among \['a'\]"):
         HistogramView(names='x').plot(line(), axes())

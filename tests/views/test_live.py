@@ -84,7 +84,7 @@ def test_one_handle_shows_each_state_then_the_animation(shell, eager):
     learn = fit(lesson())
     assert len(shell.shown) == 1
     waiting, *frames, final, player = texts(shell.shown[0])
-    assert waiting == 'the fit is running'
+    assert waiting == 'Training... the first picture will appear shortly.'
     assert [t.split('   ')[0] for t in frames] == [f'step {i} of 12' for i in range(1, 13)]
     assert final.startswith('step 12 of 12') and f'loss {learn.record_params.trajectory.loss(-1):.4g}' in final
     assert player == 'FitAnimation' and shell.shown[0][-1] is learn.animate_fit.animation
@@ -230,14 +230,14 @@ class Broken(View):
 
 def test_drawing_never_harms_the_fit(shell, eager):
     learn = lesson(views=(Broken(),))
-    with pytest.warns(UserWarning, match='the live view stops, the fit goes on: RuntimeError: cannot draw'): fit(learn)
+    with pytest.warns(UserWarning, match='live view stopped; training continues: RuntimeError: cannot'): fit(learn)
     assert learn.record_params.trajectory.n_steps == 12 and not shell.events.callbacks['post_run_cell']
 
 
 def test_no_animation_leaves_the_last_step(shell, monkeypatch):
     learn = lesson()
     monkeypatch.setattr(AnimateFitCallback, 'animation', property(lambda self: 1 / 0))
-    with pytest.warns(UserWarning, match='keeps its last picture.*ZeroDivisionError'): fit(learn)
+    with pytest.warns(UserWarning, match='keeping the last live picture: ZeroDivisionError'): fit(learn)
     assert texts(shell.shown[0])[1:] == [LivePicture().describe(learn.record_params.trajectory, 12)]
     assert not shell.events.callbacks['post_run_cell']
 
@@ -289,7 +289,7 @@ def test_throttle_knows_the_cost_in_the_next_fit():
 
 def test_a_short_fit_is_not_held_up(shell):
     fit(lesson(), 3)
-    assert texts(shell.shown[0]) == ['the fit is running', 'FitAnimation']
+    assert texts(shell.shown[0]) == ['Training... the first picture will appear shortly.', 'FitAnimation']
 
 
 def test_copies_and_pickles_leave_the_picture_behind(shell, eager):

@@ -162,7 +162,7 @@ def test_params_of_three_are_the_same_ones():
 def test_params_errors_teach():
     with pytest.raises(ValueError, match=r"names has 'x', expected names among \['w', 'b'\]"):
         ParamsView(['x']).plot(big(), axes())
-    with pytest.raises(ValueError, match='most=0: expected a whole number of lines of at least 1'): ParamsView(most=0)
+    with pytest.raises(ValueError, match='most=0: expected a whole number of at least 1'): ParamsView(most=0)
 
 
 @pytest.mark.parametrize('view', [LossView, LRView, PathView])
