@@ -36,7 +36,8 @@ def _range(least, most, above, below) -> str:
     return told and f' {told}'
 
 
-def _refuse(name, value, wanted, example):
+def refuse(name, value, wanted, example=None):
+    "Raise ValueError: what came, what was `wanted` in words, and an `example` that fits"
     way_out = '' if example is None else f', for instance {name}={example!r}'
     raise ValueError(f'{name}={value!r:.100}: expected {wanted}{way_out}')
 
@@ -45,7 +46,7 @@ def check_whole(name, value, least=None, most=None, *, example=None, or_else='')
     "`value` as an int. Raises ValueError for anything but a whole number within the range."
     res = as_whole(value)
     if res is None or not _within(res, least, most, None, None):
-        _refuse(name, value, f'a whole number{_range(least, most, None, None)}{or_else}', example)
+        refuse(name, value, f'a whole number{_range(least, most, None, None)}{or_else}', example)
     return res
 
 
@@ -53,7 +54,7 @@ def check_number(name, value, least=None, most=None, *, above=None, below=None, 
     "`value` as a float. Raises ValueError for anything but a finite number within the range."
     res = as_number(value)
     if res is None or not _within(res, least, most, above, below):
-        _refuse(name, value, f'a finite number{_range(least, most, above, below)}{or_else}', example)
+        refuse(name, value, f'a finite number{_range(least, most, above, below)}{or_else}', example)
     return res
 
 
@@ -62,7 +63,7 @@ def check_numbers(name, value, n=None, *, example=None) -> list:
     if isinstance(value, (torch.Tensor, np.ndarray)): value = value.tolist()
     res = [as_number(v) for v in value] if isinstance(value, (list, tuple, range)) else []
     if not res or None in res or n not in (None, len(res)):
-        _refuse(name, value, f'{"finite numbers in a row" if n is None else f"{n} finite numbers"}', example)
+        refuse(name, value, f'{"finite numbers in a row" if n is None else f"{n} finite numbers"}', example)
     return res
 
 
@@ -75,14 +76,14 @@ def check_in_list(name, value, choices):
     "Return `value`. Raises ValueError unless it is one of `choices`."
     for choice in choices:
         if type(value) is type(choice) and value == choice: return value
-    _refuse(name, value, f'one of {", ".join(map(repr, choices))}', None)
+    refuse(name, value, f'one of {", ".join(map(repr, choices))}', None)
 
 
 def check_flag(name, value, *, why_none=None) -> bool | None:
     "`value` as a bool, or None where `why_none` says what that stands for. Raises ValueError for anything else."
     if isinstance(value, (bool, np.bool_)): return bool(value)
     if value is None and why_none: return None
-    _refuse(name, value, f'True, False, or None {why_none}' if why_none else 'True or False', None)
+    refuse(name, value, f'True, False, or None {why_none}' if why_none else 'True or False', None)
 
 
 def check_type(name, value, kinds, wanted):

@@ -1,4 +1,4 @@
-"""Synthetic points of two inputs and several classes, in fastai `DataLoaders`. Moons, circles and blobs are scikit-learn's."""
+"""Synthetic points of several classes in the plane, in fastai `DataLoaders`; most are scikit-learn's."""
 
 import math
 
@@ -6,8 +6,8 @@ import torch
 from fastai.basics import DataLoaders
 
 from ..checks import check_number, check_whole
-from .noise import _generator
-from .tensors import _split_dls
+from .noise import seeded_generator
+from .tensors import draw_dls
 
 
 def moons_dls(
@@ -18,38 +18,38 @@ def moons_dls(
     seed: int | None = None, # Seed of points and batches; None draws from torch's global state
     device=None, # Where the batches go; None is the CPU
 ) -> DataLoaders: # Inputs (bs, 2), classes (bs,): 0 or 1
-    """Two interleaving half circles: scikit-learn's `make_moons`.
+    """Draw two interleaving half circles by scikit-learn's `make_moons`.
 
-    Raises ValueError for an argument out of its range, ImportError without scikit-learn.
+    Raises ValueError for an invalid argument, ImportError without scikit-learn.
 
     >>> dls = moons_dls(bs=20, seed=0)
     >>> [t.shape for t in dls.one_batch()]
     [torch.Size([20, 2]), torch.Size([20])]
     """
-    check_number('noise', noise, 0, example=0.15)
-    return _class_dls('make_moons', dict(noise=noise), 2, n, n_valid, bs, seed, device)
+    noise = check_number('noise', noise, 0, example=0.15)
+    return _draw_by_sklearn('make_moons', dict(noise=noise), 2, n, n_valid, bs, seed, device)
 
 
 def circles_dls(
     n: int = 200, # Number of training points
     noise: float = 0.08, # Standard deviation of a Gaussian
-    factor: float = 0.5, # Radius of the inner circle, that of the outer one being 1
+    factor: float = 0.5, # Radius of the inner circle; that of the outer one is 1
     n_valid: int = 100, # Number of validation points, drawn afresh; 0 for none
     bs: int | None = None, # Batch size; None is the full batch. Mini-batches are shuffled
     seed: int | None = None, # Seed of points and batches; None draws from torch's global state
     device=None, # Where the batches go; None is the CPU
 ) -> DataLoaders: # Inputs (bs, 2), classes (bs,): 0 or 1
-    """A circle in a circle: scikit-learn's `make_circles`.
+    """Draw a circle in a circle by scikit-learn's `make_circles`.
 
-    Raises ValueError for an argument out of its range, ImportError without scikit-learn.
+    Raises ValueError for an invalid argument, ImportError without scikit-learn.
 
     >>> dls = circles_dls(bs=20, seed=0)
     >>> [t.shape for t in dls.one_batch()]
     [torch.Size([20, 2]), torch.Size([20])]
     """
-    check_number('noise', noise, 0, example=0.08)
-    check_number('factor', factor, 0, below=1, example=0.5)
-    return _class_dls('make_circles', dict(noise=noise, factor=factor), 2, n, n_valid, bs, seed, device)
+    noise = check_number('noise', noise, 0, example=0.08)
+    factor = check_number('factor', factor, 0, below=1, example=0.5)
+    return _draw_by_sklearn('make_circles', dict(noise=noise, factor=factor), 2, n, n_valid, bs, seed, device)
 
 
 def blobs_dls(
@@ -61,17 +61,17 @@ def blobs_dls(
     seed: int | None = None, # Seed of points and batches; None draws from torch's global state
     device=None, # Where the batches go; None is the CPU
 ) -> DataLoaders: # Inputs (bs, 2), classes (bs,) from 0 to `centers - 1`
-    """Gaussian clusters: scikit-learn's `make_blobs`.
+    """Draw Gaussian clusters by scikit-learn's `make_blobs`.
 
-    Raises ValueError for an argument out of its range, ImportError without scikit-learn.
+    Raises ValueError for an invalid argument, ImportError without scikit-learn.
 
     >>> dls = blobs_dls(bs=20, seed=0)
     >>> [t.shape for t in dls.one_batch()]
     [torch.Size([20, 2]), torch.Size([20])]
     """
-    check_number('spread', spread, 0, example=1.)
-    centers = check_whole('centers', centers, 2, example=3)
-    return _class_dls('make_blobs', dict(centers=centers, cluster_std=spread), centers, n, n_valid, bs, seed, device)
+    spread, centers = check_number('spread', spread, 0, example=1.), check_whole('centers', centers, 2, example=3)
+    kwargs = dict(centers=centers, cluster_std=spread)
+    return _draw_by_sklearn('make_blobs', kwargs, centers, n, n_valid, bs, seed, device)
 
 
 def spiral_dls(
@@ -84,39 +84,40 @@ def spiral_dls(
     seed: int | None = None, # Seed of points and batches; None draws from torch's global state
     device=None, # Where the batches go; None is the CPU
 ) -> DataLoaders: # Inputs (bs, 2), classes (bs,) from 0 to `arms - 1`
-    """Spirals that wind about each other. Raises ValueError for an argument out of its range.
+    """Draw spirals that wind about each other. Raises ValueError for an invalid argument.
 
     >>> dls = spiral_dls(bs=20, seed=0)
     >>> [t.shape for t in dls.one_batch()]
     [torch.Size([20, 2]), torch.Size([20])]
     """
     arms = check_whole('arms', arms, 2, example=2)
-    for name, value, hint in (('turns', turns, 1.25), ('noise', noise, 0.03)): check_number(name, value, 0, example=hint)
+    turns, noise = check_number('turns', turns, 0, example=1.25), check_number('noise', noise, 0, example=0.03)
 
     def points(n):
-        gen = _generator(seed)
+        gen = seeded_generator(seed)
         y = torch.randperm(n, generator=gen) % arms # as many of each class as can be
         out = torch.rand(n, generator=gen).sqrt() # evenly along the arm: it gets longer with each turn
         angle = 2 * math.pi * (turns * out + y / arms)
         x = torch.stack([angle.cos(), angle.sin()], 1) * out[:, None]
         return x + noise * torch.randn(n, 2, generator=gen), y
-    return _with_classes(_split_dls(points, n, n_valid, bs, seed, device), arms)
+    return _draw_classes(points, arms, n, n_valid, bs, seed, device)
 
 
-def _class_dls(name, kwargs, k, n, n_valid, bs, seed, device):
-    "Points of scikit-learn's function `name`"
+def _draw_by_sklearn(name, kwargs, n_classes, n, n_valid, bs, seed, device):
+    "Make `DataLoaders` of what scikit-learn's function `name` draws"
     def points(n):
         try:
             from sklearn import datasets
         except ImportError as e:
             raise ImportError(f'{name} is part of scikit-learn: pip install scikit-learn, or take spiral_dls') from e
         # a seed of its own for NumPy, whose global state stays as it is
-        state = int(torch.randint(2**31, (1,), generator=_generator(seed)))
+        state = int(torch.randint(2**31, (1,), generator=seeded_generator(seed)))
         x, y = getattr(datasets, name)(n, random_state=state, **kwargs)
         return torch.as_tensor(x, dtype=torch.float32), torch.as_tensor(y, dtype=torch.int64)
-    return _with_classes(_split_dls(points, n, n_valid, bs, seed, device), k)
+    return _draw_classes(points, n_classes, n, n_valid, bs, seed, device)
 
 
-def _with_classes(dls, k):
-    dls.c = k # what fastai's `get_c` looks for
+def _draw_classes(draw, n_classes, *args):
+    dls = draw_dls(draw, *args)
+    dls.c = n_classes # what fastai's `get_c` looks for
     return dls

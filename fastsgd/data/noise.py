@@ -2,22 +2,24 @@
 
 import torch
 
-from ..checks import as_number, check_seed
+from ..checks import as_number, check_seed, refuse
 
 
-def _generator(seed):
+def seeded_generator(seed):
     "A generator of our own for a given seed; None leaves the choice to torch's global one, as everywhere in torch"
     seed = check_seed('seed', seed)
     return None if seed is None else torch.Generator().manual_seed(seed % 2**63)
 
 
-def _check_noise(noise):
-    "Raise ValueError unless `noise` is 'uniform' or a standard deviation"
+def check_noise(noise):
+    "Return `noise` as 'uniform' or a float. Raises ValueError for anything but 'uniform' or a standard deviation."
+    if isinstance(noise, str) and noise == 'uniform': return noise
     sigma = as_number(noise)
-    if noise != 'uniform' if sigma is None else sigma < 0:
-        raise ValueError(f"noise={noise!r:.100}: expected 'uniform' or the standard deviation of a Gaussian, "
-                         'a number of at least 0, for instance noise=0.25')
+    if sigma is None or sigma < 0:
+        refuse('noise', noise, "'uniform' or the standard deviation of a Gaussian, a number of at least 0", 0.25)
+    return sigma
 
 
-def _spread(n, noise, gen):
+def draw_noise(n, noise, gen):
+    "`n` random numbers as `check_noise` describes them"
     return torch.rand(n, generator=gen) if noise == 'uniform' else torch.randn(n, generator=gen) * noise

@@ -1,4 +1,4 @@
-"""Synthetic tensors, and the fastai `DataLoaders` that serve them as whole batches."""
+"""fastai `DataLoaders` that cut whole batches out of tensors."""
 
 import random
 
@@ -7,30 +7,31 @@ import torch
 from fastai.basics import DataLoaders, TfmdDL, delegates, display_df, explode_types, to_device
 from torch.utils.data import TensorDataset
 
-from ..checks import check_whole
-from .noise import _generator
+from ..checks import check_seed, check_whole
+from .noise import seeded_generator
 
 
 class Tensors(TensorDataset):
     "A `TensorDataset` that a Learner can export: it has an empty version of itself"
-    def new_empty(self): return type(self)(*(t[:0] for t in self.tensors))
+    def new_empty(self): return type(self)(*(t[:0].clone() for t in self.tensors)) # a view would carry all rows along
 
 
 def _as_tensors(items, like):
-    """Items to predict on as `Tensors`: a tensor of rows `x`, a tuple of such columns `(x, ..., y)`, or a list of items.
+    """Return items to predict on as `Tensors`, with the types of the tensors in `like`
 
-    Numbers take the types of the tensors in `like`.
+    They may be a tensor of rows `x`, a tuple of such columns `(x, ..., y)`, or a list of items.
     """
     if isinstance(items, TensorDataset): return items
     if isinstance(items, torch.Tensor): items = (items,)
     elif not isinstance(items, tuple): # items, of which each is an x or a tuple (x, ..., y)
         columns = zip(*(item if isinstance(item, tuple) else (item,) for item in items))
         items = [torch.stack([torch.as_tensor(v) for v in column]) for column in columns]
-    return Tensors(*(torch.as_tensor(t).to(o.dtype) for t, o in zip(items, like))) if items else Tensors(*(t[:0] for t in like))
+    if not items: return Tensors(*like).new_empty()
+    return Tensors(*(torch.as_tensor(t).to(o.dtype) for t, o in zip(items, like)))
 
 
 def _show_table(rows, names):
-    "Samples as a table, one column for each number; a tensor of more than one dimension takes one column in all"
+    "Show samples as a table with a column for each number; a tensor of several dimensions takes one column"
     table = []
     for row in rows:
         cells = {}
@@ -42,7 +43,7 @@ def _show_table(rows, names):
 
 
 class TensorDL(TfmdDL):
-    "A fastai `TfmdDL` over a `TensorDataset` that cuts a batch out of the tensors at once, not item by item"
+    "A fastai `TfmdDL` over a `TensorDataset` that cuts each batch out of the tensors at once, not item by item"
     @delegates(TfmdDL.__init__)
     def __init__(self,
         dataset, # A `TensorDataset`
@@ -52,26 +53,25 @@ class TensorDL(TfmdDL):
         num_workers: int = 0, # Kept at 0: there is no item to prepare
         **kwargs
     ):
-        _generator(seed) # a wrong seed is told here, not in the middle of the first epoch
+        self.seed, self.n_shuffles = check_seed('seed', seed), 0
         state = random.getstate() # fastai's `DataLoader` draws from Python's global state
         try: super().__init__(dataset, bs=bs or max(len(dataset), 1), shuffle=shuffle, num_workers=0, **kwargs)
         finally: random.setstate(state)
-        self.seed, self.n_shuffles = seed, 0
         self._n_inp, self._types = max(len(dataset.tensors) - 1, 1), explode_types(dataset.tensors)
 
     def new(self, dataset=None, cls=None, **kwargs):
-        "A new version of self with a few changed attributes; `dataset` may be items to predict on"
+        "Return a new version of self with a few changed attributes; `dataset` may be items to predict on"
         if dataset is not None: dataset = _as_tensors(dataset, self.dataset.tensors)
         return super().new(dataset, cls, **{'seed': self.seed, **kwargs})
 
     def shuffle_fn(self, idxs):
-        "A permutation of `idxs`, another one at each call; the same sequence for the same seed"
-        gen = None if self.seed is None else _generator(self.seed * 1_000_003 + self.n_shuffles)
+        "Return a permutation of `idxs`, another one at each call; the same sequence for the same seed"
+        gen = None if self.seed is None else seeded_generator(self.seed * 1_000_003 + self.n_shuffles)
         self.n_shuffles += 1
         return [idxs[i] for i in torch.randperm(len(idxs), generator=gen).tolist()]
 
     def one_batch(self):
-        "The first batch of the next epoch; looking at it does not change what the next epoch gets"
+        "Return the first batch of the next epoch; looking at it does not change what the next epoch gets"
         n_shuffles = self.n_shuffles
         try: return super().one_batch()
         finally: self.n_shuffles = n_shuffles
@@ -92,29 +92,32 @@ class TensorDL(TfmdDL):
         return ['x'] * (n_inp == 1) + [f'x{k}' for k in range(n_inp)] * (n_inp > 1) + ['y', 'y1', 'y2'][:n - n_inp]
 
     def show_batch(self, b=None, max_n=9, ctxs=None, show=True, **kwargs):
-        "A table of `max_n` samples"
+        "Show `max_n` samples as a table"
         if not show: return super().show_batch(b, max_n=max_n, show=False, **kwargs)
         samples = super().show_batch(b, max_n=max_n, show=False)[2]
         _show_table(samples, self._names(len(samples[0]), self.n_inp))
 
     def show_results(self, b, out, max_n=9, ctxs=None, show=True, **kwargs):
-        "A table of `max_n` samples, with what the model predicts for them"
+        "Show `max_n` samples as a table, with the model's predictions"
         res = super().show_results(b, out, max_n=max_n, show=False, **kwargs)
         if not show: return res
         samples = [(*sample, *predicted) for sample, predicted in zip(res[2], res[3])]
         _show_table(samples, [*self._names(len(res[2][0]), self.n_inp), 'prediction'])
 
 
-def _columns(name, tensors):
-    "`tensors` as a tuple of tensors of equal length, or an error that says what `name` wants"
+def check_tensors(name, tensors) -> tuple:
+    "Return `tensors` as a tuple. Raises ValueError unless they are at least two, with the same number of rows."
     if not isinstance(tensors, (tuple, list)) or len(tensors) < 2:
-        raise ValueError(f'{name} is a {type(tensors).__name__}, expected a tuple of at least two tensors, {name}=(x, y)')
+        raise ValueError(f'{name} is of type {type(tensors).__name__}: expected at least two tensors in a tuple, as in '
+                         f'{name}=(x, y)')
     for k, t in enumerate(tensors):
         if not isinstance(t, torch.Tensor) or t.ndim == 0:
-            raise ValueError(f'{name}[{k}] is {"a tensor without rows" if isinstance(t, torch.Tensor) else type(t).__name__}, '
-                             'expected a tensor with a row for each item, for instance torch.as_tensor(...)')
+            what = 'a 0-dimensional tensor' if isinstance(t, torch.Tensor) else f'of type {type(t).__name__}'
+            raise ValueError(f'{name}[{k}] is {what}: expected a tensor with a row for each item, for instance '
+                             'torch.as_tensor(...)')
     if len({len(t) for t in tensors}) > 1:
-        raise ValueError(f'{name} has shapes {[tuple(t.shape) for t in tensors]}, expected the same number of rows in each')
+        shapes = [tuple(t.shape) for t in tensors]
+        raise ValueError(f'{name} has shapes {shapes}: expected the same number of rows in each')
     return tuple(tensors)
 
 
@@ -125,7 +128,7 @@ def tensor_dls(
     seed: int | None = None, # Seed of the shuffling; None draws from torch's global state
     device=None, # Where the batches go; None is the CPU, which is the fastest for data this small
 ) -> DataLoaders: # Batches are tuples `(x, ..., y)`, each with up to `bs` rows of its tensor
-    """fastai `DataLoaders` that cut their batches out of whole tensors. Raises ValueError for an argument that does not fit.
+    """Make fastai `DataLoaders` that cut their batches out of whole tensors. Raises ValueError for an invalid argument.
 
     >>> import torch
     >>> dls = tensor_dls((torch.rand(60, 3), torch.rand(60)), bs=20, seed=0)
@@ -134,19 +137,19 @@ def tensor_dls(
     """
     if bs is not None: bs = check_whole('bs', bs, 1, example=10, or_else=' or None for the full batch')
     device = torch.device('cpu' if device is None else device)
-    train = _columns('train', train)
-    valid = [t[:0] for t in train] if valid is None else _columns('valid', valid)
-    if [t.shape[1:] for t in train] != [t.shape[1:] for t in valid]:
-        raise ValueError(f'valid has shapes {[tuple(t.shape) for t in valid]}, expected them as in train but for the number '
-                         f'of rows: {[tuple(t.shape) for t in train]}')
-    train_ds, valid_ds = Tensors(*train), Tensors(*valid)
+    train = check_tensors('train', train)
+    train_ds = Tensors(*train)
+    valid_ds = train_ds.new_empty() if valid is None else Tensors(*check_tensors('valid', valid))
+    train_shapes, valid_shapes = ([tuple(t.shape) for t in ds.tensors] for ds in (train_ds, valid_ds))
+    if [shape[1:] for shape in train_shapes] != [shape[1:] for shape in valid_shapes]:
+        raise ValueError(f'valid has shapes {valid_shapes}: expected those of train but for the number of rows, '
+                         f'{train_shapes}')
     return DataLoaders(TensorDL(train_ds, bs, shuffle=bs is not None, seed=seed, device=device),
                        TensorDL(valid_ds, bs, seed=seed, device=device), device=device)
 
 
-def _split_dls(data, n, n_valid, bs, seed, device):
-    "`data(n + n_valid)`, one stream of points, cut in two"
-    n_valid = check_whole('n_valid', n_valid, 0, example=100)
-    n = check_whole('n', n, 1, example=100)
-    x, y = data(n + n_valid)
+def draw_dls(draw, n, n_valid, bs, seed, device) -> DataLoaders:
+    "Make `DataLoaders` of `n` training and `n_valid` validation points, one stream from `draw(n + n_valid) -> x, y`"
+    n, n_valid = check_whole('n', n, 1, example=100), check_whole('n_valid', n_valid, 0, example=100)
+    x, y = draw(n + n_valid)
     return tensor_dls((x[:n], y[:n]), (x[n:], y[n:]), bs=bs, seed=seed, device=device)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import TensorDataset
 
-from fastsgd import linear_data, linear_dls, tensor_dls
+from fastsgd import linear_data, linear_dls, linear_learner, tensor_dls
 
 finite = st.floats(-100, 100)
 pairs = st.tuples(finite, finite)
@@ -158,6 +158,14 @@ def test_an_empty_version_for_export():
     assert [len(dl) for dl in dls.loaders] == [0, 0] and dls.train_ds.tensors[0].shape == (0, 2)
 
 
+def test_an_export_carries_no_row_of_the_data(tmp_path):
+    learn = linear_learner(linear_dls(10_000, seed=0), path=tmp_path)
+    learn.export('learner.pkl')
+    assert (tmp_path/'learner.pkl').stat().st_size < 50_000 # the data takes 120,000
+    for dl in linear_dls(bs=10, seed=0).new_empty().loaders:
+        assert [t.untyped_storage().nbytes() for t in dl.dataset.tensors] == [0, 0]
+
+
 @pytest.mark.parametrize('call, message', [
     (lambda: linear_data(0), 'n=0: expected a whole number of at least 1, for instance n=100'),
     (lambda: linear_data(2.5), 'n=2.5: expected a whole number'),
@@ -175,14 +183,14 @@ def test_an_empty_version_for_export():
     (lambda: linear_dls(bs=0),
      'bs=0: expected a whole number of at least 1 or None for the full batch, for instance bs=10'),
     (lambda: linear_dls(seed=1.5), 'seed=1.5: expected a whole number'),
-    (lambda: tensor_dls(torch.ones(3, 2)), r'train is a Tensor, expected a tuple .* train=\(x, y\)'),
-    (lambda: tensor_dls((torch.ones(3, 2), [1, 2, 3])), r'train\[1\] is list, expected a tensor .* torch.as_tensor'),
-    (lambda: tensor_dls((torch.ones(3, 2), torch.tensor(1))), r'train\[1\] is a tensor without rows'),
+    (lambda: tensor_dls(torch.ones(3, 2)), r'train is of type Tensor: expected at least two tensors .* train=\(x, y\)'),
+    (lambda: tensor_dls((torch.ones(3, 2), [1, 2, 3])),
+     r'train\[1\] is of type list: expected a tensor .* torch.as_tensor'),
+    (lambda: tensor_dls((torch.ones(3, 2), torch.tensor(1))), r'train\[1\] is a 0-dimensional tensor'),
     (lambda: tensor_dls((torch.ones(3, 2), torch.ones(4))),
-     r'train has shapes \[\(3, 2\), \(4,\)\], expected the same number'),
+     r'train has shapes \[\(3, 2\), \(4,\)\]: expected the same'),
     (lambda: tensor_dls((torch.ones(3, 2), torch.ones(3)), (torch.ones(3, 1), torch.ones(3))),
-     r'valid has shapes \[\(3, 1\), \(3,\)\], expected them as in train but for the number of rows: '
-     r'\[\(3, 2\), \(3,\)\]'),
+     r'valid has shapes \[\(3, 1\), \(3,\)\]: expected those of train but .* of rows, \[\(3, 2\), \(3,\)\]'),
 ])
 def test_errors_name_the_argument_the_value_and_what_was_wanted(call, message):
     with pytest.raises(ValueError, match=message): call()
@@ -193,3 +201,10 @@ def test_errors_name_the_argument_the_value_and_what_was_wanted(call, message):
 def test_numpy_integers_are_integers(n, bs, seed):
     a, b = linear_dls(np.int64(n), bs=np.int32(bs), seed=np.int64(seed)), linear_dls(n, bs=bs, seed=seed)
     assert all(torch.equal(s, t) for s, t in zip(batches(a, 1), batches(b, 1), strict=True))
+
+
+def test_numpy_and_torch_scalars_are_numbers():
+    x, y = linear_data(np.int64(20), np.array([3., 2.]), noise=np.float32(0.5), seed=torch.tensor(4))
+    assert all(map(torch.equal, (x, y), linear_data(20, noise=0.5, seed=4)))
+    dls = linear_dls(20, coef=torch.tensor([3., 2.]), noise=torch.tensor(0.5), n_valid=np.int64(0), seed=np.int64(4))
+    assert torch.equal(dls.train_ds.tensors[1], y)
