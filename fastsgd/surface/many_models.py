@@ -16,20 +16,23 @@ class ManyModels(TorchFunctionMode):
 
     A linear layer's output is laid out feature by feature, and so is the softmax over a few classes, which then runs along
     the samples. With `in_place`, an activation that follows a linear layer takes its place in memory; a model that uses
-    the layer's output once more raises `Reused`.
+    the layer's output once more raises `Reused`. `answers` stand for first layers.
     """
     IN_PLACE = {F.relu: torch.relu_, torch.relu: torch.relu_, torch.Tensor.relu: torch.relu_,
                 torch.tanh: torch.tanh_, torch.Tensor.tanh: torch.tanh_,
                 torch.sigmoid: torch.sigmoid_, torch.Tensor.sigmoid: torch.sigmoid_}
 
-    def __init__(self, in_place):
+    def __init__(self, in_place, answers=None):
         super().__init__()
-        self.in_place, self.fresh, self.overwritten = in_place, None, []
+        self.in_place, self.answers, self.fresh, self.overwritten = in_place, answers, None, []
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         if self.overwritten: self._check((*args, *kwargs.values()))
         fresh, self.fresh = self.fresh, None
+        if self.answers is not None and (res := self.answers(func)) is not None:
+            if func is F.linear: self.fresh = res
+            return res
         if func is F.linear:
             self.fresh = _linear(*args, **kwargs)
             return self.fresh

@@ -19,6 +19,8 @@ def sample_batches(learn, paths, data, max_samples: int, max_bytes: int, seed: i
     data = getattr(data, 'train', data) # of fastai's DataLoaders
     if data is None: raise ValueError(f'there is no training data: {WAY_OUT}')
     sides = isinstance(data, tuple | list) and len(data) == 2 and not _two_batches(data)
+    if not hasattr(data, '__iter__') and not isinstance(data, Dataset):
+        raise TypeError(f'data is of type {type(data).__name__}: {WAY_OUT}')
     if not sides: return _from_loader(data, max_samples, max_bytes, seed)
     batch = tuple(tuple(map(_as_tensor, side if _is_several(side) else (side,))) for side in data)
     total = check_batch(batch)
@@ -55,6 +57,8 @@ def check_batch(batch) -> int:
             raise TypeError(f'the data holds a {type(t).__name__}: expected batches of tensors; {WAY_OUT}')
     lengths = [len(t) for t in tensors if t.dim()]
     if 0 in lengths or not lengths: raise ValueError(f'the data has no samples: {WAY_OUT}')
+    if len(lengths) > 1 and len(set(lengths)) == len(lengths):
+        raise ValueError(f'the data has {" and ".join(map(str, lengths))} samples: expected a target for each input')
     return lengths[0]
 
 

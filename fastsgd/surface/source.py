@@ -1,9 +1,12 @@
 """What a surface is made for: the paths, the model and the loss of a learner or of trajectories. Torch only."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import nn
 
 from ..trajectory import Trajectory
+from ..trajectory.models import unwrapped
 from .flat import flatten, state_of
 from .plane import Plane
 
@@ -15,17 +18,20 @@ def paths_model_and_loss(learn) -> tuple:
     if isinstance(learn, Trajectory): learn = [learn]
     if isinstance(learn, list | tuple):
         if not learn or not all(isinstance(t, Trajectory) for t in learn):
-            raise TypeError(f'learn is {learn!r:.100}: expected {WANTED}')
+            states = learn and all(isinstance(t, Mapping) for t in learn)
+            raise TypeError(f'learn is {learn!r:.100}: expected {WANTED}'
+                            f'{"; state dicts become one by Trajectory.from_states" if states else ""}')
         paths, model, loss_func = list(learn), learn[0].model, learn[0].loss_func
         for name, o in (('model', model), ('loss_func', loss_func)):
             if o is None: raise ValueError(f'this trajectory has no {name}: give it one, or give the learner')
-        for path in paths: check_parameters(path, model)
+        for path in paths: check_parameters(path, unwrapped(model))
     else:
         model, loss_func = getattr(learn, 'model', None), getattr(learn, 'loss_func', None)
         if not isinstance(model, nn.Module) or loss_func is None:
             raise TypeError(f'learn is a {type(learn).__name__}: expected {WANTED}')
         path = getattr(getattr(learn, 'record_params', None), 'trajectory', None)
-        paths = [path] if path is not None and len(path) and path.sizes == sizes_of(model) else []
+        paths = [path] if path is not None and len(path) and {n: tuple(s) for n, s in path.sizes.items()} == sizes_of(unwrapped(model)) else []
+    model = unwrapped(model)
     size = sum(p.numel() for p in model.parameters())
     if size < 2: raise ValueError(f'the model has {size} parameters: a plane needs at least two')
     return paths, model, loss_func

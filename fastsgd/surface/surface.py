@@ -7,14 +7,16 @@ from ..trajectory.tables import html_table
 from .arguments import bounds, check_surface_arguments, grid_size
 from .objective import MAX_BYTES, Objective
 from .plane import Plane
+from .points import PlanePoints, as_points
 from .sampling import sample_batches
-from .source import choose_plane, limits_around, paths_model_and_loss
+from .source import check_parameters, choose_plane, limits_around, paths_model_and_loss
 
 
 class Surface:
     """The loss over a grid: `loss[j, i]` is the loss at `u[i], v[j]` of `plane`; NaN and infinite values are kept
 
-    Coordinates and losses are float64. Raises ValueError for a `loss` of another shape.
+    Coordinates and losses are float64; falling coordinates are put in rising order. Raises ValueError for a `loss` of another
+    shape, and for coordinates in no order.
 
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(20, lr=0.1)
@@ -35,6 +37,11 @@ class Surface:
         if self.loss.shape != (len(self.v), len(self.u)):
             raise ValueError(f'loss has the shape {tuple(self.loss.shape)}: expected (nv, nu), '
                              f'here {(len(self.v), len(self.u))}')
+        for axis, name in ((1, 'u'), (0, 'v')):
+            at, gaps = getattr(self, name), getattr(self, name).diff()
+            if not at.isfinite().all() or not ((gaps > 0).all() or (gaps < 0).all()):
+                raise ValueError(f'{name} is {at.tolist()!r:.100}: expected finite coordinates that rise or fall')
+            if len(gaps) and gaps[0] < 0: setattr(self, name, at.flip(0)), setattr(self, 'loss', self.loss.flip(axis))
 
     @property
     def method(self) -> str:
@@ -47,23 +54,27 @@ class Surface:
     ) -> torch.Tensor: # The loss there, evaluated anew, not interpolated; same shape, float64
         "The true loss at points in the plane. Raises ValueError for a surface that was made from numbers."
         u, v = torch.broadcast_tensors(torch.as_tensor(u, dtype=torch.float64), torch.as_tensor(v, dtype=torch.float64))
-        uu, vv = u.reshape(-1), v.reshape(-1)
-        return self._evaluate(lambda i, j: self.plane.at(uu[i:j], vv[i:j]), len(uu)).reshape(u.shape)
+        return self._objective()(PlanePoints(self.plane, u, v, self.objective.device)).reshape(u.shape)
 
     def loss_at(self,
         path, # A Trajectory, or flat parameters (points, P) or (P,)
     ) -> torch.Tensor: # Shape (points,) or (), float64
         """The true loss, over the surface's data, at points in or off the plane.
 
-        Raises ValueError for a surface that was made from numbers.
+        The points of a Trajectory have their own buffers, such as BatchNorm's statistics; all others those of the surface.
+        Raises ValueError for a surface that was made from numbers or a path of another model, TypeError for anything else.
         """
-        if isinstance(path, torch.Tensor): return self._evaluate(path) if path.dim() > 1 else self._evaluate(path[None])[0]
-        row = lambda i: torch.cat([t.reshape(-1) for n, t in path.point(i).items() if n in path.params])
-        return self._evaluate(lambda i, j: torch.stack([row(k) for k in range(i, j)]), len(path))
+        if isinstance(path, torch.Tensor) and path.dim() == 1: return self.loss_at(path[None])[0]
+        objective = self._objective()
+        points = as_points(path, objective.device)
+        if isinstance(path, Trajectory): check_parameters(path, objective.template)
+        elif points.n_params != objective.size:
+            raise ValueError(f'path has {points.n_params} parameters: expected {objective.size} as in the model')
+        return objective(points)
 
-    def _evaluate(self, *args):
+    def _objective(self):
         if self.objective is None: raise ValueError('this surface was made from numbers: there is no model to evaluate')
-        return self.objective(*args)
+        return self.objective
 
     def __repr__(self):
         ok = self.loss[self.loss.isfinite()]
@@ -97,10 +108,11 @@ def loss_surface(
 ) -> Surface:
     """The loss of the model over a plane through its parameters, in evaluation mode.
 
-    Batches are averaged over samples, or summed where the loss function has `reduction='sum'`. Shows a progress bar when it
-    takes long, and can be interrupted; model, optimiser and random state stay as they are. Warns where the model can't be
-    vectorised and is called in a loop instead. Raises ValueError for a model of one parameter, without data, or for an
-    argument out of its range, TypeError for another `learn` and for data that are no tensors.
+    The loss function gets all samples at once, whatever `max_bytes`; only batches of different shapes are averaged over
+    samples, or added where it has `reduction='sum'`. Many points are evaluated at once where that is faster. Shows a progress
+    bar when it takes long; model, optimiser and random state stay as they are. Raises ValueError for a model of one parameter,
+    paths of different models, missing data, or an argument out of its range, TypeError for another `learn` and for data that
+    cannot become tensors.
 
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(20, lr=0.1)
@@ -124,8 +136,9 @@ def loss_surface(
         buffers = {n: t for n, t in paths[0].point(-1).items() if n in paths[0].buffers}
     objective = Objective(model, loss_func, batches, buffers, max_bytes, seed)
     surface = Surface(plane, u, v, torch.zeros(nv, nu), objective)
-    uu, vv = u.repeat(nv), v.repeat_interleave(nu)
-    surface.loss = objective(lambda i, j: plane.at(uu[i:j], vv[i:j]), nu * nv).reshape(nv, nu)
+    vv, uu = torch.meshgrid(v, u, indexing='ij')
+    surface.loss = surface.at(uu, vv)
+    own = f'; buffers of the {"last point" if buffers is not None else "model"}' if objective.has_buffers else ''
     of = f'a random sample of {objective.n_samples} of {total}' if total > objective.n_samples else f'{total}'
-    surface.note = f'mean over {of} samples, by {surface.method}'
+    surface.note = f'mean over {of} samples{own}'
     return surface

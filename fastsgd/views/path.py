@@ -12,7 +12,7 @@ from ..trajectory.several import as_list, label_of
 from .limits import calm, finite, padded
 from .steps import spans_decades
 from .style import VERMILION, color_bar, departure_note, meaning, style, tidy
-from .trail import PathOnSurface, quietly, trail_of
+from .trail import PathOnSurface, trail_of
 from .view import View
 
 N_LEVELS = 24
@@ -98,7 +98,7 @@ class PathView(View):
 
     def _surface(self, trajs):
         if self.surface is not None: return self.surface
-        return quietly(loss_surface, trajs, n=self.n, **self.kwargs)
+        return loss_surface(trajs, n=self.n, **self.kwargs)
 
 
 def headline(ax, paths, lines):

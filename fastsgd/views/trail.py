@@ -1,7 +1,5 @@
 """`PathOnSurface`: where a trajectory is on a loss surface, for views that draw it there."""
 
-import warnings
-
 import numpy as np
 import torch
 
@@ -32,7 +30,7 @@ class ProjectedPath:
     def true_losses(self, surface) -> np.ndarray:
         "The loss at each point; of a surface of given numbers, where nothing can be evaluated, the one that was recorded"
         if surface.objective is None: return np.array([self.traj.loss(i) for i in range(len(self))])
-        return quietly(surface.loss_at, self.traj).numpy()
+        return surface.loss_at(self.traj).numpy()
 
     def place(self, ulim, vlim):
         "Decide what is drawn: up to the point that leaves the picture for good, and at which step that is"
@@ -54,20 +52,13 @@ class PathOnSurface(ProjectedPath):
         self.leaves_plane = finite(self.off).numpy().max(initial=0) > self.rounding
         self.true = self.true_losses(surface)
         if surface.objective is None: self.below = between(surface, self.u, self.v)
-        else: self.below = quietly(surface.at, *map(torch.from_numpy, (self.u, self.v))).numpy()
+        else: self.below = surface.at(*map(torch.from_numpy, (self.u, self.v))).numpy()
 
     def place(self, ulim, vlim):
         super().place(ulim, vlim)
         if self.trail is self: return
         self.trail.place(ulim, vlim)
         self.departure = self.trail.departure
-
-
-def quietly(evaluate, *args, **kwargs):
-    "The picture is the same where the model can't be vectorised"
-    with warnings.catch_warnings():
-        warnings.filterwarnings('ignore', 'this model cannot be vectorised')
-        return evaluate(*args, **kwargs)
 
 
 def travelled(traj) -> np.ndarray:

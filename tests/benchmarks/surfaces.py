@@ -1,7 +1,8 @@
-"""Surfaces and planes against the peers' way, in one run.  python tests/benchmarks/surfaces.py [threads ...]
+"""Surfaces and planes against the peers' way, in one run.  python tests/benchmarks/surfaces.py [threads ...] [kinds ...]
 
 The peers' way is a Python loop which loads each parameter vector into the model and calls it. Both sides take turns, and
-the fastest of each is compared; peak memory is measured in a process of its own, on Linux.
+the fastest of each is compared; peak memory is measured in a process of its own, on Linux. Kinds are names of `KINDS`, for
+a quick look at some of the ten.
 """
 
 import subprocess
@@ -50,27 +51,124 @@ def lesson():
     return SimpleNamespace(model=model, loss_func=nn.MSELoss()), (x, x @ torch.tensor([3., 2.])), Plane.params(model)
 
 
-def peers_loop(learn, data, plane, surface):
-    x, y = data
-    vectors = plane.at(surface.u.repeat(len(surface.v)), surface.v.repeat_interleave(len(surface.u)))
-    before, res = nn.utils.parameters_to_vector(learn.model.parameters()).detach().clone(), []
+def peers_loop(learn, data, plane, u, v):
+    *xs, y = data if isinstance(data, tuple) else (data,)
+    xs, params = xs[0] if isinstance(xs[0], tuple) else xs, list(learn.model.parameters())
+    learn.model.eval()
+    before, res = nn.utils.parameters_to_vector(params).detach().clone(), []
     with torch.no_grad():
-        for vector in vectors:
-            nn.utils.vector_to_parameters(vector, learn.model.parameters())
-            res.append(learn.loss_func(learn.model(x), y).item())
-        nn.utils.vector_to_parameters(before, learn.model.parameters())
-    return torch.tensor(res).reshape(surface.loss.shape)
+        for uv in zip(u.tolist(), v.tolist()):
+            nn.utils.vector_to_parameters(torch.add(plane.origin, plane.d1, alpha=uv[0]).add_(plane.d2, alpha=uv[1]), params)
+            if hasattr(learn.model, 'reset'): learn.model.reset()
+            res.append(learn.loss_func(learn.model(*xs), y).item())
+        nn.utils.vector_to_parameters(before, params)
+    return torch.tensor(res)
+
+
+# -- ten kinds of model that people have: `(model, inputs, targets, loss function)` for n samples
+
+def classes(n, k=10): return torch.arange(n) % k
+
+
+def conv(i, o, stride=1): return nn.Sequential(nn.Conv2d(i, o, 3, stride, 1, bias=False), nn.BatchNorm2d(o), nn.ReLU())
+
+
+class Block(nn.Module):
+    "A residual block with two convolutions"
+    def __init__(self, i, o):
+        super().__init__()
+        self.a, self.b = conv(i, o, 1 if i == o else 2), conv(o, o)
+        self.short = nn.Identity() if i == o else nn.Conv2d(i, o, 1, 2)
+    def forward(self, x): return self.b(self.a(x)) + self.short(x)
+
+
+class Last(nn.Module):
+    "The answer at the end of a sequence, from the outputs of a recurrent network or a transformer"
+    def __init__(self, body, size):
+        super().__init__()
+        self.body, self.head = body, nn.Linear(size, 2)
+    def forward(self, x):
+        out = self.body(x)
+        return self.head((out[0] if isinstance(out, tuple) else out)[:, -1])
+
+
+def mlp(*sizes):
+    return nn.Sequential(*(o for i, k in zip(sizes, sizes[1:]) for o in (nn.Linear(i, k), nn.ReLU())))[:-1]
+
+
+def tabular(n):
+    from fastai.tabular.model import TabularModel
+    xs = torch.stack([torch.arange(n) % k for k in (9, 40, 100)], 1), torch.randn(n, 6)
+    return TabularModel([(9, 5), (40, 10), (100, 17)], 6, 2, [200, 100]), xs, classes(n, 2), nn.CrossEntropyLoss()
+
+
+def awd_lstm(n):
+    from fastai.text.models import AWD_LSTM, get_text_classifier
+    model = get_text_classifier(AWD_LSTM, 2000, 2, seq_len=32, drop_mult=1, config=dict(
+        emb_sz=100, n_hid=200, n_layers=2, pad_token=1, bidir=False, output_p=0.1, hidden_p=0.1, input_p=0.1,
+        embed_p=0.1, weight_p=0.1), lin_ftrs=[50], ps=[0.1])
+    loss = nn.CrossEntropyLoss()
+    return model, torch.randint(2, 2000, (n, 32)), classes(n, 2), lambda out, y: loss(out[0], y)
+
+
+def resnet18(n):
+    from torchvision.models import resnet18
+    return resnet18(num_classes=10), torch.randn(n, 3, 32, 32), classes(n), nn.CrossEntropyLoss()
+
+
+KINDS = {
+    'linear': lambda n: (nn.Linear(20, 10), torch.randn(n, 20), classes(n), nn.CrossEntropyLoss()),
+    'small perceptron': lambda n: (mlp(10, 50, 50, 3), torch.randn(n, 10), classes(n, 3), nn.CrossEntropyLoss()),
+    'wide perceptron, 3,072 inputs': lambda n: (mlp(3072, 100, 10), torch.randn(n, 3072), classes(n), nn.CrossEntropyLoss()),
+    'perceptron of 203,000': lambda n: (mlp(64, 400, 400, 40, 10), torch.randn(n, 64), classes(n), nn.CrossEntropyLoss()),
+    'CNN with BatchNorm': lambda n: (nn.Sequential(conv(1, 8), conv(8, 16, 2), conv(16, 32, 2), nn.Flatten(), nn.Linear(1568, 10)),
+                                     torch.randn(n, 1, 28, 28), classes(n), nn.CrossEntropyLoss()),
+    'ResNet-20': lambda n: (nn.Sequential(conv(3, 16), *(Block(i, o) for i, o in zip(
+        (16, 16, 16, 16, 32, 32, 32, 64, 64), (16, 16, 16, 32, 32, 32, 64, 64, 64))), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        nn.Linear(64, 10)), torch.randn(n, 3, 32, 32), classes(n), nn.CrossEntropyLoss()),
+    'resnet18': resnet18,
+    'GRU': lambda n: (Last(nn.GRU(8, 32, batch_first=True), 32), torch.randn(n, 20, 8), classes(n, 2), nn.CrossEntropyLoss()),
+    'transformer': lambda n: (Last(nn.TransformerEncoderLayer(32, 4, 64, batch_first=True), 32), torch.randn(n, 20, 32),
+                              classes(n, 2), nn.CrossEntropyLoss()),
+    'embedding bag': lambda n: (nn.Sequential(nn.EmbeddingBag(5000, 32), mlp(32, 32, 4)), torch.randint(0, 5000, (n, 30)),
+                                classes(n, 4), nn.CrossEntropyLoss()),
+    'tabular': tabular,
+    'AWD_LSTM': awd_lstm,
+}
+
+
+def row(kind, n, threads, seconds=2., share=1.):
+    "A line of the table: both ways over as many points as fit in some seconds"
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    model, x, y, loss_func = KINDS[kind](n)
+    learn, plane = SimpleNamespace(model=model.eval(), loss_func=loss_func), Plane.random(model)
+    grid = lambda k: (torch.linspace(-1, 1, k).repeat(k), torch.linspace(-1, 1, k).repeat_interleave(k))
+    begin = time.perf_counter()
+    for _ in range(2): peers_loop(learn, (x, y), plane, torch.zeros(2), torch.zeros(2))
+    once = (time.perf_counter() - begin) / 4
+    k = int(min(100, max(5, (seconds / 2 / once)**0.5)))
+    ours = lambda: loss_surface(learn, plane, n=k, ulim=(-1, 1), vlim=(-1, 1), data=(x, y))
+    theirs = lambda: peers_loop(learn, (x, y), plane, *grid(k))
+    surface = ours()
+    off = float((theirs() - surface.loss.flatten()).abs().max() / surface.loss.abs().max())
+    a, b = best_of(ours, theirs, repeats=2)
+    size = sum(p.numel() for p in model.parameters())
+    print(f'| {kind}, {size:,} parameters | {n} | {threads} | {k} × {k} | {1e3 * b / k**2:.3g} ms | {1e3 * a / k**2:.3g} ms '
+          f'| {b / a:.2f} | {surface.method}, {type(surface.objective.ways[plane][0]).__name__}, '
+          f'{surface.objective.ways[plane][1]} | {off:.0e} |', flush=True)
 
 
 def compare(name, case, threads):
     learn, data, plane = case
     torch.set_num_threads(threads)
     surface = loss_surface(learn, plane, data=data)
-    loop = lambda: peers_loop(learn, data, plane, surface)
-    off = float((loop() - surface.loss).abs().max())
+    vv, uu = torch.meshgrid(surface.v, surface.u, indexing='ij')
+    loop = lambda: peers_loop(learn, data, plane, uu.flatten(), vv.flatten())
+    off = float((loop() - surface.loss.flatten()).abs().max())
     ours, theirs = best_of(lambda: loss_surface(learn, plane, data=data), loop)
     print(f'{name}, {threads} threads: {ours:.3f} s, loop {theirs:.3f} s: {theirs / ours:.1f} times faster '
-          f'(largest difference {off:.1e}; {surface.objective.chunk} vectors at once)')
+          f'(largest difference {off:.1e}; {surface.objective.ways[plane][1]} vectors at once)')
 
 
 def path(points=200, size=1_000_000):
@@ -113,11 +211,18 @@ print(peak() - before)
 
 if __name__ == '__main__':
     print(f'torch {torch.__version__}')
-    for threads in map(int, sys.argv[1:] or ('2', '4')):
+    chosen, threads = [o for o in sys.argv[1:] if o in KINDS], [int(o) for o in sys.argv[1:] if o.isdigit()] or [1, 2]
+    print('| model | samples | threads | points | plain loop | fastsgd | times faster | way | largest relative difference |')
+    print('|---|---|---|---|---|---|---|---|---|')
+    for kind in chosen or KINDS:
+        for k in threads:
+            for n in (64, 256): row(kind, n, k)
+    if chosen: sys.exit()
+    for k in threads:
         for activation in (nn.Tanh, nn.ReLU):
-            compare(f'303 parameters ({activation.__name__}), 1083 points, 100 × 100', two_layers(activation), threads)
-        compare('the lesson, 2 parameters, 100 points, 100 × 100', lesson(), threads)
-        principal_plane(threads)
+            compare(f'303 parameters ({activation.__name__}), 1083 points, 100 × 100', two_layers(activation), k)
+        compare('the lesson, 2 parameters, 100 points, 100 × 100', lesson(), k)
+        principal_plane(k)
     for what in ('two layers', 'lesson'):
         peaks = [f'{peak(what, 2**k):.0f} MB with max_bytes={2**k >> 20} MB' for k in (28, 25, 22)]
         print(f'peak memory beside what was there, {what}: {", ".join(peaks)}')

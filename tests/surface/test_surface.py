@@ -2,7 +2,6 @@
 
 import copy
 import random
-import warnings
 from functools import partial
 from types import SimpleNamespace
 
@@ -18,8 +17,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 from fastsgd import Plane, Surface, Trajectory, linear_learner, loss_surface
-from fastsgd.surface.objective import Objective, Sizes
+from fastsgd.surface.objective import Objective
+from fastsgd.surface.points import VectorPoints
 from fastsgd.surface.sampling import _from_loader as _draw
+from fastsgd.surface.ways import AtOnce
+from fastsgd.surface.work import counted
 
 gen = lambda seed=0: torch.Generator().manual_seed(seed)
 rand = lambda *shape, seed=0: torch.randn(*shape, generator=gen(seed))
@@ -188,7 +190,7 @@ def test_the_lesson_is_exact():
     np.testing.assert_allclose(s.at(*s.plane.project(traj).T), numpy_loss, atol=1e-5)
     np.testing.assert_allclose(s.loss_at(traj), numpy_loss, atol=1e-5)
     np.testing.assert_allclose(numpy_loss[:-1], traj.losses, atol=1e-5)
-    assert s.plane.labels == ('a[0]', 'a[1]') and s.method == 'vmap'
+    assert s.plane.labels == ('a[0]', 'a[1]')
     assert s.u[0] < traj.flat[:, 0].min() and s.u[-1] > traj.flat[:, 0].max()
     assert '9 × 12' in repr(s) and 'mean over 100 samples' in repr(s)
 
@@ -291,9 +293,7 @@ def test_every_kind_of_model_on_every_plane(kind, way):
     plane = {'random': lambda: Plane.random(model), 'path': lambda: Plane.pca(path),
              'params': lambda: Plane.params(model, (0, 1)),
              'oblique': lambda: Plane(flat, path[0] - path[1], 3 * (path[0] - path[2]))}[way]()
-    with warnings.catch_warnings():
-        warnings.filterwarnings('ignore', message='this model cannot be vectorised')
-        s = loss_surface(learn, plane, n=(3, 4), max_bytes=20_000) # so little that data is taken in pieces
+    s = loss_surface(learn, plane, n=(3, 4), max_bytes=20_000) # so little that data is taken in pieces
     want = [[true_loss(learn, plane.at(u, v)) for u in s.u] for v in s.v]
     np.testing.assert_allclose(s.loss, want, rtol=1e-4, atol=1e-5)
 
@@ -320,24 +320,18 @@ def test_nothing_of_the_users_moves(kind, fails):
                               list(np.random.get_state()[1]), # noqa: NPY002
                               random.getstate(), learn.dls.train.generator.get_state()))
     before, data = snapshot(), [p.data_ptr() for p in model.parameters()]
-    with warnings.catch_warnings():
-        warnings.filterwarnings('ignore', message='this model cannot be vectorised')
-        if fails:
-            with pytest.raises(KeyboardInterrupt): loss_surface(learn, n=9, max_bytes=2000)
-        else: loss_surface(learn, n=3)
+    if fails:
+        with pytest.raises(KeyboardInterrupt): loss_surface(learn, n=9, max_bytes=2000)
+    else: loss_surface(learn, n=3)
     torch.testing.assert_close(snapshot(), before, rtol=0, atol=0)
     assert data == [p.data_ptr() for p in model.parameters()]
     assert not torch.is_inference_mode_enabled() and torch.is_grad_enabled()
 
 
-def test_falls_back_to_a_loop_and_says_so():
+def test_falls_back_to_a_loop():
     model, x, y, loss_func = kinds['branching']()
-    with pytest.warns(UserWarning, match='cannot be vectorised .* point by point'):
-        s = loss_surface(holder(model, x, y, loss_func), n=3)
-    assert s.method == 'loop' and 'by loop' in repr(s)
-    with warnings.catch_warnings():
-        warnings.simplefilter('error')
-        s.at(0., 0.) # said once
+    s = loss_surface(holder(model, x, y, loss_func), n=3)
+    assert s.method == 'loop'
 
 
 def test_an_error_of_the_model_is_the_users_to_see():
@@ -471,36 +465,22 @@ def test_errors_about_the_source():
         Surface(Plane(rand(2), torch.tensor([1., 0]), torch.tensor([0., 1])), range(3), range(2), torch.zeros(3, 2))
 
 
-def test_sizes_find_the_fastest(monkeypatch):
-    now = [0.]
-    monkeypatch.setattr('fastsgd.surface.objective.time.perf_counter', lambda: now[0])
-    for best in (1, 4, 16, 64):
-        sizes, seen = Sizes(8, 32), []
-        for i, j in sizes.spans(5000):
-            assert i == (seen[-1] if seen else 0) and j - i <= 32
-            seen.append(j)
-            now[0] += (j - i) * (1 + abs(np.log2((j - i) / best)))
-        assert seen[-1] == 5000 and sizes.best == min(best, 32)
+def flat_of(model): return nn.utils.parameters_to_vector(model.parameters()).detach()
 
 
 def test_budget_bounds_what_is_in_flight():
     x, y = rand(3000, 2), rand(3000, 1)
     model = nn.Sequential(nn.Linear(2, 50), nn.Tanh(), nn.Linear(50, 1))
-    tight = Objective(model, nn.MSELoss(), [((x,), (y,))], max_bytes=500_000)
-    f, batches, sizes = tight._plan(tight_vector := nn.utils.parameters_to_vector(model.parameters()).detach()[None])
-    assert len(batches) > 1 and sizes.most == 1
-    roomy = Objective(model, nn.MSELoss(), [((x,), (y,))])
-    assert len(roomy._plan(tight_vector)[1]) == 1
-    torch.testing.assert_close(tight(tight_vector), roomy(tight_vector))
-
-
-def test_a_slice_of_many_vectors_counts_for_itself(monkeypatch):
-    sizes = []
-    monkeypatch.setattr('fastsgd.surface.objective.Sizes', lambda first, most: sizes.append(most) or Sizes(first, most))
-    objective = Objective(nn.Linear(2, 1), nn.MSELoss(), [((rand(5, 2),), (rand(5, 1),))], max_bytes=100_000)
-    objective(rand(1, 3))
-    objective(rand(50_000, 3))
-    assert sizes[0] == sizes[1] > 100
+    losses = []
+    for max_bytes in (2**28, 500_000, 200_000):
+        objective = Objective(model, nn.MSELoss(), [((x,), (y,))], max_bytes=max_bytes)
+        points = VectorPoints(flat_of(model) + 0.1 * rand(9, objective.size))
+        losses.append(objective(points))
+        assert objective.n_samples == 3000
+        way = AtOnce(objective)
+        assert counted(lambda way=way, points=points: way(points, 0, 1)).most < 1.5 * max_bytes
+    assert len(objective.pieces.batches[0].pieces) > 3
+    for other in losses[1:]: torch.testing.assert_close(other, losses[0], rtol=1e-6, atol=0)
 
 
 def test_activations_take_the_memory_of_the_layer_before_them_unless_it_is_used_again():
@@ -508,8 +488,11 @@ def test_activations_take_the_memory_of_the_layer_before_them_unless_it_is_used_
     plain = nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 1))
     for model, in_place in ((plain, True), (Residual('view'), True), (Residual('relu'), False), (Residual('hook'), False)):
         objective = Objective(model, nn.MSELoss(), [((x,), (y,))])
-        objective(nn.utils.parameters_to_vector(model.parameters()).detach()[None])
-        assert objective.method == 'vmap' and objective.in_place == in_place
+        points = VectorPoints(flat_of(model)[None])
+        want = objective(points)
+        way = AtOnce(objective)
+        torch.testing.assert_close(way(points, 0, 1), want)
+        assert way.in_place == in_place
 
 
 @pytest.mark.parametrize('bad, what', [(3, 'a int'), ([None], 'a NoneType'), (torch.ones(3), r'a tensor of shape \(3,\)'),

@@ -1,0 +1,80 @@
+"""Which way to go on: all are compared with the model itself, and then measured on a few points. Torch only."""
+
+import time
+
+import torch
+
+from .first_layers import FirstLayers
+from .points import PlanePoints
+from .ways import AtOnce, Loop
+from .work import OPERATIONS, counted
+
+AT_ONCE_BYTES = 2**25 # of tensors in flight under `vmap`: more gain nothing, and memory in larger blocks is fetched anew each time
+SEVERAL = 64 # points for which it pays to measure
+NOTABLE = 0.02 # share of the time that calls of operators must take, for `vmap` to be able to save any
+
+
+def checked_loop(objective, points) -> tuple:
+    """`(loop, work of one point)`: the quick loop where it agrees with a model whose weights are written in place.
+
+    Raises ValueError where the copy reads weights of the original model, which a surface must not move.
+    """
+    plain, probe, true = Loop(objective, views=False), len(points) - 1, []
+    count = counted(lambda: true.append(plain(points, probe, probe + 1)))
+    model = objective.original()
+    params = {} if model is None else {p.untyped_storage().data_ptr(): n for n, p in model.named_parameters() if p.numel()}
+    if names := [n for address, n in params.items() if address in count.touched]:
+        raise ValueError(f'a copy of the model, or the loss, reads {names[0]!r} of the model itself, through a closure or a '
+                         'global name: its loss at other points cannot be evaluated')
+    quick = Loop(objective)
+    return (quick if agree(quick(points, probe, probe + 1), true[0]) else plain), count.work
+
+
+def agree(a, b) -> bool:
+    "The same but for rounding?"
+    return bool(torch.allclose(a.double().cpu(), b.double().cpu(), rtol=1e-4, atol=1e-6, equal_nan=True))
+
+
+def fastest(objective, points) -> tuple:
+    "`(way, points at a time)`: of the ways that agree with the loop, the one that takes the least time on a few points"
+    first, wanted, ways = first_layers(objective, points), objective.loop(points, 0, 2), [(objective.loop, 1)]
+    for make, size in ((Loop, first is not None), (AtOnce, points_at_once(objective, points, first))):
+        if not size: continue
+        try:
+            way = make(objective, first=first)
+            if agree(way(points, 0, 2), wanted): ways.append((way, int(size)))
+        except (KeyboardInterrupt, torch.OutOfMemoryError): raise
+        except Exception: pass # it can't be vectorised
+    if len(ways) == 1: return ways[0]
+    trial, seconds = max(8, len(points) // 64), [float('inf')] * len(ways)
+    for turn in range(3):
+        for k, (way, size) in enumerate(ways):
+            if turn and seconds[k] > 3 * min(seconds): continue # out of the race
+            size = min(size, trial)
+            seconds[k] = min(seconds[k], time_of(way, points, size, objective.device) / size)
+    return ways[seconds.index(min(seconds))]
+
+
+def time_of(way, points, size, device) -> float:
+    "Seconds: those of the processor, where it is the one that works, whatever else the machine does"
+    clock = time.process_time if device.type == 'cpu' else time.perf_counter
+    begin = clock()
+    way(points, 0, size).cpu()
+    return clock() - begin
+
+
+def first_layers(objective, points):
+    "What can be known of first layers on a plane, or None"
+    if not isinstance(points, PlanePoints): return None
+    try: res = FirstLayers(objective, points, objective.max_bytes // 4)
+    except (KeyboardInterrupt, torch.OutOfMemoryError): raise
+    except Exception: return None # they are called like all others
+    return res if res.names else None
+
+
+def points_at_once(objective, points, first) -> int:
+    "How many points `vmap` takes at a time; 0 where calls of operators cost so little that it can save nothing"
+    work = objective.cost
+    if work.operations / OPERATIONS < NOTABLE * work.seconds: return 0
+    nbytes = objective.pieces.bytes_in_flight() + 8 * (len(first.origin) if first else objective.size)
+    return min(max(1, int(min(AT_ONCE_BYTES, objective.max_bytes) // nbytes)), len(points))

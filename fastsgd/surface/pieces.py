@@ -1,0 +1,86 @@
+"""Data in pieces that fit into memory: the model takes them one by one, the loss gets all outputs at once. Torch only."""
+
+from typing import NamedTuple
+
+import torch
+from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
+
+from .work import counted
+
+
+class Batch(NamedTuple):
+    "Inputs in pieces, targets as a whole, and how much its loss counts"
+    pieces: list
+    ys: tuple
+    share: float
+
+
+class Pieces:
+    """How `data` is cut. What a model and a loss hold for a sample is measured on few.
+
+    Where the outputs of all samples, which the loss needs at once, exceed `max_bytes`, fewer samples are taken.
+    """
+    def __init__(self, call, data, max_bytes: int, summed: bool):
+        largest = max(data, key=rows_of)
+        self.row_bytes, self.row_bytes_of_loss = bytes_of_a_row(call, largest)
+        total = sum(map(rows_of, data))
+        most = int(max_bytes // max(self.row_bytes_of_loss, 1e-9))
+        if total > most: data = [cut(b, 0, max(1, most * rows_of(b) // total)) for b in data]
+        self.n_samples, self.rows = sum(map(rows_of, data)), max(map(rows_of, data))
+        rows = max(1, int((max_bytes - self.row_bytes_of_loss * self.n_samples) // max(self.row_bytes, 1e-9)))
+        if rows < self.rows and can_be_cut(call, largest): self.rows = rows
+        self.batches = [Batch(inputs_of(b, self.rows), b[1], 1. if summed else rows_of(b) / self.n_samples) for b in data]
+
+    def bytes_in_flight(self) -> float:
+        "What the evaluation of one point holds, beside its parameters"
+        return self.row_bytes * self.rows + self.row_bytes_of_loss * self.n_samples
+
+
+def rows_of(batch) -> int:
+    "How many samples `(xs, ys)` has"
+    return next((len(t) for side in reversed(batch) for t in side if t.dim()), 1)
+
+
+def cut(batch, start: int, stop: int) -> tuple:
+    "Samples start to stop of `(xs, ys)`"
+    n = rows_of(batch)
+    if start == 0 and stop >= n: return batch
+    return tuple(tuple(t[start:stop] if t.dim() and len(t) == n else t for t in side) for side in batch)
+
+
+def inputs_of(batch, rows: int) -> list:
+    "The inputs of the batch, `rows` samples at a time"
+    return [cut(batch, i, i + rows)[0] for i in range(0, rows_of(batch), rows)]
+
+
+def bytes_of_a_row(call, batch) -> tuple:
+    "Bytes that `call(xs)` holds for each sample, and four times its result's: a loss makes about three of its size"
+    cost, n = [], min(rows_of(batch), 64)
+    for k in {n, (n + 1) // 2}:
+        outputs = []
+        most = counted(lambda k=k, outputs=outputs: outputs.append(call(cut(batch, 0, k)[0]))).most
+        cost.append((k, most, sum(t.numel() * t.element_size() for t in tree_leaves(outputs) if isinstance(t, torch.Tensor))))
+    (k1, b1, _), (k2, b2, out) = min(cost), max(cost)
+    slope = max(b2 - b1, 0) / (k2 - k1) if k2 > k1 else b2 / k2
+    return 1.5 * slope, 4 * out / k2 # half as much again for what kernels allocate inside
+
+
+def can_be_cut(call, batch) -> bool:
+    "Does the model say about some samples what it says about them among others?"
+    few = cut(batch, 0, min(rows_of(batch), 8))
+    if rows_of(few) < 2: return False
+    whole, halves = call(few[0]), [call(xs) for xs in inputs_of(few, (rows_of(few) + 1) // 2)]
+    try: parts, wanted = tree_leaves(concatenated(halves)), tree_leaves(whole)
+    except ValueError: return False
+    same = lambda a, b: a.shape == b.shape and torch.allclose(a.double(), b.double(), 1e-3, 1e-4, equal_nan=True)
+    return len(parts) == len(wanted) and all(map(same, parts, wanted))
+
+
+def concatenated(outputs: list):
+    "The outputs of several pieces as one: a tensor, or tensors in tuples, lists or dicts. Raises ValueError for others."
+    if len(outputs) == 1: return outputs[0]
+    flat, specs = zip(*map(tree_flatten, outputs))
+    if any(s != specs[0] for s in specs) or not all(isinstance(t, torch.Tensor) and t.dim() for o in flat for t in o):
+        raise ValueError('the outputs are not tensors with a row for each sample')
+    if any(len({tuple(t.shape[1:]) for t in ts}) > 1 for ts in zip(*flat)): raise ValueError('the outputs differ in shape')
+    return tree_unflatten([torch.cat(ts) for ts in zip(*flat)], specs[0])

@@ -1,0 +1,88 @@
+"""What a call costs, counted and not timed: the same on every machine, before anything is begun. Torch only."""
+
+import math
+import weakref
+from collections import Counter
+from typing import NamedTuple
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+# What two ordinary cores do in a second, rather too little than too much: from counts to seconds that are the same everywhere
+FLOPS, BYTES, OPERATIONS = 2e10, 4e9, 2e5
+
+
+class Work(NamedTuple):
+    "What something costs: floating-point operations of matrix products, bytes read and written, calls of operators"
+    flops: float = 0.
+    moved: float = 0.
+    operations: float = 0.
+
+    @property
+    def seconds(self) -> float:
+        "What it takes two ordinary cores, nominally: a count in disguise, which no clock has seen"
+        return self.flops / FLOPS + self.moved / BYTES + self.operations / OPERATIONS
+
+
+class Counted(TorchDispatchMode):
+    """Counts the work of all that runs inside, in `work`, and in `most` the bytes that new tensors hold at a time.
+
+    `touched` has the addresses of all tensors that were read.
+    """
+    # spares the first surface a second of imports for torch.compile, which is not used here
+    @classmethod
+    def _should_skip_dynamo(cls): return False
+
+    def __init__(self):
+        super().__init__()
+        from torch.utils.flop_counter import flop_registry # imports much
+        self.rules, self.work, self.touched = flop_registry, Work(), set()
+        self.users, self.live, self.most = Counter(), 0, 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        res = func(*args, **kwargs)
+        rule = self.rules.get(func._overloadpacket)
+        flops = rule(*args, **kwargs, out_val=res) if rule is not None else 0
+        made = [t for t in tree_leaves(res) if isinstance(t, torch.Tensor)]
+        read = [t for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)]
+        new = not made or any(t.untyped_storage()._cdata not in {o.untyped_storage()._cdata for o in read} for t in made)
+        moved = sum(t.numel() * t.element_size() for t in (*made, *read)) if new or func._schema.is_mutable else 0
+        self.work = Work(self.work.flops + flops, self.work.moved + moved, self.work.operations + 1)
+        if not made or made[0].device.type != 'meta':
+            self.touched.update(t.untyped_storage().data_ptr() for t in read)
+        for t in made: self._hold(t)
+        self.most = max(self.most, self.live)
+        return res
+
+    def _hold(self, t):
+        storage = t.untyped_storage()
+        key, size = storage._cdata, storage.nbytes()
+        if not self.users[key]: self.live += size
+        self.users[key] += 1
+        weakref.finalize(t, self._drop, key, size).atexit = False
+
+    def _drop(self, key, size):
+        self.users[key] -= 1
+        if not self.users[key]: self.live -= size
+
+
+def counted(function, *args) -> Counted:
+    "Call `function` and count"
+    with torch.no_grad(), Counted() as count: function(*args)
+    return count
+
+
+def work_of(objective, samples: int | None = None) -> Work:
+    "What the loss at one point costs, over `samples` samples or all; from two runs with one and two of them, without numbers"
+    one, two = (objective.work(k) for k in (1, 2))
+    rows = (samples or objective.n_samples) - 1
+    grown = Work(*(a + max(b - a, 0) * rows for a, b in zip(one, two)))
+    # origin and two directions are read for each parameter, and their sum is written
+    return Work(grown.flops, grown.moved + 16 * objective.size, one.operations)
+
+
+def affordable(work: Work, seconds: float) -> int:
+    "How many times something of this work fits into nominal `seconds`"
+    return int(min(seconds / work.seconds, 10**9)) if work.seconds and math.isfinite(work.seconds) else 0
