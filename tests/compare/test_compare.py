@@ -23,10 +23,11 @@ from fastai.callback.tracker import SaveModelCallback
 from fastai.test_utils import synth_learner
 from torch import nn
 
-import fastsgd.compare as compare_module
+import fastsgd.compare.fits as compare_module
 from fastsgd import Comparison, RecordParamsCallback, compare_fits, linear_dls, linear_learner, tensor_dls
 
-FOUR = {'SGD': dict(), 'momentum': dict(opt_func=partial(SGD, mom=0.9), lr=0.03), 'RMSProp': dict(opt_func=RMSProp, lr=0.03),
+FOUR = {'SGD': dict(), 'momentum': dict(opt_func=partial(SGD, mom=0.9), lr=0.03),
+        'RMSProp': dict(opt_func=RMSProp, lr=0.03),
         'Adam': dict(opt_func=Adam, lr=0.03)}
 
 
@@ -42,7 +43,8 @@ def noisy_learner(**kwargs):
     torch.manual_seed(0)
     x = torch.randn(60, 4)
     items = [(a, int(a.sum() > 0)) for a in x]
-    dls = DataLoaders(TfmdDL(items, bs=16, shuffle=True, drop_last=True, num_workers=0), TfmdDL(items, bs=60, num_workers=0))
+    dls = DataLoaders(TfmdDL(items, bs=16, shuffle=True, drop_last=True, num_workers=0),
+                      TfmdDL(items, bs=60, num_workers=0))
     model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 2))
     learn = Learner(dls, model, loss_func=CrossEntropyLossFlat(), opt_func=SGD, lr=0.1, **kwargs)
     learn.remove_cb(learn.progress)
@@ -137,8 +139,18 @@ def test_own_settings_before_shared_ones():
     assert (float(a.lrs[0]), float(b.lrs[0])) == (0.1, 0.2)
 
 
+@pytest.mark.parametrize('opt_func, fastais', [
+    (torch.optim.Adam, partial(OptimWrapper, opt=torch.optim.Adam)),
+    (partial(torch.optim.SGD, momentum=0.9), partial(OptimWrapper, opt=partial(torch.optim.SGD, momentum=0.9))),
+    (partial(torch.optim.SGD, lr=0.07), partial(OptimWrapper, opt=torch.optim.SGD, lr=0.07))])
+def test_torch_optimisers_are_wrapped(opt_func, fastais):
+    bare, wrapped = compare_fits(quiet_linear(), {'a': dict(opt_func=opt_func), 'b': dict(opt_func=fastais)}, 5)
+    assert same(bare, wrapped) and float(bare.losses[-1]) < float(bare.losses[0])
+
+
 def test_torch_optimiser():
-    res, = compare_fits(quiet_linear(), {'Adagrad': dict(opt_func=partial(OptimWrapper, opt=torch.optim.Adagrad))}, 5, lr=0.5)
+    res, = compare_fits(quiet_linear(), {'Adagrad': dict(opt_func=partial(OptimWrapper, opt=torch.optim.Adagrad))}, 5,
+                        lr=0.5)
     assert res.n_steps == 5 and float(res.losses[-1]) < float(res.losses[0])
 
 
@@ -163,7 +175,8 @@ def everything(learn):
             'shuffles': getattr(dl, 'n_shuffles', None), 'python': random.getstate(),
             'numpy': np.random.get_state()[1].tolist(), # noqa: NPY002
             'torch': torch.get_rng_state(), 'cbs': [type(cb) for cb in learn.cbs], 'training': learn.model.training,
-            'logger': learn.logger, 'ids': [id(learn.opt), id(learn.model), id(learn.dls), id(dl), id(dl.dataset), dl.bs],
+            'logger': learn.logger,
+            'ids': [id(learn.opt), id(learn.model), id(learn.dls), id(dl), id(dl.dataset), dl.bs],
             'cudnn': torch.backends.cudnn.deterministic, 'fit': learn.opt_func, 'lr': learn.lr,
             'grads': [p.grad if p.grad is None else p.grad.clone() for p in learn.model.parameters()],
             'learns': [cb.learn is learn for cb in learn.cbs]}
@@ -271,9 +284,10 @@ def test_interrupt_keeps_what_was_fitted(monkeypatch):
     monkeypatch.setattr(StopAt, 'fits', 0)
     learn = quiet_linear()
     learn.add_cb(StopAt(2, 5))
-    with pytest.warns(UserWarning, match="interrupted in 'momentum': 2 of 4 fits are here"):
+    with pytest.warns(UserWarning, match="interrupted in 'momentum': returning the 2 of 4"):
         res = compare_fits(learn, FOUR, 20, lr=0.1)
-    assert [t.label for t in res] == ['SGD, lr=0.1', 'momentum, lr=0.03, interrupted at 5'] and res.names == ['SGD', 'momentum']
+    assert [t.label for t in res] == ['SGD, lr=0.1', 'momentum, lr=0.03, interrupted at 5']
+    assert res.names == ['SGD', 'momentum']
     assert [t.n_steps for t in res] == [20, 5]
     anim = res.animate(max_frames=5)
     assert anim._func(len(anim.labels) - 1)
@@ -300,13 +314,18 @@ def test_diverged_fit_is_drawn():
     (TypeError, {'a': 0.1}, {}, r"settings\['a'\] is 0.1: expected a dict, for instance dict\(lr=0.1\)"),
     (TypeError, [0.1], {}, r'settings has 0.1: expected a dict'),
     (ValueError, [dict(lr=1.), dict(lr=1.)], {}, r"settings has 'lr=1.0' twice"),
-    (ValueError, {'a': dict(lrr=1)}, {}, r"settings\['a'\] has lrr=1: expected settings among \['bs', 'cbs', 'fit', 'lr'"),
+    (ValueError, {'a': dict(lrr=1)}, {},
+     r"settings\['a'\] has lrr=1: expected settings among \['bs', 'cbs', 'fit', 'lr'"),
     (ValueError, {'a': dict()}, dict(div=2), r'shared settings has div=2: expected settings among'),
     (ValueError, {'a': dict(fit='fit_two')}, {}, r"has fit='fit_two': expected the name of a Learner method, one of"),
-    (ValueError, {'a': dict(fit='fit_one_cycle', lr=1, lr_max=2)}, {}, r'has both lr and lr_max, which are one here: give one'),
+    (ValueError, {'a': dict(fit='fit_one_cycle', lr=1, lr_max=2)}, {},
+     r'has both lr and lr_max, which are one here: give one'),
     (ValueError, {'a': dict(lr=float('nan'))}, {}, r'has lr=nan: expected a finite number'),
     (ValueError, {'a': dict(n_epoch=0)}, {}, r'has n_epoch=0: expected a whole number of at least 1'),
     (ValueError, {'a': dict(opt_func='Adam')}, {}, r"has opt_func='Adam': expected a function of parameters and lr"),
+    (ValueError, {'a': dict(opt_func=torch.optim.LBFGS)}, {}, r'has opt_func=LBFGS, which evaluates the loss'),
+    (ValueError, {'a': dict(opt_func=partial(OptimWrapper, opt=torch.optim.LBFGS))}, {}, r'has opt_func=LBFGS'),
+    (ValueError, {'a': dict(n_epoch=1.5)}, {}, r'has n_epoch=1.5: expected a whole number of at least 1'),
     (ValueError, {'a': dict(bs=101)}, {}, r'has bs=101: expected a whole number from 1 to 100, the number of items'),
     (ValueError, {'a': dict()}, dict(seed='x'), r"seed='x': expected a whole number"),
 ])
@@ -326,7 +345,8 @@ def test_error_of_a_later_fit_comes_before_any_fit():
 
 
 def test_not_a_learner():
-    with pytest.raises(TypeError, match='learn is a Linear, expected a fastai Learner'): compare_fits(nn.Linear(2, 1), FOUR, 2)
+    with pytest.raises(TypeError, match='learn is of type Linear: expected a fastai Learner'):
+        compare_fits(nn.Linear(2, 1), FOUR, 2)
 
 
 @pytest.mark.skipif(not hasattr(Exception, 'add_note'), reason='notes came with Python 3.11')
@@ -342,7 +362,8 @@ def test_no_batches():
     dls.loaders[0] = DataLoader(dls.train.dataset, bs=10, drop_last=True)
     learn = Learner(dls, nn.Linear(1, 1), loss_func=nn.functional.mse_loss, opt_func=SGD)
     learn.remove_cb(learn.progress)
-    with pytest.raises(ValueError, match="the fit 'a' took no step: expected learn.dls.train with a batch at least; it has 0"):
+    with pytest.raises(ValueError,
+                       match="the fit 'a' took no step: expected at least one batch in learn.dls.train, which has 0"):
         compare_fits(learn, {'a': dict(lr=0.1)}, 2)
 
 
@@ -350,9 +371,20 @@ def test_torch_dataloader():
     x = torch.randn(40, 1)
     ds = torch.utils.data.TensorDataset(x, 2 * x)
     train = torch.utils.data.DataLoader(ds, 10, shuffle=True, generator=torch.Generator().manual_seed(1))
-    learn = Learner(DataLoaders(train, torch.utils.data.DataLoader(ds, 40)), nn.Linear(1, 1), loss_func=nn.functional.mse_loss)
+    learn = Learner(DataLoaders(train, torch.utils.data.DataLoader(ds, 40)), nn.Linear(1, 1),
+                    loss_func=nn.functional.mse_loss)
     learn.remove_cb(learn.progress)
     state = train.generator.get_state()
     first, again = (compare_fits(learn, [dict(lr=0.1)], 2)[0] for _ in range(2))
     assert same(first, again) and torch.equal(state, train.generator.get_state())
-    with pytest.raises(ValueError, match="has bs=5, which needs a DataLoader of fastai's"): compare_fits(learn, [dict(bs=5)], 2)
+    with pytest.raises(ValueError, match="has bs=5, which needs a DataLoader of fastai's"): compare_fits(learn,
+                                                                                                         [dict(bs=5)],
+                                                                                                         2)
+
+
+def test_numpy_and_torch_scalars_are_numbers():
+    learn = quiet_linear(bs=10)
+    plain, = compare_fits(learn, {'a': dict(lr=0.1, bs=20)}, 2, seed=3)
+    other, = compare_fits(learn, {'a': dict(lr=torch.tensor(0.1, dtype=torch.float64), bs=np.int64(20))}, np.int32(2),
+                          seed=np.uint8(3))
+    assert same(plain, other)

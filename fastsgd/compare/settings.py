@@ -1,0 +1,113 @@
+"""The settings of `compare_fits`: each fit is checked and planned before the first one starts."""
+
+import inspect
+from collections.abc import Mapping
+from functools import partial
+from typing import NamedTuple
+
+import fastai.callback.schedule  # noqa: F401  gives Learner its schedules: fit_one_cycle, fine_tune, ...
+import torch
+from fastai.basics import OptimWrapper
+
+from ..checks import check_number, check_whole
+
+LR_NAMES = ('lr', 'base_lr', 'lr_max') # what the fit methods call the learning rate
+
+
+class Plan(NamedTuple):
+    "Hold the checked settings of one fit"
+    name: str
+    method: str # of Learner
+    n_epoch: int
+    kwargs: dict # of the method
+    opt_func: object # None: the Learner's
+    bs: object # False: the Learner's; None: the full batch
+
+
+def named_settings(settings) -> list:
+    "Return `(name, settings)` of each fit"
+    hint = "expected a dict such as {'SGD': dict(lr=0.1), 'Adam': dict(opt_func=Adam)} or a list such as [dict(lr=0.1)]"
+    if isinstance(settings, Mapping): res = [(str(k), v) for k, v in settings.items()]
+    elif isinstance(settings, (list, tuple)): res = [(None, v) for v in settings]
+    else: raise TypeError(f'settings={settings!r}: {hint}')
+    if not res: raise ValueError(f'settings is empty: {hint}')
+    for name, own in res:
+        if not isinstance(own, Mapping):
+            which = 'settings has' if name is None else f'settings[{name!r}] is'
+            raise TypeError(f'{which} {own!r}: expected a dict, for instance dict(lr=0.1)')
+    res = [(_describe(own) if name is None else name, own) for name, own in res]
+    names = [name for name, _ in res]
+    for name in names:
+        if names.count(name) > 1: raise ValueError(f'settings has {name!r} twice: expected fits that differ')
+    return res
+
+
+def _describe(own) -> str:
+    "Name a fit by what it sets"
+    def text(key, value):
+        if key == 'bs': return 'full batch' if value is None else f'bs={value}'
+        if key == 'fit': return str(value)
+        if key != 'opt_func': return f'{key}={value!r}'
+        if not isinstance(value, partial): return getattr(value, '__name__', repr(value))
+        keywords = (f'{k}={v!r}' for k, v in value.keywords.items())
+        return ', '.join([value.func.__name__, *map(repr, value.args), *keywords])
+    return ', '.join(text(k, v) for k, v in own.items()) or 'as it is'
+
+
+def plan_fit(learn, name, own, shared) -> Plan:
+    "The settings of one fit, checked and sorted"
+    where = f'settings[{name!r}]'
+    method = own.get('fit', shared.get('fit', 'fit'))
+    methods = [m for m in dir(type(learn)) if m.startswith(('fit', 'fine_tune')) and callable(getattr(type(learn), m))]
+    if method not in methods:
+        raise ValueError(f'{where} has fit={method!r}: expected the name of a Learner method, one of {methods}')
+    allowed = list(inspect.signature(getattr(type(learn), method)).parameters)[2:] # without self and the epochs
+    lr_name = next((n for n in LR_NAMES if n in allowed), 'lr')
+    every = {**_checked(shared, 'shared settings', allowed, lr_name), **_checked(own, where, allowed, lr_name)}
+    every.pop('fit', None)
+    n_epoch = check_whole(f'{where} has n_epoch', every.pop('n_epoch'), 1)
+    opt_func, bs = _check_opt_func(every.pop('opt_func', None), where), every.pop('bs', False)
+    lr = every.get(lr_name)
+    # a slice or a list has a rate for each group of parameters
+    if not (lr is None or isinstance(lr, (slice, list, tuple)) or getattr(lr, 'ndim', 0)):
+        every[lr_name] = check_number(f'{where} has {lr_name}', lr, or_else=', or a slice for discriminative rates')
+    if bs is not False: bs = _check_bs(learn.dls.train, bs, where)
+    return Plan(name, method, n_epoch, every, opt_func, bs)
+
+
+def _check_opt_func(opt_func, where):
+    "Return a function that makes a fastai optimiser, or None: torch's are wrapped"
+    made_by = opt_func
+    while isinstance(made_by, partial): made_by = made_by.keywords.get('opt', made_by.func)
+    is_torch = isinstance(made_by, type) and issubclass(made_by, torch.optim.Optimizer)
+    if isinstance(opt_func, OptimWrapper) or not (opt_func is None or callable(opt_func)):
+        raise ValueError(f'{where} has opt_func={opt_func!r:.100}: expected a function of parameters and lr, for '
+                         'instance SGD, partial(SGD, mom=0.9) or torch.optim.Adagrad')
+    if is_torch and issubclass(made_by, torch.optim.LBFGS):
+        raise ValueError(f'{where} has opt_func=LBFGS, which evaluates the loss by itself several times a step: '
+                         'expected an optimiser that takes one step for each batch, for instance SGD')
+    if not is_torch or isinstance(opt_func, partial) and opt_func.func is OptimWrapper: return opt_func
+    # fastai looks up the lr of a partial
+    lr = {k: v for k, v in getattr(opt_func, 'keywords', {}).items() if k == 'lr'}
+    return partial(OptimWrapper, opt=opt_func, **lr)
+
+
+def _checked(given, where, allowed, lr_name) -> dict:
+    "Return `given` with the learning rate under the method's name for it. Raises ValueError for unknown names."
+    known = sorted({'bs', 'fit', 'lr', 'n_epoch', 'opt_func', *allowed})
+    res = {}
+    for key, value in given.items():
+        if key not in known: raise ValueError(f'{where} has {key}={value!r}: expected settings among {known}')
+        key = lr_name if key == 'lr' else key
+        if key in res: raise ValueError(f'{where} has both lr and {key}, which are one here: give one of them')
+        res[key] = value
+    return res
+
+
+def _check_bs(dl, bs, where):
+    n = len(dl.dataset)
+    if not hasattr(dl, 'new'):
+        raise ValueError(f"{where} has bs={bs!r}, which needs a DataLoader of fastai's to cut batches anew: "
+                         f'this is a {type(dl).__module__}.{type(dl).__name__}')
+    return None if bs is None else check_whole(f'{where} has bs', bs, 1, n,
+                                               or_else=', the number of items, or None for the full batch')
