@@ -36,7 +36,8 @@ def flatten(arg: str, values, shapes: dict | None = None) -> torch.Tensor:
     values = torch.as_tensor(values).detach().cpu().clone()
     if values.dim() != 1:
         raise ValueError(f'{arg} has the shape {tuple(values.shape)}: expected flat parameters, shape (P,)')
-    return values if values.is_floating_point() else values.float()
+    if values.is_complex(): raise ValueError(f'{arg} has complex parameters: a plane needs real ones')
+    return values if values.dtype in (torch.float32, torch.float64) else values.float() # of half precision: sums are exact
 
 
 def entry_label(state: dict, i: int) -> str:

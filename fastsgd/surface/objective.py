@@ -94,7 +94,8 @@ class Objective:
     def work(self, samples: int) -> Work:
         "Count the work for some samples of the first batch: on a device without numbers, else where the data is"
         xs, ys = cut(self.data[0], 0, samples)
-        with random_state_kept():
+        with random_state_kept(), warnings.catch_warnings():
+            warnings.simplefilter('ignore')
             for device in ('meta', self.device):
                 model = self.fresh_model().to(device)
                 x, y = ([t.to(device) for t in side] for side in (xs, ys))
@@ -129,7 +130,8 @@ class Objective:
     def _prepare(self, points):
         if self.loop is not None: return
         model = self.fresh_model()
-        self.pieces = Pieces(lambda xs: self.call(model, xs), self.data, self.max_bytes, self.summed)
+        self.pieces = Pieces(lambda xs: self.call(model, xs), self.data, self.max_bytes, self.summed,
+                             self.seed)
         self.loop, self.cost = checked_loop(self, points)
 
     def _way(self, points):

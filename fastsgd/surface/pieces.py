@@ -20,14 +20,15 @@ class Pieces:
 
     Where the outputs of all samples, which the loss needs at once, exceed `max_bytes`, fewer samples are taken.
     """
-    def __init__(self, call, data, max_bytes: int, summed: bool):
+    def __init__(self, call, data, max_bytes: int, summed: bool, seed: int = 0):
         largest = max(data, key=rows_of)
         self.row_bytes, self.row_bytes_of_loss = bytes_of_a_row(call, largest)
         total = sum(map(rows_of, data))
-        most = int(max_bytes // max(self.row_bytes_of_loss, 1e-9))
-        if total > most: data = [cut(b, 0, max(1, most * rows_of(b) // total)) for b in data]
+        most = int(2 * max_bytes // max(self.row_bytes_of_loss, 1e-9))
+        if total > most: data = [some_of(b, max(1, most * rows_of(b) // total), seed) for b in data]
         self.n_samples, self.rows = sum(map(rows_of, data)), max(map(rows_of, data))
-        rows = max(1, int((max_bytes - self.row_bytes_of_loss * self.n_samples) // max(self.row_bytes, 1e-9)))
+        left = max(max_bytes - self.row_bytes_of_loss * self.n_samples, max_bytes / 4)
+        rows = max(1, int(left // max(self.row_bytes, 1e-9)))
         if rows < self.rows and can_be_cut(call, largest): self.rows = rows
         self.batches = [Batch(inputs_of(b, self.rows), b[1], 1. if summed else rows_of(b) / self.n_samples) for b in data]
 
@@ -46,6 +47,13 @@ def cut(batch, start: int, stop: int) -> tuple:
     n = rows_of(batch)
     if start == 0 and stop >= n: return batch
     return tuple(tuple(t[start:stop] if t.dim() and len(t) == n else t for t in side) for side in batch)
+
+
+def some_of(batch, k: int, seed: int) -> tuple:
+    "A random sample of `k` of the batch, in the same order"
+    n = rows_of(batch)
+    idx = torch.randperm(n, generator=torch.Generator().manual_seed(seed))[:k].sort().values
+    return tuple(tuple(t[idx.to(t.device)] if t.dim() and len(t) == n else t for t in side) for side in batch)
 
 
 def inputs_of(batch, rows: int) -> list:

@@ -31,7 +31,7 @@ class Plane:
     ):
         shapes = {n: t.shape for n, t in origin.items()} if isinstance(origin, Mapping) else None
         self.origin = flatten('origin', origin, shapes)
-        d1, d2 = flatten('d1', d1, shapes), flatten('d2', d2, shapes)
+        d1, d2 = (flatten(name, d, shapes).to(self.origin.dtype) for name, d in (('d1', d1), ('d2', d2)))
         if not len(self.origin) == len(d1) == len(d2):
             raise ValueError(f'origin, d1 and d2 have {len(self.origin)}, {len(d1)} and {len(d2)} numbers: '
                              'expected one for each parameter of the model')

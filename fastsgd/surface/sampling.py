@@ -8,6 +8,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ..random_state import random_state_kept, seed_all
 from ..trajectory import Trajectory
+from .pieces import some_of
 
 WAY_OUT = 'give data=(xs, ys), tensors or tuples of tensors, or a DataLoader'
 
@@ -26,10 +27,7 @@ def sample_batches(learn, paths, data, max_samples: int, max_bytes: int, seed: i
     total = check_batch(batch)
     nbytes = sum(t.numel() * t.element_size() for side in batch for t in side)
     keep = min(total, max_samples, max(1, int(max_bytes * total // max(nbytes, 1))))
-    if keep < total:
-        idx = torch.randperm(total, generator=torch.Generator().manual_seed(seed))[:keep].sort().values
-        batch = tuple(tuple(t[idx.to(t.device)] if t.dim() and len(t) == total else t for t in side) for side in batch)
-    return [batch], total
+    return [some_of(batch, keep, seed) if keep < total else batch], total
 
 
 def _is_several(side): return isinstance(side, tuple) or isinstance(side, list) and any(hasattr(o, 'shape') for o in side)

@@ -9,8 +9,10 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-# What two ordinary cores do in a second, rather too little than too much: from counts to seconds that are the same everywhere
-FLOPS, BYTES, OPERATIONS = 2e10, 4e9, 2e5
+# What two ordinary cores do in a second, rather too little than too much: from counts to seconds that are the same anywhere
+FLOPS, BYTES, OPERATIONS = 4e10, 1e10, 2e5
+# Operators that do a whole layer at once, for which torch has no rule: each number of a weight is used for each token
+WHOLE_LAYERS = 'mkldnn_rnn_layer', '_transformer_encoder_layer_fwd', '_native_multi_head_attention', '_cudnn_rnn', '_thnn_fused'
 
 
 class Work(NamedTuple):
@@ -44,11 +46,14 @@ class Counted(TorchDispatchMode):
         kwargs = kwargs or {}
         res = func(*args, **kwargs)
         rule = self.rules.get(func._overloadpacket)
-        flops = rule(*args, **kwargs, out_val=res) if rule is not None else 0
         made = [t for t in tree_leaves(res) if isinstance(t, torch.Tensor)]
         read = [t for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)]
-        new = not made or any(t.untyped_storage()._cdata not in {o.untyped_storage()._cdata for o in read} for t in made)
-        moved = sum(t.numel() * t.element_size() for t in (*made, *read)) if new or func._schema.is_mutable else 0
+        flops = rule(*args, **kwargs, out_val=res) if rule is not None else 0
+        if func._overloadpacket.__name__.startswith(WHOLE_LAYERS):
+            flops = 2 * sum(t.numel() for t in read[1:] if t.dim() == 2) * read[0].shape[:-1].numel()
+        seen = {t.untyped_storage()._cdata for t in read}
+        views = made and all(t.untyped_storage()._cdata in seen for t in made) and not func._schema.is_mutable
+        moved = 0 if views else sum(t.numel() * t.element_size() for t in (*made, *read))
         self.work = Work(self.work.flops + flops, self.work.moved + moved, self.work.operations + 1)
         if not made or made[0].device.type != 'meta':
             self.touched.update(t.untyped_storage().data_ptr() for t in read)

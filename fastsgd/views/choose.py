@@ -1,11 +1,11 @@
 """Which views suit a trajectory that comes without a choice."""
 
-import time
-import warnings
+from textwrap import shorten
 
 import torch
 
 from ..surface import loss_surface
+from ..surface.budget import affordable_surface
 from ..trajectory.several import as_list
 from .boundary import BoundaryView, two_inputs
 from .fit import FitView, one_input
@@ -14,7 +14,7 @@ from .loss import LossView
 from .params import ParamsView
 from .path import PathView
 
-SECONDS = 1. # that a surface may take which nobody asked for
+SECONDS = 1. # of counted work, for a surface that nobody asked for
 PATH = 200 # points of it at the most, in an animation
 SIZES = ((15, 20), (25, 50), (40, 100), (50, 300), (50, 1000)) # points along an axis, and samples
 
@@ -71,38 +71,15 @@ def answers(traj, xs):
 
 
 def path_over_surface(traj) -> tuple:
-    "`(PathView, '')` with a surface that takes about a second, or `(None, why there is none)`"
-    for name, what in (('data', 'no data that are tensors'), ('loss_func', 'no loss function'), ('model', 'no model')):
+    "`(PathView, '')` with the largest surface that its counted work allows, or `(None, why there is none)`"
+    for name, what in (('data', 'no tensor data'), ('loss_func', 'no loss function'), ('model', 'no model')):
         if getattr(traj, name) is None: return None, f'this trajectory has {what}'
-    res, total = None, len(traj.data[0][0])
-    with warnings.catch_warnings(): # the picture is the same where a model can't be vectorised
-        warnings.simplefilter('ignore')
-        for n, samples in SIZES:
-            try:
-                tried = loss_surface(traj, n=3, max_samples=samples)
-                seconds = seconds_per_point(tried)
-            except Exception as e: # from the model, the loss or the data: there is still something to show
-                return None, (str(e).strip().split('\n')[0] or type(e).__name__)[:200]
-            if not tried.loss.isfinite().any(): return None, 'none of its values would be finite'
-            if res is None or seconds * points(n) <= SECONDS: res = PathView(n=n, max_samples=samples)
-            if seconds * points(n) > SECONDS or samples >= total: break
-            # more samples cost no more than in proportion: is the largest surface within reach from here?
-            n, most = next((size for size in SIZES if size[1] >= total), SIZES[-1])
-            if seconds * most / samples * points(n) <= SECONDS / 2: return PathView(n=n, max_samples=most), ''
-    return res, ''
-
-
-def points(n: int) -> int:
-    "How many are evaluated for a surface of `n` × `n` and the path on it"
-    return n**2 + 2 * PATH
-
-
-def seconds_per_point(surface) -> float:
-    "What one more point of a surface costs, apart from what every evaluation costs once"
-    spent = []
-    for k in (4, 36):
-        u, v = (torch.linspace(float(o[0]), float(o[-1]), k, dtype=torch.float64) for o in (surface.u, surface.v))
-        begin = time.perf_counter()
-        surface.at(u, v)
-        spent.append(time.perf_counter() - begin)
-    return max(spent[1] - spent[0], 0) / 32
+    try:
+        size = affordable_surface(traj, SIZES, SECONDS, 2 * min(len(traj), PATH))
+        if size is None: return None, f'it would take too long for a model of {traj.n_params:,} parameters'
+        n, samples = size
+        if not loss_surface(traj, n=2, max_samples=samples).loss.isfinite().any():
+            return None, 'none of its values would be finite'
+    except Exception as e: # from the model, the loss or the data: there is still something to show
+        return None, shorten(str(e).strip().split('\n')[0] or type(e).__name__, 200, placeholder=' ...')
+    return PathView(n=n, max_samples=samples), ''

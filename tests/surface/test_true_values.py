@@ -87,7 +87,7 @@ def test_fewer_samples_where_the_outputs_alone_do_not_fit_and_it_says_so():
     model = nn.Linear(4, 100)
     learn = SimpleNamespace(model=model, loss_func=nn.MSELoss())
     surface = loss_surface(learn, 'random', n=2, data=(rand(1000, 4), rand(1000, 100)), max_bytes=2**19)
-    assert surface.objective.n_samples < 400 and f'sample of {surface.objective.n_samples} of 1000' in repr(surface)
+    assert surface.objective.n_samples < 700 and f'sample of {surface.objective.n_samples} of 1000' in repr(surface)
 
 
 # -- wherever a model keeps its weights

@@ -35,13 +35,13 @@ class Moody(nn.Linear):
 
 
 @pytest.mark.parametrize('traj, why_not', [
-    (bare(nn.Linear(3, 1)), 'no data'),
+    (bare(nn.Linear(3, 1)), 'no tensor data'),
     (bare(nn.Linear(3, 1), ((torch.randn(4, 3),), (torch.randn(4, 1),)), None), 'no loss function'),
     (bare(nn.Linear(3, 1), ((torch.randn(4, 5),), (torch.randn(4, 1),))), 'cannot be multiplied'),
     (bare(Moody(3, 1), ((torch.randn(4, 3),), (torch.randn(4, 1),))), 'not today'),
     (bare(nn.Linear(3, 1), ((torch.full((4, 3), torch.nan),), (torch.randn(4, 1),))), 'none of its values would be finite'),
     (bare(nn.Linear(3, 1), ((torch.randn(4, 3),), (torch.randn(4, 1),)), lambda p, y: 'much'), 'no attribute'),
-    (Trajectory({'a': torch.zeros(3, 2)}), 'no data')])
+    (Trajectory({'a': torch.zeros(3, 2)}), 'no tensor data')])
 def test_without_a_surface_it_says_why(traj, why_not):
     names, why = chosen(traj)
     assert names == 'LossView ParamsView' and why_not in why
