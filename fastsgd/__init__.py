@@ -19,11 +19,22 @@ from .lesson import LinearModel, explore, linear_learner
 from .player import FitAnimation
 from .surface import Plane, Surface, loss_surface
 from .trajectory import Samples, Trajectory
-from .views import BoundaryView, FitView, HistogramView, LossView, LRView, ParamsView, PathView, View, animate
+from .views import (
+           BoundaryView,
+           FitView,
+           HistogramView,
+           LossView,
+           LRView,
+           ParamsView,
+           PathView,
+           SamplesView,
+           View,
+           animate,
+)
 
 __version__ = '0.1.0'
 __all__ = ['AnimateFitCallback', 'BoundaryView', 'Comparison', 'FitAnimation', 'FitView', 'HistogramView', 'LRView',
            'LinearModel', 'LogLossCallback', 'LossView', 'ParamsView', 'PathView', 'Plane', 'RecordParamsCallback',
-           'Samples', 'Surface', 'Trajectory', 'View', 'animate', 'blobs_dls', 'circles_dls', 'compare_fits', 'explore',
-           'linear_data', 'linear_dls', 'linear_learner', 'loss_surface', 'moons_dls', 'poly_data', 'poly_dls',
-           'sine_data', 'sine_dls', 'spiral_dls', 'tensor_dls']
+           'Samples', 'SamplesView', 'Surface', 'Trajectory', 'View', 'animate', 'blobs_dls', 'circles_dls',
+           'compare_fits', 'explore', 'linear_data', 'linear_dls', 'linear_learner', 'loss_surface', 'moons_dls',
+           'poly_data', 'poly_dls', 'sine_data', 'sine_dls', 'spiral_dls', 'tensor_dls']

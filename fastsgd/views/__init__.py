@@ -8,8 +8,9 @@ from .histogram import HistogramView
 from .loss import LossView
 from .params import ParamsView
 from .path import PathView
+from .samples import SamplesView
 from .steps import LRView
 from .view import View
 
-__all__ = ['BoundaryView', 'FitView', 'HistogramView', 'LRView', 'LossView', 'ParamsView', 'PathView', 'View',
-           'animate', 'choose_views']
+__all__ = ['BoundaryView', 'FitView', 'HistogramView', 'LRView', 'LossView', 'ParamsView', 'PathView', 'SamplesView',
+           'View', 'animate', 'choose_views']

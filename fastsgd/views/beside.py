@@ -1,0 +1,25 @@
+"""Views that show one fit at a time: of several, each gets a part of the panel."""
+
+import functools
+import math
+
+from ..trajectory.several import as_list, name_of
+
+
+def one_for_each(draw):
+    "A method `draw(self, traj, ax)` of one trajectory, made to take several: side by side in `ax`, each under its name"
+    @functools.wraps(draw)
+    def draw_all(self, traj, ax):
+        trajs = as_list(traj)
+        if len(trajs) == 1: return draw(self, trajs[0], ax)
+        columns = math.ceil(len(trajs)**0.5)
+        rows = -(-len(trajs) // columns)
+        ax.set_axis_off()
+        updates = []
+        for k, t in enumerate(trajs):
+            row, column = divmod(k, columns)
+            part = ax.inset_axes([(column + 0.06) / columns, 1 - (row + 0.92) / rows, 0.88 / columns, 0.8 / rows])
+            part.set_title(name_of(t, k), fontsize='small', parse_math=False)
+            updates.append(draw(self, t, part))
+        return lambda i: [artist for update in updates for artist in update(i)]
+    return draw_all

@@ -1,0 +1,100 @@
+"""`SamplesView`: the same items from frame to frame, and what the model says to them."""
+
+from ..checks import check_type, check_whole
+from ..trajectory.samples import Samples
+from .asked import Asked, samples_of
+from .beside import one_for_each
+from .cells import LINE, columns_for, heading, page, picture, shorten, wrapped, write
+from .forms import FORMS, GUIDES
+from .view import View
+
+
+class SamplesView(View):
+    """The same items from frame to frame, with the truth and what the model says of them, most changed first.
+
+    Items are images, texts, rows of a table or pairs; the truth is a class, several labels, a mask, points, an image, a
+    number or the next word. The model is asked in evaluation mode, with the weights and buffers of each point. Raises
+    ValueError for a setting that does not fit, and when drawn for a trajectory without samples, data or model;
+    TypeError for anything but `Samples`.
+
+    >>> from fastai.basics import CrossEntropyLossFlat, Learner
+    >>> import torch
+    >>> model = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+    >>> learn = Learner(moons_dls(seed=0), model, CrossEntropyLossFlat(), cbs=RecordParamsCallback())
+    >>> learn.fit(5, 0.1)
+    >>> ax = SamplesView(n=6).plot(learn.record_params.trajectory)
+    """
+    several = True
+    live_points = 2
+    def __init__(self,
+        n: int | None = None, # Items at the most; None: as many as can be read, up to 12
+        samples: Samples | None = None, # What to show; None: what the trajectory carries
+        sort: bool = True, # Put those first whose prediction changes most?
+    ):
+        self.n = None if n is None else check_whole('n', n, 1, example=12)
+        wanted = 'Samples, or None for those that were recorded'
+        self.samples = None if samples is None else check_type('samples', samples, Samples, wanted)
+        self.sort = sort
+
+    @property
+    def figsize(self): return (5., 4.) if (self.n or 0) <= 16 else (8., 6.5)
+
+    @one_for_each
+    def draw(self, traj, ax):
+        samples = samples_of(traj) if self.samples is None else self.samples
+        asked, kind = Asked(traj, samples), samples.target_kind
+        width, height = page(ax)
+        as_pictures = samples.input_kind == 'image'
+        top = LINE * 1.4
+        cls = FORMS[kind] if as_pictures or kind not in ('mask', 'points', 'image') else FORMS['none']
+        n = min(self.n or cls.most, samples.n)
+        if not as_pictures and self.n is None: n = min(n, max(int((height - top) / (LINE * (cls.lines + 0.7))), 1))
+        items = (asked.by_change() if self.sort and kind != 'next word' else list(range(samples.n)))[:n]
+        form = cls(samples, asked, items)
+        has_form = kind != 'none' and cls is FORMS[kind]
+        guide = GUIDES[kind] if has_form else samples.note or GUIDES['none']
+        heading(ax, width, guide, form.legend())
+        layout = self._grid if as_pictures else self._list
+        shows = layout(ax, form, items, width, height, top)
+
+        def update(i):
+            out = asked(i)
+            return [artist for k, show in zip(items, shows) for artist in show(out[k])]
+        return update
+
+    def _grid(self, ax, form, items, width, height, top):
+        "Pictures side by side, their answers below"
+        first, extra = form.samples.inputs[items[0]].shape, form.lines * LINE * 1.12 + 0.12
+        shape = form.pictures * first[1] / first[0]
+        columns = columns_for(len(items), width, height - top, shape, extra, min(form.longest() * 0.068, width))
+        w, h = width / columns, (height - top) / -(-len(items) // columns)
+        shows, room = [], w * 0.92
+        for j, k in enumerate(items):
+            x, y, title = (j % columns) * w + w * 0.04, top + (j // columns) * h, form.title(k)
+            if title: write(ax, x, y, shorten(title, room))
+            titled, wide = LINE * 1.1 if title else 0, room / form.pictures
+            image, high = form.samples.inputs[k], h - extra
+            if form.pictures > 1: # a pair stands together
+                wide = min(wide, high * image.shape[1] / image.shape[0] + 0.04)
+                x += (room - wide * form.pictures) / 2
+            boxes = [picture(ax, image, x + wide * m, y + titled, wide * 0.98, high)[1] for m in range(form.pictures)]
+            below = boxes[0][1] + boxes[0][3] + 0.03
+            shows.append(form.draw(ax, k, x, below, *((wide * 2, boxes) if form.pictures > 1 else (room, boxes[0]))))
+        return shows
+
+    def _list(self, ax, form, items, width, height, top):
+        "Texts and rows below each other, their answers on the right"
+        h, left = (height - top) / len(items), width * 0.55
+        shows, lines = [], max(int((h - 0.06) / (LINE * 0.93)), 1)
+        for j, k in enumerate(items):
+            y = top + j * h
+            write(ax, 0, y, wrapped(readable(form.samples.inputs[k]), left - 0.1, lines))
+            title = form.title(k)
+            if title: write(ax, left, y, shorten(title, width - left))
+            shows.append(form.draw(ax, k, left, y + (LINE * 1.1 if title else 0), width - left, None))
+        return shows
+
+
+def readable(item) -> str:
+    "An input that is no picture, as text"
+    return ', '.join(f'{name}\u00a0{value}' for name, value in item.items()) if isinstance(item, dict) else str(item)
