@@ -14,6 +14,8 @@ from ..trajectory.tables import step_line
 from .choose import choose_views
 from .given import as_views, kind_of
 from .layout import axes_for, freeze_layout
+from .legends import figure_legend
+from .style import literal, shortened
 from .view import draw_view
 
 # What matplotlib's classes take beside what `FitAnimation` names, and `animate` may pass on
@@ -63,10 +65,15 @@ def animate(
     trajs = in_step(as_list(traj), max_frames)
     if labels is not None: _check_labels(labels := list(labels), len(trajs[0]))
     views = views or choose_views(trajs[0])[0]
+    own_figure = axs is None
     fig, axs = axes_for(views, axs, figsize)
     label = (fig.suptitle('', x=0.01, ha='left', fontsize='medium') if fig._suptitle is None
              else fig.text(0.01, 0.99, '', va='top'))
+    literal(label)
     updates = [draw_view(view, trajs, ax) for view, ax in zip(views, axs)]
+    panels = [ax.get_legend() for ax in axs if hasattr(ax.get_legend(), 'entries')]
+    if own_figure and panels and (len(trajs) > 1 or any(panel.corner is None for panel in panels)):
+        figure_legend(fig, panels, grow=figsize is None)
     texts = _labels(trajs)
     label.set_text(max(texts, key=len)) # room for the longest
     if fig.get_layout_engine() is not None:
@@ -96,7 +103,7 @@ def _notes(what, fits, step):
     "Which fits, as `(step, name)`, have come to this by now; only how many, if there are several"
     past = [fit for fit in fits if fit[0] <= step]
     if not past: return ''
-    who = past[0][1] if len(past) == 1 else f'{len(past)} fits'
+    who = shortened(past[0][1], 20) if len(past) == 1 else f'{len(past)} fits'
     return f'   {who} {what} at step {", ".join(map(str, sorted({s for s, _ in past})))}'
 
 

@@ -7,19 +7,23 @@ from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.lines import Line2D
 
 from ..checks import check_whole
+from ..trajectory.answers import classes_of, is_signed
 from ..trajectory.several import as_list, label_of
+from .legends import legend
 from .limits import padded, plain
-from .style import BLUE, COLORS, MARKERS, VERMILION, color_bar, legend, style, tidy
+from .predictions import Predictions, check_activation
+from .style import BLUE, VERMILION, class_style, color_bar, shortened, style, tidy
 from .view import View
 
 DIVERGING = LinearSegmentedColormap.from_list('blue-white-vermilion', [BLUE, 'white', VERMILION])
+MOST_POINTS = 5000 # drawn one by one: more become an image
 
 
 class BoundaryView(View):
     """Two inputs and their classes, the probability that the model gives to these, and the boundary in between.
 
-    Of several trajectories the boundaries alone are drawn, each in its colour. Raises ValueError for a setting that does
-    not fit, and when drawn for data of another kind.
+    Of several trajectories the boundaries alone are drawn, each in its colour. Raises ValueError for invalid settings, for
+    data of another kind, and where nothing tells what a single output means.
 
     >>> import torch
     >>> from fastai.basics import CrossEntropyLossFlat, Learner
@@ -33,81 +37,102 @@ class BoundaryView(View):
     live_points = 2
     def __init__(self,
         x: torch.Tensor | None = None, # Inputs (n, 2); None: as recorded
-        y: torch.Tensor | None = None, # Classes, n whole numbers from 0; None: as recorded
-        names: tuple | None = None, # What the classes are called; None: their numbers
-        activation=None, # Model output -> probabilities (n, k), or (n,) of class 1; None: what suits the loss
+        y: torch.Tensor | None = None, # Classes: whole numbers from 0, -1 and 1, or rows with a single 1; None: as recorded
+        names: tuple | None = None, # What the classes are called; None: as recorded, or their numbers
+        activation=None, # Name or function that makes outputs probabilities, (n, k), or (n,) of class 1; None: by the loss
         n: int = 80, # Points along each axis at which the model is asked
     ):
         if (x is None) != (y is None): raise ValueError('x and y go together: expected both or none of them')
         if x is not None and len(x) != len(y):
             raise ValueError(f'x has {len(x)} rows and y {len(y)}: expected one class per row')
-        self.x, self.y, self.names, self.activation, self.n = x, y, names, activation, check_whole('n', n, 2, example=80)
+        self.x, self.y, self.names, self.activation = x, y, names, check_activation(activation)
+        self.n = check_whole('n', n, 2, example=80)
 
     def draw(self, traj, ax):
         trajs = as_list(traj)
-        x, y = two_inputs(trajs[0].data) if self.x is None else two_inputs((([torch.as_tensor(self.x)]),
-                                                                           [torch.as_tensor(self.y)]))
-        k = max(self._probabilities(trajs[0], 0, x[:1]).shape[-1], int(y.max()) + 1)
-        names = self._names(k)
+        data = trajs[0].data if self.x is None else ((torch.as_tensor(self.x),), (torch.as_tensor(self.y),))
+        x, y = two_inputs(data)
+        models = [Classifier(t, data, self.activation) for t in trajs]
+        k = max(models[0](0, x[:1]).shape[-1], int(y.max()) + 1)
+        names = self._names(k, trajs[0], is_signed(data[1][0]))
         (left, right), ylim = (padded(x[:, j], 0.12) for j in (0, 1))
         tidy(ax, xlabel='input 0', ylabel='input 1', xlim=(left, right), ylim=ylim)
         ax.grid(False)
-        handles = [self._points(ax, x[y == c], c, names[c], pale=len(trajs) > 1) for c in range(k)]
+        handles = [self._points(ax, x[y == c], c, names[c], len(trajs) > 1, len(x) > MOST_POINTS) for c in range(k)]
         lines = [self._line(ax, t, j, len(trajs)) for j, t in enumerate(trajs)]
-        legend(ax, [x[:, 0]], [x[:, 1]], handles + lines)
+        legend(ax, [x[:, 0]], [x[:, 1]], handles + lines, grow=len(trajs) == 1)
         low, high = ax.get_ylim() # the legend may have asked for room
-        image = self._background(ax, (left, right, low, high), k, names) if len(trajs) == 1 else None
+        image = None if len(trajs) > 1 else self._background(ax, (left, right, low, high), k, models[0], names)
         gx, gy = np.linspace(left, right, self.n), np.linspace(low, high, self.n)
         rows = torch.as_tensor(np.stack(np.meshgrid(gx, gy), -1).reshape(-1, 2), dtype=x.dtype)
-        ask = lambda t, i: self._probabilities(t, i, rows).reshape(self.n, self.n, -1)
 
         def update(i):
-            for line, t in zip(lines, trajs):
-                p = ask(t, i)
+            for line, model in zip(lines, models):
+                p = model(i, rows).reshape(self.n, self.n, -1)
                 line.set_data(*boundary(gx, gy, p))
-                if image is not None: image.set_data(p[..., 1] if k == 2 else shade(p))
+                if image is not None: image.set_data(shade(p) if k > 2 else model.of_class_1(p))
             return [*lines, *([] if image is None else [image])]
         return update
 
-    def _names(self, k):
-        if self.names is None: return [f'class {c}' for c in range(k)]
+    def _names(self, k, traj, signed):
+        known = getattr(traj.samples, 'classes', None) or []
+        if self.names is None and len(known) == k and self.x is None: return list(map(str, known))
+        if self.names is None: return [f'class {c}' for c in ((-1, 1) if signed else range(k))]
         if len(self.names) != k:
             raise ValueError(f'names has {len(self.names)} names, expected {k}: one for each class')
-        return [str(name) for name in self.names]
+        return list(map(str, self.names))
 
-    def _probabilities(self, traj, i, rows):
-        "Shape (rows, classes), float64"
-        out = traj.predict(i, rows)
-        p = plain((self.activation or activation_of(traj.loss_func, out))(out)).double()
-        p = p.reshape(len(rows), -1)
-        if p.shape[1] == 1: p = torch.cat([1 - p, p], 1) # a single number for two classes
-        return p.numpy()
-
-    def _background(self, ax, extent, k, names):
-        # cells around the points where the model is asked; not smoothed, which would store a frame at the screen's resolution
+    def _background(self, ax, extent, k, model, names):
+        # cells around the points where the model is asked; smoothing would store each frame at the screen's resolution
         left, right, low, high = extent
         dx, dy = (right - left) / (self.n - 1) / 2, (high - low) / (self.n - 1) / 2
         look = {'extent': (left - dx, right + dx, low - dy, high + dy), 'origin': 'lower', 'aspect': 'auto',
                 'interpolation': 'none', 'zorder': 0}
         if k > 2: image = ax.imshow(np.ones((self.n, self.n, 3)), **look)
         else:
-            image = ax.imshow(np.full((self.n, self.n), 0.5), cmap=DIVERGING, vmin=0, vmax=1, alpha=0.6, **look)
-            color_bar(ax, image, f'probability of {names[1]}')
+            image = ax.imshow(np.full((self.n, self.n), 0.5), cmap=DIVERGING, vmin=-1 if model.signed else 0, vmax=1,
+                              alpha=0.6, **look)
+            what = 'probability of' if model.are_probabilities else 'output for'
+            color_bar(ax, image, shortened(f'{what} {names[1]}'))
         ax.set(xlim=(left, right), ylim=(low, high))
         return image
 
-    def _points(self, ax, x, c, name, pale):
-        look = {**class_style(c), 'ls': 'none', 'mec': 'white', 'mew': 0.6, 'ms': 5.5}
-        return ax.plot(x[:, 0], x[:, 1], label=name, alpha=0.5 if pale else 1, zorder=2, **look)[0]
+    def _points(self, ax, x, c, name, pale, many):
+        look = {**class_style(c), 'ls': 'none', 'mec': 'none' if many else 'white', 'mew': 0.6, 'ms': 2 if many else 5.5}
+        return ax.plot(x[:, 0], x[:, 1], label=name, alpha=0.5 if pale else 1, zorder=2, rasterized=many, **look)[0]
 
     def _line(self, ax, traj, j, total):
         look = {'color': 'black', 'label': 'boundary'} if total == 1 else {
-            **style(j), 'label': label_of(traj, j), 'markevery': 20, 'ms': 5, 'mec': 'black', 'ls': style(j)['linestyle']}
-        look.pop('linestyle', None)
+            **style(j), 'label': label_of(traj, j), 'markevery': 20, 'ms': 5, 'mec': 'black'}
         return ax.add_line(Line2D([], [], lw=1.8, zorder=3, **look))
 
 
-def class_style(c) -> dict: return {'color': COLORS[c % len(COLORS)], 'marker': MARKERS[c % len(MARKERS)]}
+class Classifier(Predictions):
+    "What a model says of each class, `(rows, classes)`; ValueError where the data or the output is of another kind"
+    def __init__(self, traj, data, activation):
+        super().__init__(traj, data, activation)
+        x, y = two_inputs(data)
+        out = super().__call__(-1, x[:1])
+        self.single = out.numel() == len(out)
+        self.signed = self.single and self.name in ('identity', '') and activation is None and is_signed(data[1][0])
+        if self.single and int(y.max()) > 1:
+            raise ValueError(f'the model answers with one number, and there are {int(y.max()) + 1} classes: expected one '
+                             'number for each')
+        if self.single and self.name == '':
+            raise ValueError('the loss does not tell what the single output of this model means: say so, as in '
+                             "BoundaryView(activation='sigmoid')")
+        p = self(-1, self.inputs)
+        self.are_probabilities = not self.signed and bool(((p >= 0) & (p <= 1)).all())
+
+    def __call__(self, i, rows):
+        p = super().__call__(i, rows).reshape(len(rows), -1)
+        if self.signed: p = (p + 1) / 2 # labels -1 and 1
+        return (torch.cat([1 - p, p], 1) if self.single else p).numpy()
+
+    def of_class_1(self, p):
+        "One number for two: the probability of class 1, or an output that is 0 or 1, -1 or 1, for the classes"
+        share = (1 + p[..., 1] - p[..., 0]) / 2
+        return 2 * share - 1 if self.signed else share
 
 
 def two_inputs(data) -> tuple:
@@ -120,22 +145,11 @@ def two_inputs(data) -> tuple:
     x, y = plain(xs[0]), plain(ys[0])
     if x.ndim != 2 or x.shape[1] != 2 or not x.is_floating_point():
         raise ValueError(f'x has shape {tuple(x.shape)}, expected (n, 2), fractional numbers: {hint}')
-    if y.numel() != len(y): raise ValueError(f'y has shape {tuple(y.shape)}, expected (n,) or (n, 1): {hint}')
-    y = y.reshape(-1)
-    if not len(y) or (y != y.round()).any() or y.min() < 0:
-        raise ValueError(f'y has values such as {y[:3].tolist()}, expected classes 0, 1, ...: {hint}')
-    return x.to(torch.as_tensor(xs[0]).dtype), y.long()
-
-
-def activation_of(loss_func, out):
-    "What turns the model's output into probabilities, as far as the loss function tells"
-    if isinstance(loss_func, torch.nn.Module) or not callable(getattr(loss_func, 'activation', None)):
-        name = (getattr(loss_func, '__name__', '') or type(loss_func).__name__).lower().replace('_', '')
-        single = out.ndim == 1 or out.shape[-1] == 1
-        if 'nll' in name: return torch.exp
-        if ('bce' in name or 'binarycrossentropy' in name) and 'logits' not in name: return lambda o: o
-        return torch.sigmoid if single else lambda o: o.softmax(-1)
-    return loss_func.activation # fastai's losses know
+    classes = classes_of(y)
+    if classes is None or len(classes) != len(x):
+        raise ValueError(f'y has shape {tuple(y.shape)} and values such as {y[:3].tolist()!s:.60}, expected classes 0, 1, ... '
+                         f'in shape (n,) or (n, 1): {hint}')
+    return x.to(torch.as_tensor(xs[0]).dtype), classes
 
 
 def boundary(gx, gy, p) -> tuple:

@@ -7,7 +7,7 @@ import torch
 from ..surface import loss_surface
 from ..surface.budget import affordable_surface
 from ..trajectory.several import as_list
-from .boundary import BoundaryView, two_inputs
+from .boundary import BoundaryView, Classifier, two_inputs
 from .fit import FitView, one_input
 from .limits import plain
 from .loss import LossView
@@ -55,11 +55,14 @@ def fits_two_inputs(traj) -> bool:
     "Is this a classification with two inputs?"
     try: _, y = two_inputs(traj.data)
     except ValueError: return False
-    out = None if traj.model is None else answers(traj, traj.data[0])
+    out, target = None if traj.model is None else answers(traj, traj.data[0]), plain(traj.data[1][0])
     if out is None or out.ndim > 2 or len(out) != len(y[:2]): return False
-    classes = out.numel() // len(out)
-    # a single number is a class's logit where the loss wants no whole numbers and the targets are 0 and 1
-    return int(y.max()) < max(classes, 2) and (classes > 1) != plain(traj.data[1][0]).is_floating_point()
+    columns = out.numel() // len(out)
+    # several numbers go with classes, or with rows of as many targets; a single one with targets like 0 and 1
+    if target.is_floating_point() != (columns == 1 or target.shape[1:] == out.shape[1:]): return False
+    try: Classifier(traj, traj.data, None)
+    except ValueError: return False
+    return int(y.max()) < max(columns, 2)
 
 
 def answers(traj, xs):

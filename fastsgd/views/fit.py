@@ -4,9 +4,12 @@ import torch
 from matplotlib.lines import Line2D
 
 from ..checks import check_flag, check_whole
+from ..trajectory.answers import is_signed
 from ..trajectory.several import as_list, label_of
+from .legends import legend
 from .limits import padded, plain, within
-from .style import BLUE, GREY, ORANGE, legend, style, tidy
+from .predictions import Predictions, check_activation
+from .style import BLUE, GREY, ORANGE, style, tidy
 from .view import View
 
 
@@ -26,10 +29,15 @@ def column_of(t: torch.Tensor, column: int = 0) -> torch.Tensor:
     return t if t.ndim == 1 else t.flatten(1)[:, column]
 
 
+MOST_POINTS = 5000 # drawn one by one: more become an image
+MOST_RINGS = 500 # around the points of a batch
+
+
 class FitView(View):
     """Points, the curve of the current step, and the first guess as a ghost, for a model with one input and one output
 
-    Raises ValueError for a setting that does not fit, and when drawn for a model or data of another kind.
+    The curve is what the model predicts: probabilities where the loss takes logits, rates where it takes their logarithm.
+    Raises ValueError for invalid settings, and for a model or data of another kind.
 
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(20, lr=0.1)
@@ -45,12 +53,14 @@ class FitView(View):
         n: int = 200, # Points of the curve
         ghost: bool = True, # Show the first guess?
         batch: bool = True, # Ring the points of the current step's batch?
+        activation=None, # Name or function that makes outputs predictions: 'sigmoid', 'log'; None: what suits the loss
     ):
         if (x is None) != (y is None): raise ValueError('x and y go together: expected both or none of them')
         if x is not None and len(x) != len(y):
             raise ValueError(f'x has {len(x)} rows and y {len(y)}: expected one target per row')
         self.x, self.y, self.n = x, y, check_whole('n', n, 2, example=200)
         self.ghost, self.batch = check_flag('ghost', ghost), check_flag('batch', batch)
+        self.activation = check_activation(activation)
 
     def _data(self, traj):
         if self.x is not None: x, y = torch.as_tensor(self.x), torch.as_tensor(self.y)
@@ -59,38 +69,38 @@ class FitView(View):
         else: (x, *more), (y, *_) = traj.data
         if self.x is None and more:
             raise ValueError(f'the model takes {1 + len(more)} tensors, expected one: FitView is for models of one input; '
-                             'LossView and ParamsView suit any')
+                             'LossView and ParamsView suit any model')
         column = one_input(x)
         if column is None:
             raise ValueError(f'x has shape {tuple(x.shape)}, expected (n,), (n, 1), or (n, k) with one column that varies: '
-                             'FitView is for models of one input; LossView and ParamsView suit any')
-        return x, column_of(y), column
+                             'FitView is for models of one input; LossView and ParamsView suit any model')
+        return x, y, column
 
     def draw(self, traj, ax):
         trajs = as_list(traj)
         x, y, column = self._data(trajs[0])
-        inputs = column_of(x, column)
+        curves = [Curve(t, ((x,), (y,)), self.activation) for t in trajs]
+        inputs, y = column_of(x, column), column_of(y)
         grid = torch.linspace(*padded(inputs), self.n, dtype=x.dtype)
         rows = grid if x.ndim == 1 else x[:1].repeat(self.n, 1)
         if x.ndim == 2: rows[:, column] = grid
         at = column_of(grid).numpy()
-        guess = self._curve(trajs[0], 0, rows)
+        guess = curves[0](0, rows)
         limits = padded(torch.cat([y.double(), guess]), 0.1) or (-1., 1.)
         tidy(ax, xlabel='x', ylabel='y', xlim=(at[0], at[-1]), ylim=limits)
 
-        ax.scatter(inputs, y, s=18, color=ORANGE, edgecolors='none', alpha=0.8, label='data', zorder=2)
+        many = len(y) > MOST_POINTS
+        ax.scatter(inputs, y, s=4 if many else 18, color=ORANGE, edgecolors='none', alpha=0.3 if many else 0.8, label='data',
+                   zorder=2, rasterized=many)
         if self.ghost: ax.plot(at, within(guess, limits), '--', color=GREY, lw=1.5, label='first guess', zorder=2.2)
         lines = [self._line(ax, t, k, len(trajs)) for k, t in enumerate(trajs)]
-        ring = None
-        if self.batch and len(trajs) == 1 and trajs[0].batches:
-            ring = ax.add_line(Line2D([], [], ls='none', marker='o', ms=6.5, mfc='none', mec='black', mew=1, label='batch',
-                                      zorder=2.4))
-        ends = [within(self._curve(t, i, rows), limits) for t in trajs for i in (0, -1)]
-        legend(ax, [inputs, *[at] * len(ends)], [y, *ends])
+        ring = self._ring(ax, trajs[0]) if self.batch and len(trajs) == 1 and trajs[0].batches else None
+        ends = [within(curve(i, rows), limits) for curve in curves for i in (0, -1)]
+        legend(ax, [inputs, *[at] * len(ends)], [y, *ends], grow=len(trajs) == 1)
 
         def update(i):
             # the model is asked here, frame by frame: a still picture of a long fit needs one of its points
-            for line, t in zip(lines, trajs): line.set_data(at, within(self._curve(t, i, rows), limits))
+            for line, curve in zip(lines, curves): line.set_data(at, within(curve(i, rows), limits))
             if ring is not None: ring.set_data(*self._batch(trajs[0], i, column))
             return [*lines, *([] if ring is None else [ring])]
         return update
@@ -100,13 +110,30 @@ class FitView(View):
         return ax.plot([], [], lw=2, ms=5, **style(k), markevery=(7 * k % self.n, max(self.n // 5, 1)), zorder=3,
                        label=label_of(traj, k))[0]
 
-    def _curve(self, traj, i, rows):
-        out = plain(traj.predict(i, rows))
-        if out.numel() != len(rows):
-            raise ValueError(f'the model answers {len(rows)} inputs with shape {tuple(out.shape)}, expected one number each: '
-                             'FitView is for models of one output; LossView and ParamsView suit any')
-        return out.double().flatten()
+    def _ring(self, ax, traj):
+        size = max(len(ys[0]) for _, ys in traj.batches.values())
+        label = 'batch' if size <= MOST_RINGS else f'batch ({MOST_RINGS} of {size:,})'
+        return ax.add_line(Line2D([], [], ls='none', marker='o', ms=6.5, mfc='none', mec='black', mew=1, label=label,
+                                  zorder=2.4))
 
     def _batch(self, traj, i, column):
         batch = traj.batches.get(int(traj.steps[i]))
-        return ([], []) if batch is None else (column_of(batch[0][0], column), column_of(batch[1][0]))
+        if batch is None: return [], []
+        (x, *_), (y, *_) = batch
+        every = -(-len(y) // MOST_RINGS)
+        return column_of(x, column)[::every], column_of(y)[::every]
+
+
+class Curve(Predictions):
+    "What a model predicts for rows of inputs, one number each, in the terms of the targets"
+    def __init__(self, traj, data, activation):
+        out = plain(traj.predict(0, data[0][0][:2]))
+        if out.numel() != len(data[0][0][:2]):
+            raise ValueError(f'the model answers {len(out)} inputs with shape {tuple(out.shape)}, expected one number each: '
+                             'FitView is for models of one output; LossView and ParamsView suit any model')
+        super().__init__(traj, data, activation)
+        self.signed = self.name == 'sigmoid' and activation is None and is_signed(data[1][0])
+
+    def __call__(self, i, rows):
+        p = super().__call__(i, rows).flatten()
+        return 2 * p - 1 if self.signed else p # between labels -1 and 1

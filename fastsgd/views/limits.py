@@ -36,6 +36,21 @@ def within(values, limits: tuple | None) -> np.ndarray:
     return np.clip(values, limits[0] - far, limits[1] + far)
 
 
+def left_at(steps, values, limits: tuple) -> int | None:
+    "The step at which `values`, one for each of `steps`, leave the `limits` for good; None if they end inside, or as NaN"
+    values = plain(values).double().numpy()
+    inside, known = (values >= limits[0]) & (values <= limits[1]), np.isfinite(values)
+    if not len(values) or inside[-1] or not (known & ~inside).any(): return None
+    out = np.flatnonzero(inside)[-1] + 1 if inside.any() else 0
+    return int(steps[out]) if known[out] else None
+
+
+def with_gaps(steps: np.ndarray, values: np.ndarray, traj) -> tuple:
+    "`steps` and `values` of a line, with a gap wherever the model was replaced between two fits"
+    at = [k for k in np.searchsorted(steps, list(getattr(traj, 'breaks', ()))) if 0 < k < len(steps)]
+    return np.insert(steps, at, steps[at]) if at else steps, np.insert(values, at, np.nan) if at else values
+
+
 def calm(traj) -> int:
     "Number of points before the fit diverged, at least one: what axis limits are made from"
     if traj.diverged is None: return len(traj)

@@ -3,7 +3,7 @@
 import torch
 
 from ..trajectory.several import label_of
-from .limits import plain
+from .limits import finite, plain
 from .steps import StepView
 from .style import ORANGE, style
 
@@ -18,18 +18,23 @@ class LossView(StepView):
     >>> traj = learn.record_params.trajectory
     >>> ax = LossView(log=True).plot(traj)
     """
-    label, leaves = 'loss', True
+    label = 'loss'
 
     def _values(self, traj): return traj.losses
 
     def _shown(self, traj):
-        "Losses before the fit diverged, and a little of how it went on"
+        "Losses before the fit diverged, and a little of how it went on: far more on a log scale, where there is room"
         losses, valid = plain(traj.losses).double(), plain(traj.valid[1]).double()
         if traj.diverged is None: return torch.cat([losses, valid])
-        top = 1000 * max(abs(float(losses[losses.isfinite()][:1].sum())), 1e-12) # of the first; 0 without any
+        before = finite(losses[:max(traj.diverged, 1)])
+        top = (3 if self.log is False else 200) * max(float(before.abs().max()) if len(before) else 0, 1e-12)
         return torch.cat([losses[losses <= top], valid[valid <= top]])
 
     def _name(self, traj, k, total): return 'training' if total == 1 else label_of(traj, k)
+
+    def _name_more(self, ax, trajs):
+        if len(trajs) > 1 and any(len(t.valid[0]) for t in trajs): # one entry, in no fit's colour
+            ax.plot([], [], marker='D', ms=4.5, ls='none', mec='black', mfc='none', label='validation')
 
     def _draw_one(self, traj, ax, k, total, limits, log):
         shows = super()._draw_one(traj, ax, k, total, limits, log)

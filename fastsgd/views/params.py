@@ -7,8 +7,9 @@ from matplotlib.lines import Line2D
 from ..checks import check_whole
 from ..trajectory.several import as_list, label_of
 from ..trajectory.tables import entry_name
-from .limits import calm, padded, step_limits, within
-from .style import GREY, LINESTYLES, departure_note, legend, meaning, style, tidy
+from .legends import departure_note, legend
+from .limits import calm, left_at, padded, step_limits, with_gaps, within
+from .style import GREY, LINESTYLES, meaning, style, tidy
 from .view import View
 
 
@@ -49,7 +50,8 @@ class ParamsView(View):
         curves = {(k, e): t.params[e[0]].reshape(len(t), -1)[:, e[1]] for k, t in enumerate(trajs) for e in entries}
         limits = padded(torch.cat([c[:calm(trajs[k])].double() for (k, _), c in curves.items()])) or (-1., 1.)
         tidy(ax, xlabel='step', ylabel='parameter value', xlim=step_limits(trajs), ylim=limits)
-        if len(entries) < total: ax.set_title(f'the {len(entries)} of {total:,} parameters that moved most', fontsize='small')
+        if len(entries) < total:
+            ax.set_title(f'{len(entries)} of {total:,} parameters: those that moved most', fontsize='small')
         lines = []
         for (k, e), curve in curves.items():
             t, j = trajs[k], entries.index(e)
@@ -58,14 +60,17 @@ class ParamsView(View):
             label = _label(trajs[0], *e) if len(trajs) == 1 else label_of(t, k)
             line, = ax.plot([], [], lw=1.8, ms=5, markevery=max(len(t) // 8, 1), label=label, **look)
             values = within(curve, limits)
-            values[calm(t) + 1:] = np.nan # after the point that leaves the picture it would only come and go
-            lines.append((t.steps.numpy(), values, line))
+            values[calm(t) + 1:] = np.nan # after the point that leaves the plot it would only come and go
+            lines.append((t, *with_gaps(t.steps.numpy(), values, t), line))
         self._legend(ax, trajs, entries, lines)
-        note = departure_note(ax, trajs)
+        gone = [[left_at(t.steps, curve, ax.get_ylim()) for (j, _), curve in curves.items() if j == k]
+                for k, t in enumerate(trajs)]
+        gone = [min((step for step in steps if step is not None), default=None) for steps in gone]
+        note = departure_note(ax, trajs, gone, ([steps for _, steps, *_ in lines], [values for *_, values, _ in lines]))
 
         def update(i):
-            for steps, values, line in lines:
-                stop = range(len(steps))[i] + 1
+            for t, steps, values, line in lines:
+                stop = np.searchsorted(steps, int(t.shown[i]), side='right')
                 line.set_data(steps[:stop], values[:stop])
             return [*(line for *_, line in lines), *note(i)]
         return update
@@ -75,7 +80,8 @@ class ParamsView(View):
         if len(trajs) > 1: # the fit by colour and marker, the parameter by the kind of line
             handles = handles[::len(entries)] + [Line2D([], [], color=GREY, ls=LINESTYLES[j % 4], label=_label(trajs[0], *e))
                                                  for j, e in enumerate(entries)]
-        legend(ax, [s for s, _, _ in lines], [v for _, v, _ in lines], handles)
+        drawn = [steps for _, steps, *_ in lines], [values for *_, values, _ in lines]
+        legend(ax, *drawn, handles, grow=len(trajs) == 1)
 
 
 def _range(values):

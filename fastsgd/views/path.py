@@ -9,9 +9,10 @@ from ..checks import check_keywords, check_log
 from ..surface import Surface, loss_surface
 from ..surface.arguments import check_surface_arguments
 from ..trajectory.several import as_list, label_of
+from .legends import departure_note
 from .limits import calm, finite, padded
 from .steps import spans_decades
-from .style import VERMILION, color_bar, departure_note, meaning, style, tidy
+from .style import VERMILION, color_bar, meaning, style, tidy
 from .trail import PathOnSurface, trail_of
 from .view import View
 

@@ -5,8 +5,9 @@ import torch
 
 from ..checks import check_log
 from ..trajectory.several import as_list, label_of
-from .limits import finite, padded, plain, step_limits
-from .style import BLUE, VERMILION, departure_note, legend, style, tidy
+from .legends import departure_note, entries_of, legend
+from .limits import finite, left_at, padded, plain, step_limits, with_gaps
+from .style import BLUE, VERMILION, style, tidy
 from .view import View
 
 POINTS = 2000 # of a drawn line: more than a panel has pixels across
@@ -32,7 +33,6 @@ class StepView(View):
     "What `LossView` and `LRView` share: a line for each trajectory that grows step by step, and a dot at its end"
     several = True
     label = '' # of the y axis
-    leaves = False # does a fit that diverged leave the picture?
     def __init__(self,
         log: bool | None = None, # Log scale? None: when the values span two decades or more
     ):
@@ -41,6 +41,7 @@ class StepView(View):
 
     def _values(self, traj): raise NotImplementedError
     def _shown(self, traj): return self._values(traj)
+    def _name_more(self, ax, trajs): pass # further entries of the legend
 
     def draw(self, traj, ax):
         trajs = as_list(traj)
@@ -54,10 +55,11 @@ class StepView(View):
         if not len(shown): # none of the values is a number
             ax.text(0.5, 0.5, f'no finite {self.label}', transform=ax.transAxes, ha='center', va='center', color=VERMILION)
         shows = [show for k, t in enumerate(trajs) for show in self._draw_one(t, ax, k, len(trajs), limits, log)]
-        if self.leaves: shows.append(departure_note(ax, trajs))
-        if len(ax.get_legend_handles_labels()[0]) > 1:
-            values = [plain(self._values(t)).double() for t in trajs]
-            legend(ax, [range(len(v)) for v in values], values)
+        self._name_more(ax, trajs)
+        values = [plain(self._values(t)).double() for t in trajs]
+        drawn = [np.arange(len(v)) for v in values], values
+        if len(entries_of(ax)) > 1: legend(ax, *drawn, grow=len(trajs) == 1)
+        shows.append(departure_note(ax, trajs, [left_at(steps, v, ax.get_ylim()) for steps, v in zip(*drawn)], drawn))
 
         def update(i): return [artist for show in shows for artist in show(i)]
         return update
@@ -65,11 +67,11 @@ class StepView(View):
     def _draw_one(self, traj, ax, k, total, limits, log):
         values = plain(self._values(traj)).double().numpy()
         values = np.where(np.isfinite(values), values, np.nan)
-        # far outside the picture it is all the same, and matplotlib's pixels stay in their range
+        # far outside of the plot it is all the same, and matplotlib's pixels stay in their range
         values = np.clip(values, limits[0] / 1e3, limits[1] * 1e3) if log else np.clip(
             values, limits[0] - 100 * (limits[1] - limits[0]), limits[1] + 100 * (limits[1] - limits[0]))
         kept = extremes(values)
-        steps, drawn = kept, values[kept]
+        steps, drawn = with_gaps(kept, values[kept], traj)
         look = {'color': BLUE} if total == 1 else {**style(k), 'markevery': max(len(kept) // 8, 1), 'ms': 5}
         line, = ax.plot([], [], lw=1.8, label=self._name(traj, k, total), zorder=3, **look)
         head, = ax.plot([], [], ls='none', marker=look.get('marker', 'o'), ms=7, color=look['color'], mec='white', mew=0.8,

@@ -1,7 +1,8 @@
 """Several fits in one picture, by a view that takes one: each in its own colour and marker."""
 
 from ..trajectory.several import label_of
-from .style import legend, style
+from .legends import entries_of, legend
+from .style import style
 
 
 def draw_each(draw, trajs: list, ax):
@@ -11,9 +12,10 @@ def draw_each(draw, trajs: list, ax):
         before = set(ax.lines)
         ax.set_prop_cycle(**{key: [value] for key, value in style(k).items()}, markevery=[max(len(t) // 8, 1)])
         updates.append(draw(t))
-        first = next((line for line in ax.lines if line not in before), None)
-        if first is not None and first.get_label().startswith('_'): first.set_label(label_of(t, k))
-    if ax.get_legend_handles_labels()[1]:
+        new = [line for line in ax.lines if line not in before]
+        if new and not set(new) & set(entries_of(ax)): new[0].set_label(label_of(t, k))
+    if entries_of(ax):
         for update in updates: update(len(trajs[0]) - 1)
-        legend(ax, [line.get_xdata() for line in ax.lines], [line.get_ydata() for line in ax.lines])
+        legend(ax, [line.get_xdata() for line in ax.lines], [line.get_ydata() for line in ax.lines],
+               grow=False)
     return lambda i: [artist for update in updates for artist in update(i)]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fastsgd.trajectory.several import label_of
 from fastsgd.trajectory.trajectory import Trajectory
-from fastsgd.views import LossView, LRView, ParamsView, PathView
+from fastsgd.views import LossView, LRView, ParamsView, PathView, animate
 from fastsgd.views.limits import padded
 from fastsgd.views.steps import extremes, spans_decades
 
@@ -64,21 +64,69 @@ def test_nan_is_a_hole_and_no_end():
                           [False, True, False, True, False])
 
 
-@pytest.mark.parametrize('view', [LossView(), ParamsView()], ids=repr)
-def test_diverged_has_sane_axes_and_names_the_step(view):
+def notes(update, i): return [a.get_text() for a in update(i) if hasattr(a, 'get_text')]
+
+
+@pytest.mark.parametrize('view', [LossView(), LossView(log=False), ParamsView()], ids=repr)
+def test_a_line_that_leaves_the_plot_says_so_where_it_does(view):
     t, ax = line(n=60, lr=1.5), axes()
-    assert t.diverged is not None
-    update = view.draw(t, ax)
-    assert np.abs(ax.get_ylim()).max() < 1e4 * float(t.losses[0])
-    note = lambda i: [a.get_text() for a in update(i) if hasattr(a, 'get_text')]
-    assert note(t.diverged - 1) == [''] and note(t.diverged) == note(60) == [f'left the picture at step {t.diverged}']
+    update, limits = view.draw(t, ax), ax.get_ylim()
+    curves = [t.losses.numpy()] if isinstance(view, LossView) else list(t.params['a'].T.numpy())
+    outside = [(c < limits[0]) | (c > limits[1]) for c in curves]
+    step = min(np.flatnonzero(~o)[-1] + 1 for o in outside)
+    assert notes(update, step - 1) == [''] and notes(update, step) == notes(update, 60) == [f'left the plot at step {step}']
+    assert np.abs(limits).max() < 1e5 * float(t.losses[0])
+
+
+def test_a_line_in_sight_has_not_left():
+    "A fit that diverges slowly is still in the plot"
+    t, ax = losses([8.] * 50 + [900., 1000., 1100., 1293.]), axes()
+    update = LossView().draw(t, ax)
+    assert t.diverged is not None and ax.get_ylim()[1] > 1293 and notes(update, 54) == []
+
+
+def test_one_huge_loss_does_not_stretch_the_axis():
+    t, ax = losses([3., 2., 5., 2e6, 1e30]), axes()
+    LossView().draw(t, ax)
+    assert ax.get_ylim()[1] < 1e5
+
+
+def test_a_line_that_ends_has_not_left():
+    assert notes(LossView().draw(losses([3., 2., torch.nan, torch.nan]), axes()), 4) == []
 
 
 def test_diverged_beside_others():
-    trajs = [line(lr=0.1, label='calm'), line(lr=1.5, label='wild')]
-    update = LossView().draw(trajs, axes())
-    assert [a.get_text() for a in update(20) if hasattr(a, 'get_text')] == [
-        f'wild left the picture at step {trajs[1].diverged}']
+    trajs = [line(lr=0.1, label='calm'), line(lr=1.5, label='$wild$')]
+    ax = axes()
+    update = LossView().draw(trajs, ax)
+    (text,), top = notes(update, 20), ax.get_ylim()[1]
+    assert text == f'$wild$ left the plot at step {int((trajs[1].losses <= top).nonzero()[-1]) + 1}'
+
+
+def test_many_that_leave_are_counted():
+    update = LossView().draw([line(lr=1.5 + k / 10) for k in range(6)], axes())
+    assert notes(update, 20) == ['6 fits left the plot']
+
+
+def test_the_note_stands_off_the_line_and_the_legend():
+    ax = animate(line(n=60, lr=1.5), LossView())._fig.axes[0]
+    ax.figure.draw_without_rendering()
+    note, legend = ax.texts[-1].get_window_extent(), ax.get_legend().get_window_extent()
+    line_, = [a for a in ax.lines if a.get_label() == 'training']
+    assert not note.overlaps(legend) and not line_.get_path().transformed(line_.get_transform()).intersects_bbox(note)
+    assert ax.bbox.x0 <= note.x0 and note.x1 <= ax.bbox.x1 and ax.bbox.y0 <= note.y0 and note.y1 <= ax.bbox.y1, 'inside'
+
+
+def test_a_gap_where_the_model_was_replaced():
+    t = line(n=20)
+    t.breaks = [8]
+    for view, name in ((LossView(), 'training'), (ParamsView(), 'a[0]')):
+        x, y = labelled(view.plot(t, axes()))[name].get_data()
+        gap = np.flatnonzero(np.isnan(y))
+        assert len(gap) == 1 and (x[gap - 1], x[gap + 1]) == (7, 8)
+        update = view.draw(t, ax := axes())
+        update(8)
+        assert labelled(ax)[name].get_xdata()[-1] == 8 and np.isfinite(labelled(ax)[name].get_ydata()[-1])
 
 
 def test_long_fits_are_drawn_with_few_points():
@@ -148,7 +196,7 @@ def big():
 def test_params_that_moved_most():
     ax = ParamsView(most=3).plot(big(), axes())
     assert list(labelled(ax)) == ['w[7, 2]', 'w[9, 0]', 'b']
-    assert ax.get_title() == 'the 3 of 151 parameters that moved most'
+    assert ax.get_title() == '3 of 151 parameters: those that moved most'
     assert list(labelled(ParamsView('b').plot(big(), axes()))) == ['b']
 
 

@@ -1,0 +1,147 @@
+"""Legends and notes that cover no data: in a corner that is empty, or outside; one legend for all panels of a figure."""
+
+import re
+
+import numpy as np
+from matplotlib.collections import Collection
+from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from ..trajectory.several import name_of
+from .style import VERMILION, literal, shortened
+
+MOST = 40 # entries of a legend
+LETTER, ROW = 0.068, 0.2 # inches: about the width of a small letter, and the height of a row
+CORNERS = ('upper right', 'upper left', 'lower left', 'lower right')
+
+
+def entries_of(ax) -> list:
+    "The artists of `ax` that have a name, whatever it begins with: matplotlib leaves out those with '_'"
+    named = lambda a: not re.fullmatch(r'|_child\d+|_nolegend_|_container\d*', str(a.get_label()))
+    artists = [a for a in ax.get_children() if isinstance(a, (Line2D, Patch, Collection))]
+    return [a for a in (*artists, *ax.containers) if named(a)]
+
+
+def legend(ax, x: list, y: list, handles: list | None = None, grow: bool = True):
+    """Make a legend in the corner of `ax` where the fewest of the points `x`, `y` lie; returns it, with its `entries`.
+
+    Where no corner is empty, room is made above if the axes may `grow`. Unlike with 'best' it then stays where it is. A
+    large one, and one without room, goes below the axes.
+    """
+    entries = entries_of(ax) if handles is None else handles
+    labels = labels_of(entries)
+    points, box = _in_axes(ax, x, y), _box(ax, max(map(len, labels)), len(labels))
+    where = {'loc': 'upper center', 'bbox_to_anchor': (0.5, -0.17)}
+    loc = _emptiest(points, box)
+    if fits := box[0] <= 0.62 and box[1] <= 0.45 and (grow or not len(_inside(points, loc, box))):
+        if len(_inside(points, loc, box)):
+            loc = _emptiest(points, box, CORNERS[:2]) # room is made above: zero stays below
+            _make_room(ax, _inside(points, loc, box), box[1])
+        where = {'loc': loc}
+    res = _small_legend(ax.legend, entries, labels, ax, **where)
+    res.entries, res.corner = entries, where['loc'] if fits else None
+    res.set_zorder(6)
+    return res
+
+
+def figure_legend(fig, panels: list, grow: bool = True):
+    "Make one legend below all panels, in place of theirs, with each name once; the figure may `grow` by its height"
+    entries = {}
+    for panel in panels:
+        for handle in panel.entries: entries.setdefault(_look(handle), handle)
+        panel.remove()
+    labels = labels_of(entries := list(entries.values()))
+    rows = -(-len(labels) // _columns(labels, fig.get_figwidth()))
+    if grow: fig.set_figheight(fig.get_figheight() + ROW * rows)
+    return _small_legend(fig.legend, entries, labels, fig, loc='outside lower center')
+
+
+def _look(handle):
+    "What tells an entry of a legend from another: two fits may have one name"
+    colors = (handle.get_color(), handle.get_marker()) if isinstance(handle, Line2D) else ()
+    return str(handle.get_label()), *map(str, colors)
+
+
+def labels_of(entries: list) -> list:
+    "What to write for each of `entries`, and how many more there are"
+    labels = [shortened(h.get_label()) for h in entries[:MOST]]
+    return labels if len(entries) <= MOST else [*labels[:-1], f'and {len(entries) - MOST + 1:,} more']
+
+
+def _columns(labels, inches): return max(int(inches / (0.6 + LETTER * max(map(len, labels)))), 1)
+
+
+def _small_legend(make, entries, labels, parent, **where):
+    handles = entries if len(entries) <= MOST else [*entries[:MOST - 1], Line2D([], [], ls='none')]
+    if where['loc'] not in CORNERS: where['ncols'] = _columns(labels, parent.bbox.width / parent.get_figure().dpi)
+    # placeholders at first: matplotlib would drop names that begin with '_', and take others for formulas
+    res = make(handles=handles, labels=['x'] * len(labels), fontsize='small', framealpha=0.85, edgecolor='none',
+               borderpad=0.3, **where)
+    literal(*res.get_texts())
+    for text, label in zip(res.get_texts(), labels): text.set_text(label)
+    return res
+
+
+def _in_axes(ax, x, y):
+    "The finite ones of the points `x`, `y`, both lists of parts, in fractions of `ax`"
+    x, y = (np.concatenate([np.ravel(np.asarray(part, dtype=float)) for part in parts] or [[]]) for parts in (x, y))
+    keep = np.isfinite(x) & np.isfinite(y)
+    with np.errstate(all='ignore'): # a logarithm of what is not positive
+        points = (ax.transData + ax.transAxes.inverted()).transform(np.column_stack([x[keep], y[keep]]))
+    return points[(points[:, 1] >= 0) & (points[:, 1] <= 1)]
+
+
+def _filled(parts):
+    "Nine more numbers between each two of a line, which passes there too"
+    parts = [np.asarray(part, dtype=float).ravel() for part in parts]
+    return [np.interp(np.linspace(0, len(p) - 1, 10 * len(p)), np.arange(len(p)), p) if len(p) else p for p in parts]
+
+
+def _box(ax, letters, rows):
+    "Width and height of so many rows of text beside a line, in fractions of `ax`; a layout may make the axes smaller yet"
+    width, height = ax.get_window_extent().size / ax.figure.dpi
+    scale = FontProperties(size='small').get_size_in_points() / 8.33 # of matplotlib's own
+    return scale * (0.6 + LETTER * letters) / width, scale * (0.2 + ROW * rows) / height
+
+
+def _inside(points, corner, box):
+    "Heights of those `points` that a box in this corner would cover"
+    v, h = corner.split()
+    x, y = points.T
+    near = (x < box[0] if h == 'left' else x > 1 - box[0]) & (y > 1 - box[1] if v == 'upper' else y < box[1])
+    return y[near]
+
+
+def _emptiest(points, box, corners=CORNERS): return min(corners, key=lambda o: len(_inside(points, o, box)))
+
+
+def _make_room(ax, reach, height):
+    if not len(reach): return
+    low, high = ax.transScale.transform([(1, v) for v in ax.get_ylim()])[:, 1]
+    high = low + (high - low) * reach.max() / (1 - height)
+    ax.set_ylim(ax.transScale.inverted().transform([(0, low), (0, high)])[:, 1])
+
+
+def departure_note(ax, trajs: list, departures: list | None = None, drawn: tuple = ((), ())):
+    """`show(i) -> artists`: says in `ax` at which step a fit left the plot, once it did, where few of `drawn` are.
+
+    `departures` are these steps, None for a fit that stays; by default a fit leaves when it diverges.
+    """
+    departures = [t.diverged for t in trajs] if departures is None else departures
+    gone = [(step, t, name_of(t, k)) for k, (t, step) in enumerate(zip(trajs, departures)) if step is not None]
+    if not gone: return lambda i: []
+    texts = [f'{shortened(name, 20) + " " if len(trajs) > 1 else ""}left the plot at step {step}' for step, _, name in gone]
+    if len(gone) > 3: gone, texts = [max(gone, key=lambda o: o[0])], [f'{len(gone)} fits left the plot']
+    free = [c for c in reversed(CORNERS) if c != getattr(ax.get_legend(), 'corner', None)]
+    v, h = _emptiest(_in_axes(ax, *map(_filled, drawn)), _box(ax, max(map(len, texts)), 3 + len(texts)), free).split()
+    x, y, up = 0.03 if h == 'left' else 0.97, 0.04 if v == 'lower' else 0.96, 0.08 if v == 'lower' else -0.08
+    look = {'color': VERMILION, 'fontsize': 'small', 'ha': h, 'va': 'bottom' if v == 'lower' else 'top', 'zorder': 7,
+            'bbox': {'fc': ax.get_facecolor(), 'ec': 'none', 'alpha': 0.85, 'pad': 1.5}}
+    notes = [ax.annotate('', (x, y + up * j), xycoords='axes fraction', **look) for j in range(len(texts))]
+    literal(*notes)
+
+    def show(i):
+        for (step, t, _), text, note in zip(gone, texts, notes): note.set_text(text if int(t.shown[i]) >= step else '')
+        return notes
+    return show

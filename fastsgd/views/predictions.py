@@ -1,0 +1,36 @@
+"""What a recorded model predicts, in the terms of its targets: outputs through the activation that belongs to its loss."""
+
+import torch
+
+from ..trajectory.answers import activate, activation_for, activation_of
+from .limits import plain
+
+NAMES = 'softmax', 'sigmoid', 'identity', 'log'
+ROWS = 1000 # of the data, evenly picked, that tell what the outputs are
+
+
+def check_activation(activation):
+    "Return `activation`. Raises ValueError unless it is None, a function, or one of the names."
+    if activation is None or callable(activation) or isinstance(activation, str) and activation in NAMES: return activation
+    raise ValueError(f'activation={activation!r:.100}: expected a function of the output of the model, one of '
+                     f'{", ".join(map(repr, NAMES))}, or None for what suits the loss')
+
+
+class Predictions:
+    "`predictions(i, rows)`: what the model at point `i` predicts for `rows` of inputs, as float64 on the CPU"
+    def __init__(self, traj, data, activation=None):
+        (x, *_), (y, *_) = data
+        every = -(-len(x) // ROWS)
+        self.traj, self.inputs, self.name = traj, x[::every], activation
+        if isinstance(activation, str): self.function = lambda out: activate(activation, out)
+        elif activation is not None: self.function = activation
+        else: self._ask_loss(y[::every])
+
+    def _ask_loss(self, targets):
+        # outputs early and late in the fit: at first, logits may look like probabilities
+        points = sorted({0, len(self.traj) // 2, len(self.traj) - 1})
+        out, targets = torch.cat([self.traj.predict(i, self.inputs) for i in points]), torch.cat([targets] * len(points))
+        self.name = activation_of(self.traj.loss_func, out, targets)
+        self.function = activation_for(self.traj.loss_func, out, targets)
+
+    def __call__(self, i, rows): return plain(self.function(self.traj.predict(i, rows))).double()
