@@ -94,7 +94,7 @@ def test_diverged_leaves_the_picture_and_names_the_step(kind):
     assert np.abs([*ax.get_xlim(), *ax.get_ylim()]).max() < 100
     note = lambda i: ''.join(a.get_text() for a in update(i) if hasattr(a, 'get_text') and not a.get_text().startswith('loss'))
     step = int(note(60).rsplit(' ', 1)[1])
-    assert 0 < step <= t.diverged and note(step - 1) == '' and note(step) == f'left the picture at step {step}'
+    assert 0 < step <= t.diverged and note(step - 1) == '' and note(step) == f'left the plot at step {step}'
     ax.figure.canvas.draw()
 
 
