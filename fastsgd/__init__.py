@@ -21,10 +21,12 @@ from .surface import Plane, Surface, loss_surface
 from .trajectory import Samples, Trajectory
 from .views import (
            BoundaryView,
+           ConfusionView,
            FitView,
            HistogramView,
            LossView,
            LRView,
+           MetricsView,
            ParamsView,
            PathView,
            SamplesView,
@@ -33,8 +35,9 @@ from .views import (
 )
 
 __version__ = '0.1.0'
-__all__ = ['AnimateFitCallback', 'BoundaryView', 'Comparison', 'FitAnimation', 'FitView', 'HistogramView', 'LRView',
-           'LinearModel', 'LogLossCallback', 'LossView', 'ParamsView', 'PathView', 'Plane', 'RecordParamsCallback',
-           'Samples', 'SamplesView', 'Surface', 'Trajectory', 'View', 'animate', 'blobs_dls', 'circles_dls',
-           'compare_fits', 'explore', 'linear_data', 'linear_dls', 'linear_learner', 'loss_surface', 'moons_dls',
-           'poly_data', 'poly_dls', 'sine_data', 'sine_dls', 'spiral_dls', 'tensor_dls']
+__all__ = ['AnimateFitCallback', 'BoundaryView', 'Comparison', 'ConfusionView', 'FitAnimation', 'FitView',
+           'HistogramView', 'LRView', 'LinearModel', 'LogLossCallback', 'LossView', 'MetricsView', 'ParamsView',
+           'PathView', 'Plane', 'RecordParamsCallback', 'Samples', 'SamplesView', 'Surface', 'Trajectory', 'View',
+           'animate', 'blobs_dls', 'circles_dls', 'compare_fits', 'explore', 'linear_data', 'linear_dls',
+           'linear_learner', 'loss_surface', 'moons_dls', 'poly_data', 'poly_dls', 'sine_data', 'sine_dls',
+           'spiral_dls', 'tensor_dls']

@@ -3,14 +3,16 @@
 from .animate import animate
 from .boundary import BoundaryView
 from .choose import choose_views
+from .confusion import ConfusionView
 from .fit import FitView
 from .histogram import HistogramView
 from .loss import LossView
+from .metrics import MetricsView
 from .params import ParamsView
 from .path import PathView
 from .samples import SamplesView
 from .steps import LRView
 from .view import View
 
-__all__ = ['BoundaryView', 'FitView', 'HistogramView', 'LRView', 'LossView', 'ParamsView', 'PathView', 'SamplesView',
-           'View', 'animate', 'choose_views']
+__all__ = ['BoundaryView', 'ConfusionView', 'FitView', 'HistogramView', 'LRView', 'LossView', 'MetricsView',
+           'ParamsView', 'PathView', 'SamplesView', 'View', 'animate', 'choose_views']

@@ -44,6 +44,8 @@ class Asked:
     "The answers of `traj` at any point, for all items of `samples`"
     def __init__(self, traj, samples):
         self.traj, self.samples = traj, samples
+        self.moving = next(((cols, name) for cols in (traj.params, traj.buffers) for name in cols
+                            if not cols.constant(name)), None)
         self.known = _ANSWERS.setdefault(samples, weakref.WeakKeyDictionary()).setdefault(traj, {})
         self.activation = self._activation()
 
@@ -57,14 +59,16 @@ class Asked:
 
     def raw(self, i) -> torch.Tensor:
         "The model's output at point `i`, (items, ...)"
-        i = self.traj.index(i)
-        if i in self.known: return self.known[i]
+        i, key = self.traj.index(i), 0
+        # several frames may show one point: it is where its numbers are
+        if self.moving is not None: key = self.moving[0].row(self.moving[1], i).data_ptr()
+        if key in self.known: return self.known[key]
         out = first_tensor(self.traj.predict(i, *self.samples.xs)).as_subclass(torch.Tensor).float()
         if self.samples.target_kind == 'next word' and out.ndim == 3: out = out[:, -1].clone()
         if out.ndim == 0 or len(out) != self.samples.n:
             raise ValueError(f'the model answers {self.samples.n} items with shape {tuple(out.shape)}: expected one '
                              'answer for each')
-        if (len(self.known) + 1) * out.numel() * 4 <= MEMORY: self.known[i] = out
+        if (len(self.known) + 1) * out.numel() * 4 <= MEMORY: self.known[key] = out
         return out
 
     def __call__(self, i) -> torch.Tensor:

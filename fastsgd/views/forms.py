@@ -11,7 +11,7 @@ from .limits import padded
 from .style import BLUE, COLORS, GREY, ORANGE, VERMILION
 
 GUIDES = { # target kind -> how to read it
-    'category': 'true class above, predicted class and its probability below',
+    'category': 'true class above, predicted below',
     'categories': 'true labels above, probability of each label below',
     'mask': 'left true, right predicted:', 'points': 'ring: true, cross: predicted',
     'image': 'left the target, right what the model makes of it', 'value': 'line: true, dot: predicted',
@@ -19,7 +19,7 @@ GUIDES = { # target kind -> how to read it
 
 
 class Form:
-    """What all kinds share. `draw(ax, k, x, y, width, box)` draws item `k` at (x, y), returns `show(answer) -> artists`.
+    """What all kinds share. `draw(ax, k, x, y, width, box)` draws item `k` and returns `show(answer) -> artists`.
 
     `box` is where its picture is, or a list of such where there are several.
     """

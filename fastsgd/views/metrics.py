@@ -1,0 +1,143 @@
+"""`MetricsView`: what fastai's tables tell, one panel for each scale."""
+
+import numpy as np
+import torch
+from matplotlib.collections import LineCollection
+
+from ..checks import check_in_list
+from ..trajectory.several import as_list, name_of
+from .cells import SIZE
+from .limits import finite, padded, plain
+from .steps import extremes, spans_decades
+from .style import COLORS, GREY, LINESTYLES, MARKERS, literal, shortened, tidy
+from .view import View
+
+EPOCHS = 60 # that are marked at the most
+
+
+class MetricsView(View):
+    """Losses and metrics as training tables have them, one panel for each scale, along steps or epochs.
+
+    Above the raw loss of each step, pale, and the losses at the end of each epoch; below it metrics from 0 to 1, and
+    others. Raises ValueError for another `x`, and when drawn for a fit without any loss.
+
+    >>> from fastai.metrics import rmse
+    >>> learn = linear_learner(seed=0, metrics=rmse)
+    >>> learn.fit(20, lr=0.1)
+    >>> ax = MetricsView(x='epoch').plot(learn.record_params.trajectory)
+    """
+    several = True
+    def __init__(self,
+        x: str = 'step', # 'step' or 'epoch': what the horizontal axis counts
+    ):
+        self.x = check_in_list('x', x, ('step', 'epoch'))
+
+    def draw(self, traj, ax):
+        trajs = as_list(traj)
+        groups = panels(trajs)
+        ax.set_axis_off()
+        share = 1 / len(groups)
+        parts = [ax.inset_axes([0, 1 - (row + 1) * share + (0.03 if row < len(groups) - 1 else 0), 1, share - 0.05])
+                 for row in range(len(groups))]
+        shows = []
+        for part, (label, series) in zip(parts, groups):
+            shows += self._panel(part, label, series, trajs)
+            if part is not parts[-1]: part.tick_params(labelbottom=False)
+        parts[-1].set_xlabel(self.x)
+        self._mark_epochs(parts, trajs)
+        return lambda i: [artist for show in shows for artist in show(i)]
+
+    def _along(self, traj, steps):
+        "Where `steps` are on the horizontal axis"
+        steps = np.asarray(steps, dtype=float)
+        if self.x == 'step' or not len(traj.epochs): return steps
+        ends = np.concatenate([[0.], traj.epochs.double().numpy()])
+        beyond = np.maximum(steps - ends[-1], 0) / max(ends[-1] - ends[-2], 1) # an epoch that did not end
+        return np.interp(steps, ends, np.arange(len(ends))) + beyond
+
+    def _panel(self, ax, label, series, trajs):
+        "One scale: `series` are `(name, fit, steps, values, pale)`"
+        shown = torch.cat([finite(values) for *_, values, _ in series])
+        if label == 'loss': shown = shown[shown <= 1000 * max(float(shown[0]), 1e-12)] if len(shown) else shown
+        log = spans_decades(shown) and label != '0 to 1'
+        limits = padded(shown[shown > 0].log10() if log else shown, 0.08) or (0., 1.)
+        end = max(float(self._along(t, [max(t.n_steps, 1)])[0]) for t in trajs)
+        tidy(ax, ylabel='' if label == '0 to 1' else label, xlim=(-0.025 * end, 1.025 * end))
+        if log: ax.set_yscale('log')
+        ax.set_ylim([10**v for v in limits] if log else limits)
+        ax.tick_params(labelsize=SIZE)
+        ax.yaxis.label.set_fontsize(SIZE + 1)
+        literal(ax.yaxis.label)
+        shows = [self._line(ax, j, trajs, *one) for j, one in enumerate(series)]
+        handles = [show.line for show in shows if not show.line.get_label().startswith('_')]
+        if len(handles) > 1 or label != (handles or [ax])[0].get_label(): self._legend(ax, handles, shows)
+        return shows
+
+    def _legend(self, ax, handles, shows):
+        "Names of the lines, where those end that are last"
+        low, high = ax.transData.inverted().transform(ax.transAxes.transform([(0, 0.5), (0, 1)]))[:, 1]
+        ends = np.concatenate([show.y[-1:] for show in shows])
+        loc = 'lower right' if (ends > low).mean() > 0.5 and high > low else 'upper right'
+        res = ax.legend(handles, ['x'] * len(handles), loc=loc, fontsize=SIZE, framealpha=0.7, edgecolor='none', borderpad=0.2,
+                        labelspacing=0.25)
+        literal(*res.get_texts())
+        for text, h in zip(res.get_texts(), handles): text.set_text(shortened(h.get_label()))
+        res.set_zorder(6)
+
+    def _line(self, ax, j, trajs, name, k, steps, values, pale):
+        y = plain(values).double().numpy()
+        low, high = ax.get_ylim()
+        y = np.where(np.isfinite(y), np.clip(y, low / 1e3 if low > 0 else low - 100 * (high - low), high * 1e3), np.nan)
+        kept = extremes(y)
+        steps, y = np.asarray(steps)[kept], y[kept]
+        x = self._along(trajs[k], steps)
+        one = len(trajs) == 1
+        look = {'color': COLORS[(j if one else k) % len(COLORS)]}
+        if pale: look.update(lw=1, alpha=0.35, label='each step' if one else '_')
+        else:
+            mark = MARKERS[(j if one else k) % len(MARKERS)]
+            look.update(marker=mark, ms=4.5, lw=1.6, ls=LINESTYLES[j % 4], markevery=max(len(y) // 12, 1),
+                        label=name if one else f'{name}, {name_of(trajs[k], k)}')
+        line, = ax.plot([], [], zorder=2 if pale else 3, **look)
+
+        def show(i):
+            upto = np.searchsorted(steps, int(trajs[k].shown[i]) + (1 if pale else 0.5))
+            line.set_data(x[:upto], y[:upto])
+            return [line]
+        show.line, show.x, show.y = line, x, y
+        return show
+
+    def _mark_epochs(self, parts, trajs):
+        "A line where each epoch of the longest fit ends; numbers above the first panel"
+        ends = max((t.epochs for t in trajs), key=len)
+        owner = max(trajs, key=lambda t: len(t.epochs))
+        if self.x == 'epoch' or not 1 < len(ends) <= EPOCHS: return
+        x = self._along(owner, ends)
+        for part in parts:
+            part.add_collection(LineCollection([[(v, 0), (v, 1)] for v in x], colors='0.75', lw=0.8, zorder=1,
+                                               transform=part.get_xaxis_transform()))
+        each = max(-(-len(x) // 8), 1)
+        for n in range(each - 1, len(x), each):
+            parts[0].text(x[n], 1.01, f'epoch {n + 1}' if n == each - 1 else f'{n + 1}', ha='right', va='bottom',
+                          color=GREY, fontsize=SIZE, transform=parts[0].get_xaxis_transform())
+
+
+def panels(trajs) -> list:
+    "`(label, [(name, fit, steps, values, pale)])`: losses, what is between 0 and 1, and all else by its own scale"
+    losses, shares, others = [], [], []
+    for k, t in enumerate(trajs):
+        if len(t.losses): losses.append(('', k, np.arange(len(t.losses)), t.losses, True))
+        measured = dict(t.metrics)
+        if not any(name.startswith('valid') for name in measured) and len(t.valid[0]): measured['valid_loss'] = t.valid
+        for name, (steps, values) in measured.items():
+            if not len(steps): continue
+            known = finite(values)
+            share = len(known) > 0 and known.min() >= 0 and known.max() <= 1
+            kind = losses if 'loss' in name else shares if share else others
+            kind.append((name, k, steps, values, False))
+    res = [('loss', losses)] if losses else []
+    if shares: res.append(('0 to 1' if len({one[0] for one in shares}) > 1 else shares[0][0], shares))
+    names = list(dict.fromkeys(one[0] for one in others))
+    res += [(name, [one for one in others if one[0] == name]) for name in names[:3]] # more would be too low to read
+    if not res: raise ValueError('this trajectory has neither losses nor metrics: there is nothing to show')
+    return res
