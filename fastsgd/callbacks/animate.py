@@ -1,30 +1,29 @@
 """`AnimateFitCallback`: shows what a fit did."""
 
-import copy
 import html
 import inspect
 
-from fastai.callback.core import Callback
 from fastai.torch_core import rank_distrib
 from fastcore.meta import delegates
 
+from ..checks import check_flag
 from ..player import FitAnimation
 from ..trajectory import Trajectory
 from ..views import animate, choose_views
 from ..views.animate import check_animate_arguments
 from ..views.given import as_views
 from ..views.live import LiveView
-from .base import own_names
+from .base import OwnCallback
 from .record import RecordParamsCallback
 
 MAX_FRAMES = inspect.signature(animate).parameters['max_frames'].default
 
 
-class AnimateFitCallback(Callback):
+class AnimateFitCallback(OwnCallback):
     """Animate what the fit did: the last expression of a cell shows it. Brings a recorder along if there is none.
 
-    Further arguments are those of `animate`. Raises TypeError for what is no view and for an argument that there is not,
-    ValueError for any other that does not fit.
+    Further arguments are those of `animate`. Raises TypeError for non-views and unknown arguments, ValueError for
+    invalid values.
 
     >>> from fastai.basics import Learner, MSELossFlat
     >>> learn = Learner(linear_dls(), LinearModel(), MSELossFlat(), cbs=AnimateFitCallback(LossView(), ParamsView()))
@@ -32,15 +31,16 @@ class AnimateFitCallback(Callback):
     >>> learn.animate_fit.save('fit.html')
     """
     order, run_valid = RecordParamsCallback.order + 1, False
+    _not_copied = '_animation', '_trajectory', '_live_view', '_chosen'
     _stateattrs = ('_recorder', '_animation', '_trajectory', '_live_view', '_chosen')
     @delegates(animate)
     def __init__(self, *views, # Views to draw side by side; none: views that suit the data and the model
-        live: bool = False, # In a notebook, show the fit while it runs, and the animation at its end?
+        live: bool = False, # Show the fit in a notebook while it runs, and the animation at its end?
         **kwargs
     ):
         "What follows `live` is passed to `animate`"
         check_animate_arguments(kwargs)
-        self.views, self.live, self.kwargs = as_views(views), live, kwargs
+        self.views, self.live, self.kwargs = as_views(views), check_flag('live', live), kwargs
         self._init_state()
 
     def _init_state(self):
@@ -63,7 +63,8 @@ class AnimateFitCallback(Callback):
         self._new_fit = False
         if self._live_view is None: self._live_view = LiveView(self.views)
         to_come = (self.learn.n_epoch - self.learn.epoch) * len(self.learn.dl)
-        self._live_view.start(lambda: self.trajectory, (0 if self.trajectory is None else self.trajectory.n_steps) + to_come)
+        done = 0 if self.trajectory is None else self.trajectory.n_steps
+        self._live_view.start(lambda: self.trajectory, done + to_come)
 
     def after_batch(self):
         if self._live_view is not None: self._live_view.step()
@@ -79,7 +80,7 @@ class AnimateFitCallback(Callback):
 
     @property
     def animation(self) -> FitAnimation:
-        """The animation of what was recorded up to now, made when it is asked for and kept until there is more.
+        """The animation of the record up to now, made when it is asked for and kept until there is more.
 
         Raises RuntimeError before the first training step, and what `animate` does: ValueError or TypeError.
         """
@@ -104,13 +105,6 @@ class AnimateFitCallback(Callback):
         "Save the animation. Raises RuntimeError before the first training step, and what `FitAnimation.save` does."
         return self.animation.save(path, **kwargs)
 
-    def __deepcopy__(self, memo):
-        memo[id(self)] = res = type(self).__new__(type(self))
-        pictures = ('_animation', '_trajectory', '_live_view', '_chosen')
-        keep = {k: v for k, v in self.__dict__.items() if k not in ('_state', *pictures)}
-        res.__dict__.update(copy.deepcopy(keep, memo), _state={}, **dict.fromkeys(pictures))
-        return res
-
     def _sentence(self):
         "What is shown and why, and what was left out"
         traj = self.trajectory
@@ -118,11 +112,10 @@ class AnimateFitCallback(Callback):
         thinned = '' if frames == traj.n_steps + 1 else f', {frames:,} of {traj.n_steps + 1:,} points shown'
         return f'{self._choice(traj)[1]} ({traj}{thinned})'
 
-    def __repr__(self): return f'{type(self).__name__}: {self._nothing if self.trajectory is None else self._sentence()}'
+    def __repr__(self):
+        return f'{type(self).__name__}: {self._nothing if self.trajectory is None else self._sentence()}'
 
     def _repr_html_(self):
-        if self.trajectory is None: return f'<p>{html.escape(repr(self))}</p>'
+        if self.trajectory is None: return super()._repr_html_()
         if self._live_view is not None: self._live_view.give_way()
         return f'{self.animation._repr_html_()}<p><small>{html.escape(self._sentence())}</small></p>'
-
-    def __dir__(self): return own_names(self)

@@ -1,30 +1,30 @@
 """What the reader sees while a fit runs: `LogLossCallback`, and no stumbling over an empty validation."""
 
 import math
-from numbers import Integral
 
 from fastai.callback.core import Callback, CancelValidException
-from fastai.callback.progress import ProgressCallback
 from fastai.imports import noop
 from fastcore.basics import store_attr
 
-from .base import own_names
+from ..checks import check_whole
+from .base import PROGRESS_ORDER, OwnCallback
 
 
-class LogLossCallback(Callback):
-    """Log the raw loss every few steps, in place of fastai's table with a row per epoch. Raises ValueError for a wrong `every`.
+class LogLossCallback(OwnCallback):
+    """Log the raw loss every few steps, in place of fastai's table with a row per epoch
+
+    Raises ValueError for an invalid `every`.
 
     >>> from fastai.basics import Learner, MSELossFlat
     >>> learn = Learner(linear_dls(), LinearModel(), MSELossFlat(), cbs=LogLossCallback(every=5))
     >>> learn.fit(20, lr=0.1)
     """
-    order, run_valid = ProgressCallback.order - 5, False # before ProgressCallback asks whether there is a logger
+    order, run_valid = PROGRESS_ORDER - 5, False # before ProgressCallback asks whether there is a logger
     _learn = None
     def __init__(self,
         every: int = 10, # Steps from one line to the next
     ):
-        if isinstance(every, bool) or not isinstance(every, Integral) or every < 1:
-            raise ValueError(f'every={every!r}: expected a whole number of steps of at least 1, for instance every=10')
+        every = check_whole('every', every, 1, example=10)
         store_attr()
         self.silenced, self.cancelled, self.step = False, False, 0
 
@@ -41,21 +41,20 @@ class LogLossCallback(Callback):
     def before_fit(self):
         self._give_back() # the last fit may have been interrupted
         self.old_logger, self.silenced, self.learn.logger = self.learn.logger, True, noop
-        self.step, self.shown, self.header = 0, True, False
+        recording = getattr(getattr(self.learn, 'record_params', None), 'recording', None)
+        self.step, self.shown, self.header = 0 if recording is None else recording.n_steps, True, False
 
     def before_step(self): self.cancelled = False
     def after_cancel_step(self): self.cancelled = True
 
     def after_step(self):
-        "The loss that led to this step, counted on from an earlier fit where that was recorded"
+        "Write the loss that led to this step, numbered on from an earlier fit where that was recorded"
         if self.cancelled: return # fastai comes here all the same
-        recording = getattr(getattr(self.learn, 'record_params', None), 'recording', None)
-        step = self.step if recording is None else recording.n_steps
-        self.step += 1
+        step, self.step = self.step, self.step + 1
         if step % self.every or self.old_logger is noop: return
         loss = float(self.learn.loss.detach().mean())
         if self.shown or math.isfinite(loss): self._write(step, loss)
-        self.shown = math.isfinite(loss) # of losses that are no numbers, the first one tells enough
+        self.shown = math.isfinite(loss) # the first loss that is no number tells enough
 
     def _write(self, step, loss):
         text = f'{loss:.4f}' if loss == 0 or 1e-3 <= abs(loss) < 1e4 else f'{loss:.3e}'
@@ -78,11 +77,9 @@ class LogLossCallback(Callback):
 
     def after_fit(self): self._give_back()
 
-    def __dir__(self): return own_names(self)
-
 
 class SkipEmptyValidCallback(Callback):
     "Skip a validation without batches, over which fastai's progress bar stumbles"
-    order = ProgressCallback.order - 5
+    order = PROGRESS_ORDER - 5
     def before_validate(self):
         if len(self.learn.dl) == 0: raise CancelValidException

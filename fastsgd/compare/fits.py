@@ -75,8 +75,8 @@ def compare_fits(
     Settings are `opt_func`, fastai's or torch's; `bs`, where None is the full batch; `fit`, the name of a `Learner`
     method such as 'fit_one_cycle'; `n_epoch`; `lr`, whatever that method calls it; and the other arguments of that
     method. Each fit has a copy of its own with a new optimiser. All see the data in the same order: a smaller batch
-    cuts it finer. The same call gives the same paths. Fits are synchronised by optimiser step, not by epoch: one with fewer
-    steps ends earlier.
+    cuts it finer. The same call gives the same paths. Fits are synchronised by optimiser step, not by epoch: one with
+    fewer steps ends earlier.
 
     Callbacks of the Learner take part, apart from those that show something or write files. A KeyboardInterrupt ends
     the comparison: the fits that were started are returned, or it is raised again before the first step. Raises

@@ -41,7 +41,8 @@ def test_it_follows_a_second_fit_and_goes_with_a_single_one():
     assert len(list(cb.animation.new_frame_seq())) == 6
 
 
-WRONG = [({'nonsense': 1}, TypeError, r'nonsense=1: \w+ has no such argument, expected one of axs, max_frames, figsize'),
+WRONG = [({'nonsense': 1}, TypeError,
+          r'nonsense=1: \w+ has no such argument, expected one of axs, max_frames, figsize'),
          ({'traj': 1}, TypeError, 'traj=1: animate has no such argument|multiple values'),
          ({'fargs': (1,)}, TypeError, r'fargs=\(1,\): animate has no such argument'),
          ({'frames': 3}, TypeError, r'frames=3: animate has no such argument'),
@@ -87,7 +88,8 @@ def test_what_matplotlib_takes_is_passed_on(traj):
 
 def test_help_names_the_settings():
     of_animate = list(inspect.signature(animate).parameters)
-    assert of_animate == ['traj', 'views', 'axs', 'max_frames', 'figsize', 'alt', 'labels', 'interval', 'repeat', 'autoplay',
+    assert of_animate == ['traj', 'views', 'axs', 'max_frames', 'figsize', 'alt', 'labels', 'interval', 'repeat',
+                          'autoplay',
                           'default_mode']
     assert list(inspect.signature(AnimateFitCallback).parameters) == ['views', 'live', *of_animate[2:]]
     assert list(inspect.signature(Comparison.animate).parameters) == ['self', *of_animate[1:]]

@@ -68,7 +68,8 @@ def test_any_error_at_any_event(where, order, count):
         count('events x faults survived')
 
 
-@pytest.mark.parametrize('where', ['before_step', 'after_step', 'after_batch', 'after_loss', 'before_validate', 'after_epoch'])
+@pytest.mark.parametrize('where',
+                         ['before_step', 'after_step', 'after_batch', 'after_loss', 'before_validate', 'after_epoch'])
 @pytest.mark.parametrize('error', ERRORS)
 def test_a_fault_ends_alike_with_and_without_us(where, error, count):
     outcomes = []

@@ -17,7 +17,8 @@ from fastsgd import AnimateFitCallback, LossView
 def surroundings():
     return {'random state': random_state(), 'rcParams': dict(matplotlib.rcParams), 'backend': matplotlib.get_backend(),
             'figures': pyplot.get_fignums(), 'warnings': list(warnings.filters), 'threads': threading.enumerate(),
-            'files': sorted(os.listdir('/proc/self/fd')) if os.path.exists('/proc/self/fd') else None, 'folder': os.getcwd(),
+            'files': sorted(os.listdir('/proc/self/fd')) if os.path.exists('/proc/self/fd') else None,
+            'folder': os.getcwd(),
             'default type': torch.get_default_dtype(), 'gradients': torch.is_grad_enabled(),
             'torch threads': torch.get_num_threads(), 'hooks': len(torch.nn.modules.module._global_forward_hooks)}
 

@@ -56,7 +56,8 @@ class Sequence(nn.Module):
 class Image(nn.Module):
     def __init__(self):
         super().__init__()
-        self.layers = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        self.layers = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.AdaptiveAvgPool2d(1),
+                                    nn.Flatten(),
                                     nn.Linear(4, 1))
     def forward(self, x): return self.layers(x)
 
@@ -75,7 +76,8 @@ def image(): return {'model': Image(), 'dls': images()}
 
 CALLBACKS = {
     'ActivationStats': (lambda: ActivationStats(with_hist=True), dict), 'BnFreeze': (BnFreeze, dict),
-    'ChannelsLast': (ChannelsLast, image), 'CollectDataCallback': (CollectDataCallback, dict), 'CSVLogger': (CSVLogger, dict),
+    'ChannelsLast': (ChannelsLast, image), 'CollectDataCallback': (CollectDataCallback, dict),
+    'CSVLogger': (CSVLogger, dict),
     'CutMix': (lambda: CutMix(1.), image), 'EarlyStoppingCallback': (lambda: EarlyStoppingCallback(patience=1), dict),
     'FetchPredsCallback': (FetchPredsCallback, dict), 'GradientAccumulation': (lambda: GradientAccumulation(16), dict),
     'GradientClip': (lambda: GradientClip(0.1), dict), 'MCDropoutCallback': (MCDropoutCallback, dict),

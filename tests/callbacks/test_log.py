@@ -122,7 +122,7 @@ def test_a_logger_of_ones_own_gets_the_lines():
 
 @pytest.mark.parametrize('every', [0, -1, 2.5, True, 'x', None])
 def test_errors_name_the_argument_the_value_and_what_was_wanted(every):
-    with pytest.raises(ValueError, match=f'every={every!r}: expected a whole number of steps of at least 1, .* every=10'):
+    with pytest.raises(ValueError, match=f'every={every!r}: expected a whole number of at least 1, .* every=10'):
         LogLossCallback(every)
 
 

@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from fastai.basics import (
@@ -141,7 +142,8 @@ FITS = {
 }
 
 
-def split(model): return [list(model.body.parameters()), [*model.tied.parameters(), *model.head.parameters(), model.fixed]]
+def split(model): return [list(model.body.parameters()),
+                          [*model.tied.parameters(), *model.head.parameters(), model.fixed]]
 
 
 @pytest.mark.filterwarnings('ignore:.*CUDA is not available:UserWarning') # torch, on fp16 without a GPU
@@ -337,7 +339,8 @@ def test_no_shadowing_warning_and_a_name_that_teaches(recwarn):
 
 @pytest.mark.parametrize('bad', [0, -1, 1.5, True, '1', None])
 def test_a_bad_budget_is_refused(bad, count):
-    with pytest.raises(ValueError, match='max_bytes=.*expected a number of bytes'): RecordParamsCallback(max_bytes=bad)
+    with pytest.raises(ValueError,
+                       match='max_bytes=.*expected a whole number of at least 1'): RecordParamsCallback(max_bytes=bad)
     count('bad inputs refused')
 
 
@@ -403,9 +406,92 @@ def test_a_batch_cancelled_after_its_step_counts(order):
     check(traj_of(learn), learn, steps=5)
 
 
+# -- steps that a callback takes by itself
+
+def own_step(when, every=1, cancel=True, times=1):
+    "A callback that steps by itself in the event `when`, in every `every`-th training batch"
+    def f(self):
+        if not self.training or self.train_iter % every: return
+        for _ in range(times): self.learn.opt.step()
+        self.learn.opt.zero_grad()
+        if cancel: raise CancelStepException('stepped already')
+    return Callback(**{when: f})
+
+
+@pytest.mark.parametrize('kwargs, steps', [
+    (dict(when='before_step'), 5), (dict(when='before_step', every=2), 5), (dict(when='before_step', times=2), 10),
+    (dict(when='after_batch', cancel=False), 10), (dict(when='before_step', every=2, cancel=False), 8)])
+def test_each_step_of_the_optimiser_counts_whoever_takes_it(kwargs, steps):
+    learn = net_learner(cbs=[own_step(**kwargs)], model=nn.Linear(3, 1))
+    plain = net_learner(record=False, cbs=[own_step(**kwargs)], model=nn.Linear(3, 1))
+    learn.fit(1)
+    plain.fit(1)
+    traj = traj_of(learn)
+    check(traj, learn, steps=steps)
+    assert outcome(learn) == outcome(plain)
+    for step, (xs, ys) in traj.batches.items(): # the loss of a point is that of the model there
+        loss = nn.functional.mse_loss(traj.predict(step, *xs), *ys)
+        assert float(traj.losses[step]) == pytest.approx(float(loss), rel=1e-5)
+
+
+def test_the_optimiser_is_left_as_it_was():
+    learn = net_learner()
+    learn.fit(1)
+    assert 'step' not in vars(learn.opt)
+    with pytest.raises(KeyboardInterrupt): learn.fit(1, cbs=raising('after_loss', KeyboardInterrupt, 2))
+    learn.fit(1)
+    assert 'step' not in vars(learn.opt)
+    check(traj_of(learn), learn, steps=12)
+
+
+def test_another_optimiser_in_the_middle_of_a_fit():
+    def swap(self):
+        if self.training and self.train_iter == 2: self.learn.create_opt()
+    learn = net_learner(cbs=[Callback(before_batch=swap), Callback(after_batch=swap)])
+    learn.fit(1, lr=0.05)
+    check(traj_of(learn), learn, steps=5)
+
+
+def test_a_validation_in_the_middle_of_an_epoch_loses_no_step():
+    def ask(self):
+        if not self.training or self.train_iter != 2: return
+        self.learn.validate()
+        self.learn.training = self.model.training = True # fastai leaves that to the caller
+    oracle = Oracle()
+    learn = net_learner(cbs=[Callback(after_batch=ask), oracle])
+    learn.fit(2)
+    assert traj_of(learn).n_steps == 10
+    oracle.check(traj_of(learn), learn)
+
+
+# -- a new record
+
+def test_reset_starts_a_new_record():
+    learn = net_learner(cbs=[AnimateFitCallback()])
+    learn.fit(1)
+    learn.record_params.reset()
+    assert traj_of(learn) is None and 'nothing' in repr(learn.animate_fit)
+    before = copy.deepcopy(learn.model.state_dict())
+    learn.fit(2)
+    check(traj_of(learn), learn, steps=10)
+    same_state({n: t for n, t in traj_of(learn).state(0).items()}, before)
+
+
+def test_reset_in_the_middle_of_a_fit():
+    def reset(self):
+        if self.training and self.train_iter == 3: self.record_params.reset()
+    learn = net_learner(cbs=[Callback(after_batch=reset)])
+    learn.fit(1)
+    check(traj_of(learn), learn, steps=2)
+
+
+@pytest.mark.parametrize('number', [np.int64(1000), torch.tensor(1000)])
+def test_numpy_and_torch_integers_are_budgets(number): assert RecordParamsCallback(number).max_bytes == 1000
+
+
 # -- whatever goes wrong
 
-RECORDER = ('fastsgd/recording.py', 'callbacks/record.py', 'fastsgd/points.py', 'fastsgd/batches.py')
+RECORDER = ('trajectory/recording.py', 'callbacks/record.py', 'trajectory/points.py', 'trajectory/batches.py')
 
 
 def test_an_interrupt_at_any_line_of_the_recorder(count):
@@ -440,12 +526,13 @@ def test_trouble_in_the_recorder_does_not_cost_the_run(name, steps, monkeypatch,
     def broken(*args): raise MemoryError('no memory')
     learn = net_learner()
     learn.fit(1)
-    with monkeypatch.context() as m, pytest.warns(UserWarning, match='recording stops here, training goes on.*no memory'):
+    with monkeypatch.context() as m, pytest.warns(UserWarning,
+                                                  match='recording stopped; training continues: .*no memory'):
         m.setattr(Recording, name, broken)
         learn.fit(1)
     assert outcome(learn) == expected
     assert traj_of(learn).n_steps == steps
-    with pytest.warns(UserWarning, match='a new trajectory starts here'): learn.fit(1)
+    with pytest.warns(UserWarning, match='starting a new trajectory'): learn.fit(1)
     check(traj_of(learn), learn, steps=5)
     assert len(learn.record_params.earlier) == 1
     count('failures of the recorder survived')
@@ -476,7 +563,8 @@ class Halves(nn.Module):
 def test_sparse_gradients_and_half_integer_and_idle_parameters(model, x):
     seed_all()
     y = x.float().mean(1, keepdim=True)
-    without, learn = (silent(Learner(tensor_dls((x, y), bs=8, seed=0), copy.deepcopy(m), MSELossFlat(), SGD, lr=0.1, cbs=cbs))
+    without, learn = (silent(Learner(tensor_dls((x, y), bs=8, seed=0), copy.deepcopy(m), MSELossFlat(), SGD, lr=0.1,
+                                     cbs=cbs))
                       for m in [model()] for cbs in ([], [AnimateFitCallback()]))
     for each in (without, learn): each.fit(2)
     check(traj_of(learn), learn, steps=10)
