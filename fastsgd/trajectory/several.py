@@ -11,8 +11,8 @@ def as_list(traj) -> list:
     if not trajs: raise ValueError('traj is an empty list: expected at least one Trajectory')
     for t in trajs:
         if not hasattr(t, 'params') or not hasattr(t, 'steps'):
-            raise TypeError(f'traj is of type {type(t).__name__}, expected a Trajectory or a list of them: a Learner keeps '
-                            'its own in learn.record_params.trajectory, which is None before the first training step')
+            raise TypeError(f'traj is of type {type(t).__name__}, expected a Trajectory or a list of them: a Learner '
+                            'keeps its own in learn.record_params.trajectory, None before the first training step')
         if not len(t): raise ValueError('traj has no points: expected at least one')
     return trajs
 
@@ -32,9 +32,9 @@ def label_of(traj, k: int) -> str:
 
 
 def in_step(trajs: list, max_frames: int | None = None) -> list:
-    """The trajectories with the same steps at the same points, at most `max_frames` of them; a shorter one waits at its end.
+    """Resample trajectories to common steps, at most `max_frames`; a fit that ended stays at its last point.
 
-    Fits of different length share the points out, so that a short one is not over at once: time runs faster after it.
+    Frames are shared among fits of different length, so that a short one is still visible: time runs faster after it.
     """
     if max_frames is None: max_frames = max(sum(len(t) for t in trajs), 2)
     if len(trajs) == 1: return [_thinned_from(trajs[0], _frames_of(trajs[0], max_frames))]

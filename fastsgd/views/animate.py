@@ -52,8 +52,8 @@ def animate(
 ) -> FitAnimation: # In step by optimiser step, where there are several
     """One animation from one trajectory, or from several to compare.
 
-    Further arguments of `FuncAnimation` are passed on to it. Raises TypeError for non-trajectories, non-views and unknown
-    arguments, ValueError for invalid values, before anything is drawn.
+    Further arguments of `FuncAnimation` are passed on to it. Raises TypeError for non-trajectories, non-views and
+    unknown arguments, ValueError for invalid values, before anything is drawn.
 
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(20, lr=0.1)

@@ -22,8 +22,8 @@ MOST_POINTS = 5000 # drawn one by one: more become an image
 class BoundaryView(View):
     """Two inputs and their classes, the probability that the model gives to these, and the boundary in between.
 
-    Of several trajectories the boundaries alone are drawn, each in its colour. Raises ValueError for invalid settings, for
-    data of another kind, and where nothing tells what a single output means.
+    Of several trajectories the boundaries alone are drawn, each in its colour. Raises ValueError for invalid settings,
+    for data of another kind, and where nothing tells what a single output means.
 
     >>> import torch
     >>> from fastai.basics import CrossEntropyLossFlat, Learner
@@ -37,9 +37,9 @@ class BoundaryView(View):
     live_points = 2
     def __init__(self,
         x: torch.Tensor | None = None, # Inputs (n, 2); None: as recorded
-        y: torch.Tensor | None = None, # Classes: whole numbers from 0, -1 and 1, or rows with a single 1; None: as recorded
+        y: torch.Tensor | None = None, # Classes: whole numbers from 0, -1 and 1, or rows with a single 1
         names: tuple | None = None, # What the classes are called; None: as recorded, or their numbers
-        activation=None, # Name or function that makes outputs probabilities, (n, k), or (n,) of class 1; None: by the loss
+        activation=None, # Name or function that makes outputs probabilities, (n, k) or (n,); None: what suits the loss
         n: int = 80, # Points along each axis at which the model is asked
     ):
         if (x is None) != (y is None): raise ValueError('x and y go together: expected both or none of them')
@@ -98,8 +98,9 @@ class BoundaryView(View):
         return image
 
     def _points(self, ax, x, c, name, pale, many):
-        look = {**class_style(c), 'ls': 'none', 'mec': 'none' if many else 'white', 'mew': 0.6, 'ms': 2 if many else 5.5}
-        return ax.plot(x[:, 0], x[:, 1], label=name, alpha=0.5 if pale else 1, zorder=2, rasterized=many, **look)[0]
+        look = {**class_style(c), 'mew': 0.6, 'mec': 'none' if many else 'white', 'ms': 2 if many else 5.5,
+                'alpha': 0.5 if pale else 1, 'rasterized': many}
+        return ax.plot(x[:, 0], x[:, 1], label=name, ls='none', zorder=2, **look)[0]
 
     def _line(self, ax, traj, j, total):
         look = {'color': 'black', 'label': 'boundary'} if total == 1 else {
@@ -116,8 +117,8 @@ class Classifier(Predictions):
         self.single = out.numel() == len(out)
         self.signed = self.single and self.name in ('identity', '') and activation is None and is_signed(data[1][0])
         if self.single and int(y.max()) > 1:
-            raise ValueError(f'the model answers with one number, and there are {int(y.max()) + 1} classes: expected one '
-                             'number for each')
+            raise ValueError(f'the model answers with one number, and there are {int(y.max()) + 1} classes: expected '
+                             'one number for each')
         if self.single and self.name == '':
             raise ValueError('the loss does not tell what the single output of this model means: say so, as in '
                              "BoundaryView(activation='sigmoid')")
@@ -147,13 +148,13 @@ def two_inputs(data) -> tuple:
         raise ValueError(f'x has shape {tuple(x.shape)}, expected (n, 2), fractional numbers: {hint}')
     classes = classes_of(y)
     if classes is None or len(classes) != len(x):
-        raise ValueError(f'y has shape {tuple(y.shape)} and values such as {y[:3].tolist()!s:.60}, expected classes 0, 1, ... '
-                         f'in shape (n,) or (n, 1): {hint}')
+        raise ValueError(f'y has shape {tuple(y.shape)} and values such as {y[:3].tolist()!s:.60}, expected classes '
+                         f'0, 1, ... in shape (n,) or (n, 1): {hint}')
     return x.to(torch.as_tensor(xs[0]).dtype), classes
 
 
 def boundary(gx, gy, p) -> tuple:
-    "Coordinates of the lines along which the likeliest class changes, with NaN between the pieces; `p` is (ny, nx, classes)"
+    "Coordinates of the lines along which the likeliest class of `p` (ny, nx, classes) changes, NaN between the pieces"
     pieces = []
     for c in range(p.shape[-1] if p.shape[-1] > 2 else 1):
         others = np.delete(p, c, -1).max(-1)

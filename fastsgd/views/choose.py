@@ -28,7 +28,7 @@ def choose_views(traj, surface: bool = True) -> tuple:
     n_params = traj.n_params
     fits, classes = fits_one_input(traj), fits_two_inputs(traj)
     if classes:
-        return (BoundaryView(), LossView()), 'BoundaryView and LossView, since the model has two inputs and tells classes apart'
+        return (BoundaryView(), LossView()), 'BoundaryView and LossView, since the model sorts two inputs into classes'
     if fits and (n_params != 2 or not surface):
         return (FitView(), LossView()), 'FitView and LossView, since the model has one input and one output'
     path, why_not = path_over_surface(traj) if surface else (None, 'the fit is still running')

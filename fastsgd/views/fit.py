@@ -36,8 +36,8 @@ MOST_RINGS = 500 # around the points of a batch
 class FitView(View):
     """Points, the curve of the current step, and the first guess as a ghost, for a model with one input and one output
 
-    The curve is what the model predicts: probabilities where the loss takes logits, rates where it takes their logarithm.
-    Raises ValueError for invalid settings, and for a model or data of another kind.
+    The curve is what the model predicts: probabilities where the loss takes logits, rates where it takes their
+    logarithm. Raises ValueError for invalid settings, and for a model or data of another kind.
 
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(20, lr=0.1)
@@ -68,12 +68,12 @@ class FitView(View):
             raise ValueError('this trajectory recorded no data: give it, as in FitView(x, y)')
         else: (x, *more), (y, *_) = traj.data
         if self.x is None and more:
-            raise ValueError(f'the model takes {1 + len(more)} tensors, expected one: FitView is for models of one input; '
-                             'LossView and ParamsView suit any model')
+            raise ValueError(f'the model takes {1 + len(more)} tensors, expected one: FitView is for models of one '
+                             'input; LossView and ParamsView suit any model')
         column = one_input(x)
         if column is None:
-            raise ValueError(f'x has shape {tuple(x.shape)}, expected (n,), (n, 1), or (n, k) with one column that varies: '
-                             'FitView is for models of one input; LossView and ParamsView suit any model')
+            raise ValueError(f'x has shape {tuple(x.shape)}, expected (n,), (n, 1), or (n, k) with one column that '
+                             'varies: FitView is for models of one input; LossView and ParamsView suit any model')
         return x, y, column
 
     def draw(self, traj, ax):
@@ -90,8 +90,8 @@ class FitView(View):
         tidy(ax, xlabel='x', ylabel='y', xlim=(at[0], at[-1]), ylim=limits)
 
         many = len(y) > MOST_POINTS
-        ax.scatter(inputs, y, s=4 if many else 18, color=ORANGE, edgecolors='none', alpha=0.3 if many else 0.8, label='data',
-                   zorder=2, rasterized=many)
+        look = {'s': 4, 'alpha': 0.3, 'rasterized': True} if many else {'s': 18, 'alpha': 0.8}
+        ax.scatter(inputs, y, color=ORANGE, edgecolors='none', label='data', zorder=2, **look)
         if self.ghost: ax.plot(at, within(guess, limits), '--', color=GREY, lw=1.5, label='first guess', zorder=2.2)
         lines = [self._line(ax, t, k, len(trajs)) for k, t in enumerate(trajs)]
         ring = self._ring(ax, trajs[0]) if self.batch and len(trajs) == 1 and trajs[0].batches else None
@@ -129,8 +129,8 @@ class Curve(Predictions):
     def __init__(self, traj, data, activation):
         out = plain(traj.predict(0, data[0][0][:2]))
         if out.numel() != len(data[0][0][:2]):
-            raise ValueError(f'the model answers {len(out)} inputs with shape {tuple(out.shape)}, expected one number each: '
-                             'FitView is for models of one output; LossView and ParamsView suit any model')
+            raise ValueError(f'the model answers {len(out)} inputs with shape {tuple(out.shape)}, expected one number '
+                             'each: FitView is for models of one output; LossView and ParamsView suit any model')
         super().__init__(traj, data, activation)
         self.signed = self.name == 'sigmoid' and activation is None and is_signed(data[1][0])
 

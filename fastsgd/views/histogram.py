@@ -8,7 +8,7 @@ from matplotlib.patches import Rectangle
 from ..checks import check_in_list, check_whole
 from ..trajectory.several import as_list, name_of
 from .limits import calm, finite, step_limits
-from .style import GREY, color_bar
+from .style import GREY, color_bar, literal, shortened
 from .view import View
 
 MOST_ENTRIES = 10_000 # of a tensor, evenly picked: more change no histogram that an eye can see
@@ -18,8 +18,8 @@ KINDS = {'values': 'values', 'updates': 'changes per step'}
 class HistogramView(View):
     """A histogram at each step, side by side, for the parameters of each layer or for what a step changed in them.
 
-    Each layer has a band of its own, with its range on the left. With plain SGD the changes are the gradients times minus
-    the learning rate. Raises ValueError for a setting that does not fit.
+    Each layer has a band of its own, with its range on the left. With plain SGD the changes are the gradients times
+    minus the learning rate. Raises ValueError for invalid settings.
 
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(20, lr=0.1)
@@ -45,14 +45,15 @@ class HistogramView(View):
         for k, t, name in bands:
             share, limits = self._histogram(t, name)
             shares.append(np.ma.masked_less_equal(share, 0)) # empty bins stay white
-            label = name if len(trajs) == 1 else f'{name}, {name_of(t, k)}'
+            label = shortened(name if len(trajs) == 1 else f'{name}, {name_of(t, k)}', 30)
             ticks.append(f'{label}\n{limits[0]:.2g} to {limits[1]:.2g}')
         norm = LogNorm(1e-3, 1)
         for j, share in enumerate(reversed(shares)): # from the top down
-            mesh = ax.pcolormesh(edges, np.linspace(j + 0.04, j + 0.96, len(share) + 1), share, norm=norm, cmap='viridis',
-                                 rasterized=True, zorder=1)
+            rows = np.linspace(j + 0.04, j + 0.96, len(share) + 1)
+            mesh = ax.pcolormesh(edges, rows, share, norm=norm, cmap='viridis', rasterized=True, zorder=1)
         ax.set(xlabel='step', xlim=step_limits(trajs), ylim=(0, len(bands)))
         ax.set_yticks(np.arange(len(bands))[::-1] + 0.5, ticks, fontsize='x-small')
+        literal(*ax.get_yticklabels())
         ax.tick_params(axis='y', length=0)
         ax.spines[['top', 'right', 'left']].set_visible(False)
         ax.set_title(f'{KINDS[self.of]} of the parameters', loc='left', fontsize='small')
@@ -89,10 +90,11 @@ class HistogramView(View):
             values = (values - values[before]) / gaps[:, None]
         known, bins = finite(values[:calm(traj)]), min(self.bins, max(int(3 * values.shape[1]**0.5), 5))
         low, high = (float(known.min()), float(known.max())) if len(known) else (-1., 1.)
-        if high - low <= 1e-9 * max(abs(low), abs(high), 1e-30): low, high = low - (abs(low) or 1), high + (abs(high) or 1)
+        if high - low <= 1e-9 * max(abs(low), abs(high), 1e-30):
+            low, high = low - (abs(low) or 1), high + (abs(high) or 1)
         place = ((values - low) / (high - low) * bins).nan_to_num(-1, bins + 1, -1)
         place = torch.where(place == bins, bins - 1, place.floor().clamp(-1, bins)).long()
-        counts = torch.zeros(len(values), bins + 2, dtype=torch.float64) # one bin more on each side, for what is outside
+        counts = torch.zeros(len(values), bins + 2, dtype=torch.float64) # one more on each side, for what is outside
         counts.scatter_add_(1, place + 1, torch.ones_like(values))
         return (counts[:, 1:-1] / values.shape[1]).T.numpy(), (low, high)
 

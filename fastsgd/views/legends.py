@@ -1,4 +1,4 @@
-"""Legends and notes that cover no data: in a corner that is empty, or outside; one legend for all panels of a figure."""
+"""Legends and notes that cover no data, in an empty corner or outside; one legend for all panels of a figure."""
 
 import re
 
@@ -99,7 +99,7 @@ def _filled(parts):
 
 
 def _box(ax, letters, rows):
-    "Width and height of so many rows of text beside a line, in fractions of `ax`; a layout may make the axes smaller yet"
+    "Width and height of so many rows of text beside a line, in fractions of `ax`, which a layout may make smaller yet"
     width, height = ax.get_window_extent().size / ax.figure.dpi
     scale = FontProperties(size='small').get_size_in_points() / 8.33 # of matplotlib's own
     return scale * (0.6 + LETTER * letters) / width, scale * (0.2 + ROW * rows) / height
@@ -131,7 +131,8 @@ def departure_note(ax, trajs: list, departures: list | None = None, drawn: tuple
     departures = [t.diverged for t in trajs] if departures is None else departures
     gone = [(step, t, name_of(t, k)) for k, (t, step) in enumerate(zip(trajs, departures)) if step is not None]
     if not gone: return lambda i: []
-    texts = [f'{shortened(name, 20) + " " if len(trajs) > 1 else ""}left the plot at step {step}' for step, _, name in gone]
+    who = (lambda name: f'{shortened(name, 20)} ') if len(trajs) > 1 else lambda name: ''
+    texts = [f'{who(name)}left the plot at step {step}' for step, _, name in gone]
     if len(gone) > 3: gone, texts = [max(gone, key=lambda o: o[0])], [f'{len(gone)} fits left the plot']
     free = [c for c in reversed(CORNERS) if c != getattr(ax.get_legend(), 'corner', None)]
     v, h = _emptiest(_in_axes(ax, *map(_filled, drawn)), _box(ax, max(map(len, texts)), 3 + len(texts)), free).split()

@@ -5,7 +5,7 @@ import torch
 
 
 def plain(t) -> torch.Tensor:
-    "A tensor of any subclass, dtype and device as one that matplotlib draws: on the CPU, float64 where it is fractional"
+    "A tensor of any subclass, dtype and device as one that matplotlib draws: on the CPU, float64 if it is fractional"
     t = torch.as_tensor(t).detach().cpu().as_subclass(torch.Tensor)
     return t.double() if t.is_floating_point() else t
 
@@ -37,7 +37,7 @@ def within(values, limits: tuple | None) -> np.ndarray:
 
 
 def left_at(steps, values, limits: tuple) -> int | None:
-    "The step at which `values`, one for each of `steps`, leave the `limits` for good; None if they end inside, or as NaN"
+    "The step at which `values`, one for each of `steps`, leave the `limits` for good; None if they do not"
     values = plain(values).double().numpy()
     inside, known = (values >= limits[0]) & (values <= limits[1]), np.isfinite(values)
     if not len(values) or inside[-1] or not (known & ~inside).any(): return None

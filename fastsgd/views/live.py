@@ -114,15 +114,15 @@ class LivePicture:
         "Return the same as an image element of fixed size, shown only when decoded: nothing jumps or flickers"
         png = base64.b64encode(self.png(traj, planned)).decode()
         width, height = self.fig.canvas.get_width_height()
-        return (f'<img alt="{html.escape(self.describe(traj, planned))}" decoding="sync" width="{width}" height="{height}" '
-                f'style="max-width:100%;height:auto" src="data:image/png;base64,{png}">')
+        return (f'<img alt="{html.escape(self.describe(traj, planned))}" decoding="sync" width="{width}" '
+                f'height="{height}" style="max-width:100%;height:auto" src="data:image/png;base64,{png}">')
 
 
 class LiveView:
     """Follow a fit with a picture in the output of its cell, which gives way to the animation in the end.
 
-    It has one display handle, leaves all other output alone, and draws no more often than the `Throttle` allows. Outside
-    of a notebook it does nothing. Drawing never breaks the fit: an error becomes a warning.
+    It has one display handle, leaves all other output alone, and draws no more often than the `Throttle` allows.
+    Outside of a notebook it does nothing. Drawing never breaks the fit: an error becomes a warning.
     """
     def __init__(self,
         views=(), # Views to draw; none: those that suit

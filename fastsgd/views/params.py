@@ -78,8 +78,9 @@ class ParamsView(View):
     def _legend(self, ax, trajs, entries, lines):
         handles = [line for *_, line in lines]
         if len(trajs) > 1: # the fit by colour and marker, the parameter by the kind of line
-            handles = handles[::len(entries)] + [Line2D([], [], color=GREY, ls=LINESTYLES[j % 4], label=_label(trajs[0], *e))
-                                                 for j, e in enumerate(entries)]
+            names = [_label(trajs[0], *e) for e in entries]
+            handles = handles[::len(entries)] + [Line2D([], [], color=GREY, ls=LINESTYLES[j % 4], label=name)
+                                                 for j, name in enumerate(names)]
         drawn = [steps for _, steps, *_ in lines], [values for *_, values, _ in lines]
         legend(ax, *drawn, handles, grow=len(trajs) == 1)
 

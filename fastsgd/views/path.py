@@ -9,14 +9,15 @@ from ..checks import check_keywords, check_log
 from ..surface import Surface, loss_surface
 from ..surface.arguments import check_surface_arguments
 from ..trajectory.several import as_list, label_of
-from .legends import departure_note
+from .legends import departure_note, legend
 from .limits import calm, finite, padded
 from .steps import spans_decades
-from .style import VERMILION, color_bar, meaning, style, tidy
+from .style import VERMILION, color_bar, literal, meaning, shortened, style, tidy
 from .trail import PathOnSurface, trail_of
 from .view import View
 
 N_LEVELS = 24
+MOST_ROWS = 4 # above the picture, one for each of several paths: more are named in the legend alone
 
 
 def pale(name: str = 'viridis', white: float = 0.4) -> ListedColormap:
@@ -82,6 +83,7 @@ class PathView(View):
         tidy(ax, xlim=picture.ulim, ylim=picture.vlim)
         ax.set_xlabel(labels[0], fontsize='small')
         ax.set_ylabel(labels[1], fontsize='small')
+        literal(ax.xaxis.label, ax.yaxis.label)
         ax.grid(False)
         for path in paths: path.place(picture.ulim, picture.vlim)
         lines = [picture.lines(path, k, len(paths)) for k, path in enumerate(paths)]
@@ -94,7 +96,7 @@ class PathView(View):
                 stop = path.trail.upto(int(path.traj.steps[k]))
                 for line in grow: picture.show(line, path.trail, slice(stop))
                 picture.show(head, path, slice(k, k + 1))
-            return [*(a for artists in lines for a in artists), told(i), *gone(i)]
+            return [*(a for artists in lines for a in artists), *told(i), *gone(i)]
         return update
 
     def _surface(self, trajs):
@@ -103,28 +105,35 @@ class PathView(View):
 
 
 def headline(ax, paths, lines):
-    "`told(i) -> artist`: what stands above the picture at point `i`; of several paths it is the legend"
+    "`told(i) -> artists`: what stands above the picture at point `i`; of several paths it is the legend"
     if len(paths) == 1:
-        title = ax.set_title('\n', loc='left', fontsize='small')
+        title = ax.set_title('\n' if paths[0].leaves_plane else '', loc='left', fontsize='small')
 
         def told(i):
-            path, = paths
-            away = off(path, i) + (f', {path.far[i]:.2g} from the start' if path.leaves_plane else '')
-            title.set_text(f'loss {path.true[i]:.4g}, on the surface {path.below[i]:.4g}\n{away}')
-            return title
+            title.set_text('\n'.join(standing(paths[0], i, '.4g')))
+            return [title]
         return told
-    rows = ax.legend(handles=lines, loc='lower left', bbox_to_anchor=(-0.02, 1.01), fontsize='x-small', frameon=False,
-                     borderaxespad=0, borderpad=0.2, labelspacing=0.3)
+    if len(paths) > MOST_ROWS:
+        legend(ax, [p.x for p in paths], [p.y for p in paths], lines, grow=False)
+        return lambda i: []
+    rows = ax.legend(handles=lines, labels=['x'] * len(lines), loc='lower left', bbox_to_anchor=(-0.02, 1.01),
+                     fontsize='x-small', frameon=False, borderaxespad=0, borderpad=0.2, labelspacing=0.3)
+    literal(*rows.get_texts())
 
     def told(i):
         for text, line, p in zip(rows.get_texts(), lines, paths):
-            text.set_text(f'{line.get_label()}: loss {p.true[i]:.3g}, surface {p.below[i]:.3g}, {off(p, i)}')
-        return rows
+            text.set_text(f'{shortened(line.get_label(), 30)}: {", ".join(standing(p, i, ".3g"))}')
+        return [rows]
     return told
 
 
-def off(path, i) -> str:
-    return f'{path.off[i]:.2g} off the plane' if path.leaves_plane and path.off[i] > path.rounding else 'in the plane'
+def standing(path, i, form) -> list:
+    "The loss at point `i`; the surface's below it where that is another; how far off the plane it is, if ever"
+    loss = f'loss {path.true[i]:{form}}' + (f', on the surface {path.below[i]:{form}}' if path.differs else '')
+    if not path.leaves_plane: return [loss]
+    far = f', {path.far[i]:.2g} from the start' if form == '.4g' else ''
+    off = f'{path.off[i] if path.off[i] > path.rounding else 0:.2g} off the plane'
+    return [loss, off + far]
 
 
 class Flat:

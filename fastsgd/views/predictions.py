@@ -1,4 +1,4 @@
-"""What a recorded model predicts, in the terms of its targets: outputs through the activation that belongs to its loss."""
+"""What a recorded model predicts, in the terms of its targets: outputs through the activation that suits its loss."""
 
 import torch
 
@@ -11,7 +11,8 @@ ROWS = 1000 # of the data, evenly picked, that tell what the outputs are
 
 def check_activation(activation):
     "Return `activation`. Raises ValueError unless it is None, a function, or one of the names."
-    if activation is None or callable(activation) or isinstance(activation, str) and activation in NAMES: return activation
+    if activation is None or callable(activation): return activation
+    if isinstance(activation, str) and activation in NAMES: return activation
     raise ValueError(f'activation={activation!r:.100}: expected a function of the output of the model, one of '
                      f'{", ".join(map(repr, NAMES))}, or None for what suits the loss')
 
@@ -29,7 +30,8 @@ class Predictions:
     def _ask_loss(self, targets):
         # outputs early and late in the fit: at first, logits may look like probabilities
         points = sorted({0, len(self.traj) // 2, len(self.traj) - 1})
-        out, targets = torch.cat([self.traj.predict(i, self.inputs) for i in points]), torch.cat([targets] * len(points))
+        out = torch.cat([self.traj.predict(i, self.inputs) for i in points])
+        targets = torch.cat([targets] * len(points))
         self.name = activation_of(self.traj.loss_func, out, targets)
         self.function = activation_for(self.traj.loss_func, out, targets)
 

@@ -21,7 +21,7 @@ def spans_decades(values, decades: float = 2) -> bool:
 
 
 def extremes(values: np.ndarray, most: int = POINTS) -> np.ndarray:
-    "Indices of at most `most` values that draw the same line: the lowest and the highest of each stretch, and both ends"
+    "Indices of at most `most` values that draw the same line: the lowest and highest of each stretch, and both ends"
     if len(values) <= most: return np.arange(len(values))
     parts = np.array_split(np.arange(len(values)), most // 2 - 1)
     known = np.nan_to_num(values) # `argmax` would stop at the first NaN
@@ -53,7 +53,8 @@ class StepView(View):
         limits = tuple(10**v for v in limits) if log else limits
         ax.set_ylim(limits)
         if not len(shown): # none of the values is a number
-            ax.text(0.5, 0.5, f'no finite {self.label}', transform=ax.transAxes, ha='center', va='center', color=VERMILION)
+            told = f'no finite {self.label}'
+            ax.text(0.5, 0.5, told, transform=ax.transAxes, ha='center', va='center', color=VERMILION)
         shows = [show for k, t in enumerate(trajs) for show in self._draw_one(t, ax, k, len(trajs), limits, log)]
         self._name_more(ax, trajs)
         values = [plain(self._values(t)).double() for t in trajs]
@@ -74,8 +75,8 @@ class StepView(View):
         steps, drawn = with_gaps(kept, values[kept], traj)
         look = {'color': BLUE} if total == 1 else {**style(k), 'markevery': max(len(kept) // 8, 1), 'ms': 5}
         line, = ax.plot([], [], lw=1.8, label=self._name(traj, k, total), zorder=3, **look)
-        head, = ax.plot([], [], ls='none', marker=look.get('marker', 'o'), ms=7, color=look['color'], mec='white', mew=0.8,
-                        zorder=4)
+        head, = ax.plot([], [], ls='none', marker=look.get('marker', 'o'), ms=7, color=look['color'], mec='white',
+                        mew=0.8, zorder=4)
 
         def show(i):
             stop = min(int(traj.shown[i]) + 1, len(values)) # a step's number is known when it was taken

@@ -17,7 +17,7 @@ LINESTYLES = ('-', '--', '-.', ':')
 
 
 def class_style(k: int) -> dict:
-    "Colour and marker of the k-th of several things: no two of the first 20 share a colour, later ones are shades of these"
+    "Colour and marker of the k-th of several things: the first 20 have a colour each, later ones are shades of these"
     color, rank = COLORS[k % len(COLORS)], k // len(COLORS)
     if rank:
         towards, share = rank % 2, 1 - 0.75**((rank + 1) // 2) # lighter, darker, lighter still, ...

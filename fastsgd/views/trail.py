@@ -53,6 +53,7 @@ class PathOnSurface(ProjectedPath):
         self.true = self.true_losses(surface)
         if surface.objective is None: self.below = between(surface, self.u, self.v)
         else: self.below = surface.at(*map(torch.from_numpy, (self.u, self.v))).numpy()
+        self.differs = self.leaves_plane or not np.allclose(self.true, self.below, 1e-3, equal_nan=True)
 
     def place(self, ulim, vlim):
         super().place(ulim, vlim)

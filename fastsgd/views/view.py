@@ -9,7 +9,8 @@ from .together import draw_each
 class View:
     """Look at a Trajectory. A view holds its settings only: one view may be drawn in many figures.
 
-    A view of your own overrides `draw`; set `several = True` if it takes a list of trajectories too, `figsize` in inches.
+    A view of your own overrides `draw`. Set `several = True` if it takes a list of trajectories too; `figsize` is in
+    inches.
 
     >>> class SlopeView(View):
     ...     def draw(self, traj, ax):

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 import torch
 from fits import axes, classes, line, pixels
-from torch import nn
-from torch.nn import functional as F
 
 from fastsgd.trajectory.trajectory import Trajectory
 from fastsgd.views import BoundaryView
@@ -131,4 +129,5 @@ def test_errors_teach():
     with pytest.raises(ValueError, match='n=0: expected a whole number'): BoundaryView(n=0)
     with pytest.raises(ValueError, match='names has 2 names, expected 3: one for each class'):
         BoundaryView(names=('a', 'b')).plot(classes(3), axes())
-    with pytest.raises(ValueError, match='PathView and LossView suit any model'): BoundaryView().plot(line(bs=5), axes())
+    with pytest.raises(ValueError, match='PathView and LossView suit any model'):
+        BoundaryView().plot(line(bs=5), axes())

@@ -57,8 +57,8 @@ def lost():
 
 def never(): # was anything finite
     t = line(n=4)
-    return Trajectory({'a': torch.full((5, 2), torch.nan)}, losses=torch.full((4,), torch.nan), lrs=t.lrs, model=t.model,
-                      loss_func=t.loss_func, data=t.data)
+    return Trajectory({'a': torch.full((5, 2), torch.nan)}, losses=torch.full((4,), torch.nan), lrs=t.lrs,
+                      model=t.model, loss_func=t.loss_func, data=t.data)
 
 
 def resting(): # nothing moves, and the loss is zero
@@ -150,7 +150,7 @@ def test_good_guest(view):
 
 
 def test_what_is_no_trajectory():
-    with pytest.raises(TypeError, match='traj is of type NoneType, expected a Trajectory .* learn.record_params.trajectory'):
+    with pytest.raises(TypeError, match='traj is of type NoneType, expected a Trajectory .* learn.record_params.traj'):
         LossView().plot(None, axes())
     with pytest.raises(ValueError, match='empty list'): LossView().plot([], axes())
     with pytest.raises(NotImplementedError, match=r'View needs a method draw\(traj, ax\)'): View().draw(line(), axes())

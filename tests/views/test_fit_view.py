@@ -91,8 +91,8 @@ def test_three_are_told_apart_by_colour_and_marker():
     (lambda: FitView(torch.zeros(3), torch.zeros(2)), 'x has 3 rows and y 2'),
     (lambda: FitView(n=1), 'n=1: expected a whole number of at least 2'),
     (lambda: FitView().plot(classes(), axes()), r'x has shape \(60, 2\), expected .* LossView and ParamsView suit any'),
-    (lambda: FitView().plot(Trajectory({'a': torch.zeros(2, 2)}), axes()), r'recorded no data: give it, as in FitView\(x, y\)'),
-    (lambda: FitView(torch.zeros(3, 1), torch.zeros(3)).plot(Trajectory({'a': torch.zeros(2, 2)}), axes()), 'has no model'),
+    (lambda: FitView().plot(Trajectory({'a': torch.zeros(2, 2)}), axes()), r'no data: give it, as in FitView\(x, y\)'),
+    (lambda: FitView(torch.zeros(3, 1), torch.zeros(3)).plot(Trajectory({'a': torch.zeros(2, 2)}), axes()), 'no model'),
     (lambda: FitView().plot(Trajectory({'a': torch.zeros(2, 1)}, model=times(), data=((torch.randn(5), torch.randn(5)),
                                                                                      (torch.randn(5),))), axes()),
      'the model takes 2 tensors, expected one')])

@@ -1,4 +1,4 @@
-"""A film has a frame for each step, whatever points were kept: scalars move on, and the model stands where it was recorded."""
+"""A film has a frame for each step, whatever points were kept: scalars move on, the model stands where it was kept."""
 
 import torch
 from matplotlib.figure import Figure

@@ -67,7 +67,8 @@ def test_contract(make, of, count):
 
 def test_three_share_the_bands():
     ax = HistogramView(most=6).plot([mlp(label=name) for name in 'abc'], axes())
-    assert [t.split('\n')[0] for t in ticks(ax)][:3] == ['0.weight, a', '0.weight, b', '0.weight, c'] and len(ticks(ax)) == 6
+    assert [t.split('\n')[0] for t in ticks(ax)][:3] == ['0.weight, a', '0.weight, b', '0.weight, c']
+    assert len(ticks(ax)) == 6
 
 
 def test_edges():
@@ -77,7 +78,8 @@ def test_edges():
 
 
 def test_errors_teach():
-    with pytest.raises(ValueError, match="of='gradients': expected one of 'values', 'updates'"): HistogramView('gradients')
+    with pytest.raises(ValueError, match="of='gradients': expected one of 'values', 'updates'"):
+        HistogramView('gradients')
     with pytest.raises(ValueError, match='bins=0: expected a whole number of at least 1'): HistogramView(bins=0)
     with pytest.raises(ValueError, match=r"names has 'x', expected names among \['a'\]"):
         HistogramView(names='x').plot(line(), axes())

@@ -179,7 +179,8 @@ def test_last_expression_of_the_same_cell_is_no_second_picture(shell):
     assert texts(shell.shown[1])[-1] == 'FitAnimation'
 
 
-@pytest.mark.filterwarnings('ignore:numpy.core is deprecated:DeprecationWarning') # `lr_find` loads its weights in numpy's old way
+# `lr_find` loads its weights in numpy's old way
+@pytest.mark.filterwarnings('ignore:numpy.core is deprecated:DeprecationWarning')
 @pytest.mark.filterwarnings('ignore:Implicitly cleaning up:ResourceWarning') # and leaves its folder to the collector
 def test_validate_and_lr_find_show_nothing(shell, eager):
     learn = lesson()
@@ -217,7 +218,8 @@ def test_weights_and_random_state_as_without_it(shell, monkeypatch, model):
         if model: learn.model = model()
         fit(learn)
         state = learn.opt.state_dict()
-        return (learn.model.state_dict()['a'], learn.record_params.trajectory.flat, torch.get_rng_state(), state['state'],
+        flat = learn.record_params.trajectory.flat
+        return (learn.model.state_dict()['a'], flat, torch.get_rng_state(), state['state'],
                 random.getstate(), np.random.get_state()[1].tolist(), learn.model.training) # noqa: NPY002
     off, on = run(False, False), run(True, True)
     assert len(shell.shown[0]) > 12
@@ -313,7 +315,9 @@ def test_in_a_real_kernel(tmp_path):
              'learn.fit(12, lr=0.1, cbs=Stop())']
     nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
     env = {**os.environ, 'PYTHONPATH': str(Path(fastsgd.__file__).parent.parent)}
-    nbclient.NotebookClient(nb, timeout=120, allow_errors=True, resources={'metadata': {'path': str(tmp_path)}}).execute(env=env)
+    where = {'metadata': {'path': str(tmp_path)}}
+    client = nbclient.NotebookClient(nb, timeout=120, allow_errors=True, resources=where)
+    client.execute(env=env)
     (before,), fitted, stopped = (cell.outputs for cell in nb.cells)
     assert before.text == 'before\n'
     pictures = [o for o in fitted if 'FitAnimation' in o.get('data', {}).get('text/plain', '')]

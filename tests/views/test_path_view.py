@@ -35,7 +35,7 @@ def test_the_lessons_path_on_the_exact_surface():
         assert np.allclose(np.stack(path.get_data()), t.params['a'][:i + 1].T)
         assert np.allclose(np.stack(head.get_data())[:, 0], t.params['a'][i])
         true = f'{float(t.losses[i]):.4g}' if i < 20 else ''
-        assert told(ax).startswith(f'loss {true}') and 'in the plane' in told(ax)
+        assert re.fullmatch(rf'loss {true}[\d.]*', told(ax)), 'the plane is exact, and the loss is said once'
 
 
 def test_meaning_of_parameters():
@@ -84,7 +84,15 @@ def test_three_paths_lie_on_one_surface(kind):
         assert left <= u.min() and u.max() <= right and low <= v.min() and v.max() <= high
     rows = [t.get_text() for t in ax.get_legend().get_texts()]
     assert [r.split(': loss')[0] for r in rows] == ['SGD, lr=0.01', 'SGD, lr=0.1', 'SGD, lr=0.5']
-    assert all(re.search(r'loss [\d.]+, surface [\d.]+, in the plane$', r) for r in rows)
+    assert all(re.fullmatch(r'SGD, lr=[\d.]+: loss [\d.]+', r) for r in rows), 'said once'
+
+
+def test_of_many_paths_the_legend_is_below():
+    trajs = [line(lr=0.01 * (k + 1), label=f'_$fit {k}$', n=3) for k in range(30)]
+    fig = animate(trajs, PathView(n=4))._fig
+    assert len({t.get_text() for t in fig.legends[0].get_texts()}) == 30 and not fig.axes[0].get_legend()
+
+
 
 
 @pytest.mark.parametrize('kind', ['flat', '3d'])

@@ -90,7 +90,7 @@ def test_what_the_colour_bar_says():
 def test_where_nothing_can_be_known():
     t = train(net(1), X, COLUMN, nn.MSELoss(), n=2)
     t.loss_func = None
-    with pytest.raises(ValueError, match=r"does not tell what the single output .* BoundaryView\(activation='sigmoid'\)"):
+    with pytest.raises(ValueError, match=r"not tell what the single output .* BoundaryView\(activation='sigmoid'\)"):
         BoundaryView().plot(t, axes())
     assert not fits_two_inputs(t)
     for given, shown in (('sigmoid', torch.sigmoid), (torch.sigmoid, torch.sigmoid), ('identity', lambda o: o)):
@@ -107,7 +107,8 @@ def test_an_activation_is_checked(View):
 
 def test_one_number_for_three_classes():
     t = train(net(1), X, torch.arange(200)[:, None] % 3., nn.MSELoss(), n=1)
-    with pytest.raises(ValueError, match='answers with one number, and there are 3 classes'): BoundaryView().plot(t, axes())
+    with pytest.raises(ValueError, match='answers with one number, and there are 3 classes'):
+        BoundaryView().plot(t, axes())
 
 
 def test_names_of_classes_as_recorded():

@@ -23,8 +23,9 @@ class Returns:
 
 
 @pytest.mark.parametrize('make, n', [
-    (lambda v: None, 0), (lambda v: v.line, 1), (lambda v: [v.line], 1), (lambda v: (v.line,), 1), (lambda v: v.bars, 2),
-    (lambda v: [v.line, v.bars], 3), (lambda v: {v.line}, 1), (lambda v: (a for a in [v.line]), 1), (lambda v: [], 0)])
+    (lambda v: None, 0), (lambda v: v.line, 1), (lambda v: [v.line], 1), (lambda v: (v.line,), 1),
+    (lambda v: v.bars, 2), (lambda v: [v.line, v.bars], 3), (lambda v: {v.line}, 1), (lambda v: iter([v.line]), 1),
+    (lambda v: [], 0)])
 def test_update_returns_none_one_or_many(make, n):
     view, = as_views(Returns(make))
     got = draw_view(view, [line()], axes())(0)
@@ -33,7 +34,8 @@ def test_update_returns_none_one_or_many(make, n):
     assert len(animate([line(n=3), line(n=3)], Returns(make))._func(1)) == 2 * n + 1
 
 
-@pytest.mark.parametrize('value, what', [('text', 'a str'), (3, 'a int'), ([1.5], 'a float'), (np.zeros(2), 'a ndarray')])
+@pytest.mark.parametrize('value, what', [
+    ('text', 'a str'), (3, 'a int'), ([1.5], 'a float'), (np.zeros(2), 'a ndarray')])
 def test_anything_else_is_told_by_the_views_name(value, what):
     message = rf'update\(i\) of Returns\(\) returned {what}: expected the artists .* return \[line\], or None'
     with pytest.raises(TypeError, match=message): animate(line(), Returns(lambda v: value))
@@ -55,7 +57,8 @@ def test_an_object_is_wrapped_once():
 
 
 @pytest.mark.parametrize('given, message', [
-    (LossView, r'the class LossView, expected a view: LossView\(\)'), (3, r'views has 3, expected views with a method draw')])
+    (LossView, r'the class LossView, expected a view: LossView\(\)'),
+    (3, r'views has 3, expected views with a method draw')])
 def test_what_is_no_view(given, message):
     with pytest.raises(TypeError, match=message): as_views([given])
 
