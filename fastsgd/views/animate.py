@@ -15,7 +15,7 @@ from .choose import choose_views
 from .given import as_views, kind_of
 from .layout import axes_for, freeze_layout
 from .legends import figure_legend
-from .style import literal, shortened
+from .style import literal, shortened, without_tex
 from .view import draw_view
 
 # What matplotlib's classes take beside what `FitAnimation` names, and `animate` may pass on
@@ -65,16 +65,23 @@ def animate(
     trajs = in_step(as_list(traj), max_frames)
     if labels is not None: _check_labels(labels := list(labels), len(trajs[0]))
     views = views or choose_views(trajs[0])[0]
+    texts = _labels(trajs)
+    with without_tex(): fig, func = _drawn(trajs, views, texts, axs, figsize)
+    return FitAnimation(fig, func, len(trajs[0]), alt=alt or _describe(trajs, views),
+                        labels=[t.split('   ')[0] for t in texts] if labels is None else labels, **kwargs)
+
+
+def _drawn(trajs, views, texts, axs, figsize):
+    "The figure of an animation, and the function that shows a frame"
     own_figure = axs is None
     fig, axs = axes_for(views, axs, figsize)
-    label = (fig.suptitle('', x=0.01, ha='left', fontsize='medium') if fig._suptitle is None
+    label = (fig.suptitle('', x=0.01, ha='left', fontsize='medium') if fig.get_suptitle() == ''
              else fig.text(0.01, 0.99, '', va='top'))
     literal(label)
     updates = [draw_view(view, trajs, ax) for view, ax in zip(views, axs)]
     panels = [ax.get_legend() for ax in axs if hasattr(ax.get_legend(), 'entries')]
     if own_figure and panels and (len(trajs) > 1 or any(panel.corner is None for panel in panels)):
         figure_legend(fig, panels, grow=figsize is None)
-    texts = _labels(trajs)
     label.set_text(max(texts, key=len)) # room for the longest
     if fig.get_layout_engine() is not None:
         for update in updates: update(len(trajs[0]) - 1)
@@ -83,8 +90,7 @@ def animate(
     def func(i):
         label.set_text(texts[i])
         return [label, *(artist for update in updates for artist in update(i))]
-    return FitAnimation(fig, func, len(trajs[0]), alt=alt or _describe(trajs, views),
-                        labels=[t.split('   ')[0] for t in texts] if labels is None else labels, **kwargs)
+    return fig, func
 
 
 def _labels(trajs):

@@ -12,10 +12,11 @@ from ..trajectory.several import as_list, label_of
 from .legends import legend
 from .limits import padded, plain
 from .predictions import Predictions, check_activation
-from .style import BLUE, VERMILION, class_style, color_bar, shortened, style, tidy
+from .style import class_style, color_bar, ink, shortened, style, tidy
 from .view import View
 
-DIVERGING = LinearSegmentedColormap.from_list('blue-white-vermilion', [BLUE, 'white', VERMILION])
+PALE = ['#66AACF', 'white', '#E69E66'] # blue and vermilion, mixed with white as `shade` does: black lines are seen on them
+DIVERGING = LinearSegmentedColormap.from_list('blue-white-vermilion', PALE)
 MOST_POINTS = 5000 # drawn one by one: more become an image
 
 
@@ -60,7 +61,7 @@ class BoundaryView(View):
         ax.grid(False)
         handles = [self._points(ax, x[y == c], c, names[c], len(trajs) > 1, len(x) > MOST_POINTS) for c in range(k)]
         lines = [self._line(ax, t, j, len(trajs)) for j, t in enumerate(trajs)]
-        legend(ax, [x[:, 0]], [x[:, 1]], handles + lines, grow=len(trajs) == 1)
+        _on_white(legend(ax, [x[:, 0]], [x[:, 1]], handles + lines, grow=len(trajs) == 1))
         low, high = ax.get_ylim() # the legend may have asked for room
         image = None if len(trajs) > 1 else self._background(ax, (left, right, low, high), k, models[0], names)
         gx, gy = np.linspace(left, right, self.n), np.linspace(low, high, self.n)
@@ -91,7 +92,7 @@ class BoundaryView(View):
         if k > 2: image = ax.imshow(np.ones((self.n, self.n, 3)), **look)
         else:
             image = ax.imshow(np.full((self.n, self.n), 0.5), cmap=DIVERGING, vmin=-1 if model.signed else 0, vmax=1,
-                              alpha=0.6, **look)
+                              **look)
             what = 'probability of' if model.are_probabilities else 'output for'
             color_bar(ax, image, shortened(f'{what} {names[1]}'))
         ax.set(xlim=(left, right), ylim=(low, high))
@@ -104,8 +105,14 @@ class BoundaryView(View):
 
     def _line(self, ax, traj, j, total):
         look = {'color': 'black', 'label': 'boundary'} if total == 1 else {
-            **style(j), 'label': label_of(traj, j), 'markevery': 20, 'ms': 5, 'mec': 'black'}
+            **style(j), 'label': label_of(traj, j), 'markevery': 20, 'ms': 5, 'mec': ink()}
         return ax.add_line(Line2D([], [], lw=1.8, zorder=3, **look))
+
+
+def _on_white(legend):
+    "The boundary is black and the regions are pale in any style: so is the legend on them"
+    legend.get_frame().set_facecolor('white')
+    for text in legend.get_texts(): text.set_color('black')
 
 
 class Classifier(Predictions):

@@ -9,7 +9,7 @@ from ..trajectory.several import as_list, label_of
 from .legends import legend
 from .limits import padded, plain, within
 from .predictions import Predictions, check_activation
-from .style import BLUE, GREY, ORANGE, style, tidy
+from .style import BLUE, GREY, ORANGE, ink, style, tidy
 from .view import View
 
 
@@ -113,7 +113,7 @@ class FitView(View):
     def _ring(self, ax, traj):
         size = max(len(ys[0]) for _, ys in traj.batches.values())
         label = 'batch' if size <= MOST_RINGS else f'batch ({MOST_RINGS} of {size:,})'
-        return ax.add_line(Line2D([], [], ls='none', marker='o', ms=6.5, mfc='none', mec='black', mew=1, label=label,
+        return ax.add_line(Line2D([], [], ls='none', marker='o', ms=6.5, mfc='none', mec=ink(), mew=1, label=label,
                                   zorder=2.4))
 
     def _batch(self, traj, i, column):

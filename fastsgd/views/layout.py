@@ -6,6 +6,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
+from .style import letters
+
 WIDTH = 10 # inches at the most: a notebook's page is no wider, and text that shrinks with a picture can't be read
 
 
@@ -13,8 +15,10 @@ def axes_for(views, axs=None, figsize: tuple | None = None):
     "`(figure, axes)`, one for each view: `axs`, or those of a figure of its own"
     if axs is None:
         columns = len(views) if len(views) <= 3 else 2 if len(views) == 4 else 3
+        scale = letters()
+        if scale > 1.3: columns = max(int(columns / scale / 1.3), 1) # large letters need large panels
         rows = -(-len(views) // columns)
-        widths, heights = zip(*(v.figsize for v in views))
+        widths, heights = zip(*((w * scale, h * scale) for w, h in (v.figsize for v in views)))
         wanted = max(sum(widths[k:k + columns]) for k in range(0, len(views), columns))
         shrink = min(WIDTH / wanted, 1)
         fig = Figure(figsize=figsize or (wanted * shrink, rows * max(heights) * shrink**0.5), layout='constrained')

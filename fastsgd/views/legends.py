@@ -4,12 +4,11 @@ import re
 
 import numpy as np
 from matplotlib.collections import Collection
-from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from ..trajectory.several import name_of
-from .style import VERMILION, literal, shortened
+from .style import VERMILION, letters, literal, shortened
 
 MOST = 40 # entries of a legend
 LETTER, ROW = 0.068, 0.2 # inches: about the width of a small letter, and the height of a row
@@ -53,7 +52,7 @@ def figure_legend(fig, panels: list, grow: bool = True):
         panel.remove()
     labels = labels_of(entries := list(entries.values()))
     rows = -(-len(labels) // _columns(labels, fig.get_figwidth()))
-    if grow: fig.set_figheight(fig.get_figheight() + ROW * rows)
+    if grow: fig.set_figheight(fig.get_figheight() + ROW * rows * letters())
     return _small_legend(fig.legend, entries, labels, fig, loc='outside lower center')
 
 
@@ -69,7 +68,7 @@ def labels_of(entries: list) -> list:
     return labels if len(entries) <= MOST else [*labels[:-1], f'and {len(entries) - MOST + 1:,} more']
 
 
-def _columns(labels, inches): return max(int(inches / (0.6 + LETTER * max(map(len, labels)))), 1)
+def _columns(labels, inches): return max(int(inches / letters() / (0.6 + LETTER * max(map(len, labels)))), 1)
 
 
 def _small_legend(make, entries, labels, parent, **where):
@@ -98,11 +97,10 @@ def _filled(parts):
     return [np.interp(np.linspace(0, len(p) - 1, 10 * len(p)), np.arange(len(p)), p) if len(p) else p for p in parts]
 
 
-def _box(ax, letters, rows):
+def _box(ax, n_letters, rows):
     "Width and height of so many rows of text beside a line, in fractions of `ax`, which a layout may make smaller yet"
     width, height = ax.get_window_extent().size / ax.figure.dpi
-    scale = FontProperties(size='small').get_size_in_points() / 8.33 # of matplotlib's own
-    return scale * (0.6 + LETTER * letters) / width, scale * (0.2 + ROW * rows) / height
+    return letters() * (0.6 + LETTER * n_letters) / width, letters() * (0.2 + ROW * rows) / height
 
 
 def _inside(points, corner, box):

@@ -18,6 +18,7 @@ from ..trajectory import Trajectory
 from ..trajectory.tables import step_line
 from .choose import choose_views
 from .given import as_views
+from .style import without_tex
 from .view import draw_view
 
 SHARE = 0.07 # less than a tenth, since pictures cost more than their drawing: their garbage is collected during the fit
@@ -100,11 +101,12 @@ class LivePicture:
     def png(self, traj, planned: int = 0) -> bytes:
         "Draw the last point of `traj`, a fit of `planned` steps"
         if self.fig is None: self._set_up(traj)
-        for view, ax in self._axes():
-            running = _Running(traj.thin(view.live_points), planned)
-            draw_view(view, [running], ax)(len(running) - 1)
-        self.fig.text(0.01, 0.985, self.describe(traj, planned), va='top')
-        self.fig.canvas.draw()
+        with without_tex():
+            for view, ax in self._axes():
+                running = _Running(traj.thin(view.live_points), planned)
+                draw_view(view, [running], ax)(len(running) - 1)
+            self.fig.text(0.01, 0.985, self.describe(traj, planned), va='top')
+            self.fig.canvas.draw()
         out = io.BytesIO()
         # the fastest compression: several times the speed for a few kilobytes more
         Image.fromarray(np.asarray(self.fig.canvas.buffer_rgba())[..., :3]).save(out, 'png', compress_level=1)

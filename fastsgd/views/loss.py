@@ -5,7 +5,7 @@ import torch
 from ..trajectory.several import label_of
 from .limits import finite, plain
 from .steps import StepView
-from .style import ORANGE, style
+from .style import ORANGE, ink, style
 
 
 class LossView(StepView):
@@ -34,14 +34,14 @@ class LossView(StepView):
 
     def _name_more(self, ax, trajs):
         if len(trajs) > 1 and any(len(t.valid[0]) for t in trajs): # one entry, in no fit's colour
-            ax.plot([], [], marker='D', ms=4.5, ls='none', mec='black', mfc='none', label='validation')
+            ax.plot([], [], marker='D', ms=4.5, ls='none', mec=ink(), mfc='none', label='validation')
 
     def _draw_one(self, traj, ax, k, total, limits, log):
         shows = super()._draw_one(traj, ax, k, total, limits, log)
         steps, values = traj.valid[0].numpy(), plain(traj.valid[1]).double().numpy()
         if not len(steps): return shows
         look = ({'color': ORANGE, 'ls': '--', 'label': 'validation'} if total == 1 else
-                {'color': style(k)['color'], 'ls': 'none', 'mec': 'black'})
+                {'color': style(k)['color'], 'ls': 'none', 'mec': ink()})
         line, = ax.plot([], [], marker='D', ms=4.5, lw=1.5, markevery=max(len(steps) // 8, 1), zorder=3.5, **look)
 
         def show(i):

@@ -1,7 +1,10 @@
 """What all views share: colours and markers that are told apart, names from outside, colour bars."""
 
 import re
+import shutil
+from contextlib import nullcontext
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import to_hex, to_rgb
 
@@ -35,6 +38,22 @@ def shortened(name, most: int = 40) -> str:
     name = re.sub(r'\s', ' ', str(name))
     if len(name) <= most: return name
     return f'{name[:most // 2].rstrip()}…{name[len(name) - (most - 1) // 2 + 1:].lstrip()}'
+
+
+def ink() -> str:
+    "The colour of text, which can be seen on the ground of any style"
+    return mpl.rcParams['text.color']
+
+
+def letters() -> float:
+    "How large letters are, as a multiple of matplotlib's own"
+    return max(mpl.rcParams['font.size'] / 10, 1)
+
+
+def without_tex():
+    "A `with` block whose text is drawn by matplotlib itself, where `text.usetex` is set and there is no TeX"
+    missing = mpl.rcParams['text.usetex'] and shutil.which('latex') is None
+    return mpl.rc_context({'text.usetex': False}) if missing else nullcontext()
 
 
 def literal(*texts):

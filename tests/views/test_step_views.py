@@ -198,7 +198,7 @@ def big():
 def test_params_that_moved_most():
     ax = ParamsView(most=3).plot(big(), axes())
     assert list(labelled(ax)) == ['w[7, 2]', 'w[9, 0]', 'b']
-    assert ax.get_title() == '3 of 151 parameters: those that moved most'
+    assert ax.get_title() == 'the 3 that moved most, of 151'
     assert list(labelled(ParamsView('b').plot(big(), axes()))) == ['b']
 
 

@@ -3,13 +3,13 @@
 import uuid
 from dataclasses import dataclass, field
 
-import matplotlib as mpl
 from matplotlib import _path
 from matplotlib.backends.backend_mixed import MixedModeRenderer
 from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.colors import rgb2hex
 from matplotlib.transforms import Affine2D
 
+from .alone import settings_alone
 from .history import History
 from .letters import LetterByLetter
 from .scene import Scene, drawing, drawn_parts, hooked
@@ -145,7 +145,7 @@ def draw_svg(figure, func, frames, tick=None):
     """
     width, height = figure.get_size_inches() * 72
     result = Drawing(width, height, figure.dpi)
-    with mpl.rc_context({**RC, 'svg.hashsalt': uuid.uuid4().hex}), drawing(figure, 72):
+    with settings_alone({**RC, 'svg.hashsalt': uuid.uuid4().hex}), drawing(figure, 72):
         camera = Camera(figure, result.dpi)
         for i, frame in enumerate(frames):
             camera.shoot(i, func(frame))
