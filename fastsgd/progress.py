@@ -33,15 +33,30 @@ class Progress:
         if self._bar is None:
             passed, left = time.monotonic() - self._began, self.total - self.done
             if passed <= self.patience or passed * left <= self.patience * self.done or not watched(): return
-            from fastprogress.fastprogress import progress_bar # imports much, and is seldom needed
-            self._bar = progress_bar(range(self.total), leave=False)
-            self._bar.comment = self.comment
+            from fastprogress.fastprogress import (  # imports much, and is seldom needed
+                ConsoleProgressBar,
+                NBProgressBar,
+            )
+            # fastprogress itself takes a terminal's IPython for a notebook
+            self._bar = (ConsoleProgressBar if notebook() is None else NBProgressBar)(range(self.total), leave=False)
             self._bar.update(0)
             self._bar.start_t -= passed
+        self._bar.comment = self.comment # it may have changed
         if self.done < self.total: self._bar.update(self.done)
+
+
+def notebook():
+    "The IPython shell of a notebook, or None: in a terminal, with or without IPython, and in a plain script"
+    if 'IPython' not in sys.modules: return None
+    shell = sys.modules['IPython'].get_ipython()
+    return shell if getattr(shell, 'kernel', None) is not None else None
 
 
 def watched() -> bool:
     "Does someone see a bar? Not where the output is a file or a pipe"
-    from fastprogress.fastprogress import IN_NOTEBOOK
-    return IN_NOTEBOOK or (sys.stdout is not None and sys.stdout.isatty())
+    return notebook() is not None or (sys.stdout is not None and sys.stdout.isatty())
+
+
+def in_terminal_ipython() -> bool:
+    "Is this IPython in a terminal? fastprogress, and so fastai's bar, takes it for a notebook."
+    return notebook() is None and 'IPython' in sys.modules and sys.modules['IPython'].get_ipython() is not None

@@ -40,6 +40,14 @@ def test_bar_counts_and_goes_away(seen, capsys):
     assert '[2/4' in out and '[4/4' in out and out.endswith('\r') and not out.split('\r')[-2].strip()
 
 
+def test_the_comment_may_change(seen, capsys):
+    with Progress(3, patience=0) as bar:
+        for name in 'abc':
+            bar.comment = f'fit {name}'
+            bar.step()
+    assert 'fit a' in (out := capsys.readouterr().out) and 'fit b' in out
+
+
 def test_more_steps_than_expected_and_fewer(seen, capsys):
     for steps in (2, 9):
         with Progress(4, patience=0) as bar:

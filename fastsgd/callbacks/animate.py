@@ -14,6 +14,7 @@ from ..views.animate import check_animate_arguments
 from ..views.given import as_views
 from ..views.live import LiveView
 from .base import OwnCallback
+from .log import SkipEmptyValidCallback
 from .record import RecordParamsCallback
 
 MAX_FRAMES = inspect.signature(animate).parameters['max_frames'].default
@@ -50,6 +51,9 @@ class AnimateFitCallback(OwnCallback):
 
     def _bring_recorder(self):
         if not hasattr(self.learn, 'record_params'): self.learn.add_cb(RecordParamsCallback())
+        valid = getattr(self.learn.dls, 'loaders', ())[1:2]
+        if valid and not len(valid[0]) and not self.learn._grab_cbs(SkipEmptyValidCallback):
+            self.learn.add_cb(SkipEmptyValidCallback())
         self._recorder = self.learn.record_params # kept: a callback given to `fit` loses its Learner afterwards
 
     def after_create(self): self._bring_recorder()

@@ -7,6 +7,7 @@ from fastai.imports import noop
 from fastcore.basics import store_attr
 
 from ..checks import check_whole
+from ..progress import notebook
 from .base import PROGRESS_ORDER, OwnCallback
 
 
@@ -60,7 +61,7 @@ class LogLossCallback(OwnCallback):
         text = f'{loss:.4f}' if loss == 0 or 1e-3 <= abs(loss) < 1e4 else f'{loss:.3e}'
         mbar = getattr(getattr(self.learn, 'progress', None), 'mbar', None)
         bar_width = getattr(getattr(mbar, 'child', None), 'max_len', 0) # a terminal's bar, to be written over
-        if mbar is None or bar_width:
+        if mbar is None or bar_width or notebook() is None: # fastai takes a terminal's IPython for a notebook
             line = f'step {step:<6} loss {text}'
             return self.old_logger('\r' + line.ljust(bar_width) if bar_width else line)
         if not self.header: mbar.write(['step', 'loss'], table=True)

@@ -1,27 +1,27 @@
 """`compare_fits`: one model, one first guess, one order of the data, and several ways to fit."""
 
 import copy
+import math
 import random
 import warnings
 
 import torch
-from fastai.basics import L, Learner, delegates, no_random
-from fastai.callback.progress import CSVLogger, ProgressCallback, ShowGraphCallback
-from fastai.callback.tracker import SaveModelCallback
-from fastprogress.fastprogress import progress_bar
+from fastai.basics import L, Learner, defaults, delegates, no_random
 
-from ..callbacks import AnimateFitCallback, LogLossCallback, RecordParamsCallback
+from ..callbacks import RecordParamsCallback
+from ..callbacks.import_fastai import ProgressCallback
 from ..checks import check_type, check_whole
 from ..data import TensorDL
 from ..player import FitAnimation
+from ..progress import Progress
 from ..trajectory.models import copy_memo
 from ..trajectory.several import label_of
 from ..views import animate
 from .settings import named_settings, plan_fit
 
 # What shows something or writes files sits out: it belongs to the user's own fits.
-SIT_OUT = (RecordParamsCallback, AnimateFitCallback, LogLossCallback, ProgressCallback, ShowGraphCallback, CSVLogger,
-           SaveModelCallback)
+SIT_OUT = {'RecordParamsCallback', 'AnimateFitCallback', 'LogLossCallback', 'ProgressCallback', 'ShowGraphCallback',
+           'CSVLogger', 'SaveModelCallback'}
 
 
 class Comparison(list):
@@ -93,16 +93,18 @@ def compare_fits(
     check_type('learn', learn, Learner, 'a fastai Learner')
     seed = check_whole('seed', seed) % 2**32
     plans = [plan_fit(learn, name, own, {'n_epoch': n_epoch, **shared}) for name, own in named_settings(settings)]
-    res, bar = [], progress_bar(plans, leave=False) if hasattr(learn, 'progress') else None # none where fastai has none
-    for plan in plans if bar is None else bar:
-        if bar is not None: bar.comment = plan.name
-        traj, interrupted = _fit(learn, plan, seed)
-        if traj is not None: res.append(traj)
-        if not interrupted: continue
-        if not res: raise KeyboardInterrupt('interrupted before the first step')
+    res, no_bar = [], ProgressCallback in defaults.callbacks and not hasattr(learn, 'progress')
+    with Progress(len(plans), math.inf if no_bar else 1.) as bar:
+        for plan in plans:
+            bar.comment = plan.name
+            traj, interrupted = _fit(learn, plan, seed)
+            if traj is not None: res.append(traj)
+            if interrupted: break
+            bar.step()
+    if interrupted and not res: raise KeyboardInterrupt('interrupted before the first step')
+    if interrupted:
         warnings.warn(f'interrupted in {plan.name!r}: returning the {len(res)} of {len(plans)} fits that were started',
                       stacklevel=2)
-        break
     return Comparison(res, [p.name for p in plans[:len(res)]])
 
 
@@ -137,7 +139,7 @@ def _twin(learn) -> Learner:
     left_behind = [learn.__dict__.get(k) for k in ('loss', 'loss_grad', 'pred')]
     for o in left_behind + [vars(dl).get('it') for dl in learn.dls.loaders]: # by an earlier fit, and can't be copied
         for part in [o, *(o if isinstance(o, (list, tuple)) else ())]: memo[id(part)] = None
-    silent = [cb for cb in learn.cbs if isinstance(cb, SIT_OUT)]
+    silent = [cb for cb in learn.cbs if SIT_OUT & {kind.__name__ for kind in type(cb).__mro__}]
     memo.update({id(cb): None for cb in silent})
     twin = copy.deepcopy(learn, memo)
     for cb in silent:

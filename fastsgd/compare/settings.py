@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
-import fastai.callback.schedule  # noqa: F401  gives Learner its schedules: fit_one_cycle, fine_tune, ...
 import torch
 from fastai.basics import OptimWrapper
 

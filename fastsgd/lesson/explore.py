@@ -1,4 +1,4 @@
-"""`explore`: sliders that fit the lesson anew, for whoever stands before a class. Needs ipywidgets."""
+"""`explore`: sliders that fit the lesson anew, for use in class. Needs ipywidgets."""
 
 from functools import partial
 
@@ -15,7 +15,8 @@ from ..views.given import as_views
 from .learner import linear_learner
 
 BATCH_SIZES = 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000
-RANGES = {'lr': (-3, 0.5), 'momentum': (0, 0.99), 'slope': (-10, 10), 'intercept': (-10, 10)} # that of lr as powers of 10
+# that of lr as powers of 10
+RANGES = {'lr': (-3, 0.5), 'momentum': (0, 0.99), 'slope': (-10, 10), 'intercept': (-10, 10)}
 HEIGHT = 420 # pixels that the player takes: the page does not jump while a new one is put in its place
 
 
@@ -29,24 +30,27 @@ class _StopAfter(Callback):
 
 
 class Explorer:
-    """Sliders and the animation of the fit that they stand for; as the last expression of a cell it shows itself.
+    """Sliders and the animation of their fit; as the last expression of a cell it shows itself.
 
     `lr`, `momentum`, `bs`, `slope` and `intercept` are ipywidgets: setting their `value` fits anew. `learn` is the
-    present fit, `trajectory` its record, `animation` what is shown, and `kept` are the fits kept beside it. `explore` makes
-    one, and checks the arguments.
+    present fit, `trajectory` its record, `animation` what is shown, and `kept` are the fits kept beside it. `explore`
+    makes one, and checks the arguments.
     """
     def __init__(self, data, steps, views, seed, max_frames, lr, momentum, bs, init):
         w = _widgets()
-        self.data, self.steps, self.views, self.seed, self.max_frames, self.kept = data, steps, views, seed, max_frames, []
+        self.data, self.steps, self.views, self.seed = data, steps, views, seed
+        self.max_frames, self.kept = max_frames, []
         n = len(data[0])
         sizes = [*((str(s), s) for s in sorted({bs, *BATCH_SIZES}) if s < n), (f'all {n}', n)]
         look = dict(continuous_update=False, style={'description_width': '8em'}, layout=w.Layout(width='360px'))
-        self.lr = w.FloatLogSlider(lr, base=10, min=RANGES['lr'][0], max=RANGES['lr'][1], step=0.05, readout_format='.3g',
+        self.lr = w.FloatLogSlider(lr, base=10, min=RANGES['lr'][0], max=RANGES['lr'][1], step=0.05,
+                                   readout_format='.3g',
                                    description='learning rate', **look)
         self.momentum = w.FloatSlider(momentum, min=0, max=0.99, step=0.01, description='momentum', **look)
         self.bs = w.SelectionSlider(options=sizes, value=bs, description='batch size', **look)
         self.slope, self.intercept = (
-            w.FloatSlider(v, min=min(v, RANGES[k][0]), max=max(v, RANGES[k][1]), step=0.25, description=f'first {k}', **look)
+            w.FloatSlider(v, min=min(v, RANGES[k][0]), max=max(v, RANGES[k][1]), step=0.25, description=f'first {k}',
+                          **look)
             for v, k in zip(init, ('slope', 'intercept')))
         self.keep = w.Button(description='keep this fit', tooltip='Show the next fits beside this one')
         self.forget = w.Button(description='forget kept fits')
@@ -75,10 +79,12 @@ class Explorer:
     def show(self):
         "Show the present fit, and the kept ones beside it"
         fits = [t for t in self.kept if t is not self.trajectory] + [self.trajectory]
-        self.animation = animate(fits if len(fits) > 1 else fits[0], *self.views, max_frames=self.max_frames, interval=40,
+        self.animation = animate(fits if len(fits) > 1 else fits[0], *self.views, max_frames=self.max_frames,
+                                 interval=40,
                                  autoplay=True, default_mode='once')
         a, loss = self.trajectory.state(-1)['a'].tolist(), float(self.trajectory.losses[-1])
-        self.note.value = f'<code>{self.steps} steps: slope {a[0]:.4g}, intercept {a[1]:.4g}, last loss {loss:.4g}</code>'
+        fitted = f'slope {a[0]:.4g}, intercept {a[1]:.4g}, last loss {loss:.4g}'
+        self.note.value = f'<code>{self.steps} steps: {fitted}</code>'
         # all at once, where `clear_output` and `display` would leave the place empty in between
         self.out.outputs = ({'output_type': 'display_data', 'metadata': {},
                              'data': {'text/html': self.animation._repr_html_(), 'text/plain': repr(self)}},)
@@ -96,7 +102,8 @@ class Explorer:
 
 
 def explore(
-    data: tuple | None = None, # `(x, y)` of shapes (n, 2) and (n,), as `linear_data` gives them; None: `linear_data(seed=seed)`
+    # `(x, y)` of shapes (n, 2) and (n,), as `linear_data` gives them; None: `linear_data(seed=seed)`
+    data: tuple | None = None,
     steps: int = 100, # Optimiser steps of each fit, whatever the batch size
     views: tuple = (), # Views to draw, or one of them; none: those that suit
     *,
@@ -109,8 +116,8 @@ def explore(
 ) -> Explorer:
     """Sliders for learning rate, momentum, batch size and first guess: each change fits the lesson anew and replays it.
 
-    Raises ImportError without ipywidgets, TypeError for what is no view or no data, ValueError for any other argument that
-    does not fit.
+    Raises ImportError without ipywidgets, TypeError for non-views and other data, ValueError for any other invalid
+    argument.
 
     >>> explorer = explore(lr=0.05, steps=20) # as the last expression of a cell it shows itself
     >>> explorer.momentum.value = 0.9
@@ -123,7 +130,8 @@ def explore(
     views = as_views(views)
     x, y = linear_data(seed=seed) if data is None else _points(data)
     if x.ndim != 2 or x.shape[1] != 2 or y.shape != x.shape[:1]:
-        raise ValueError(f'data has shapes {tuple(x.shape)} and {tuple(y.shape)}, expected (n, 2) and (n,), as from linear_data')
+        raise ValueError(f'data has shapes {tuple(x.shape)} and {tuple(y.shape)}: expected (n, 2) and (n,), as from '
+                         'linear_data')
     low, high = (10**p for p in RANGES['lr'])
     lr = check_number('lr', lr, low, round(high, 2), example=0.1)
     momentum = check_number('momentum', momentum, 0, 0.99, example=0.9)
@@ -146,5 +154,5 @@ def _widgets():
     try:
         import ipywidgets
     except ImportError as e:
-        raise ImportError('explore needs ipywidgets: pip install "fastsgd[explore]"') from e
+        raise ImportError('explore needs ipywidgets: pip install ipywidgets') from e
     return ipywidgets

@@ -1,12 +1,14 @@
 """The lesson's model, and the `Learner` that fits it."""
 
 import torch
-from fastai.basics import SGD, DataLoaders, L, Learner, MSELossFlat, delegates
+from fastai.basics import SGD, DataLoaders, L, Learner, MSELossFlat, defaults, delegates
 from torch import nn
 
 from ..callbacks import AnimateFitCallback, LogLossCallback, RecordParamsCallback, SkipEmptyValidCallback
-from ..checks import check_numbers, check_whole
+from ..callbacks.import_fastai import ProgressCallback
+from ..checks import check_numbers, check_type, check_whole
 from ..data import linear_dls
+from ..progress import in_terminal_ipython, watched
 from ..views.given import as_views
 
 
@@ -45,22 +47,25 @@ def linear_learner(
 ) -> Learner:
     """The lesson as a `Learner`: `LinearModel`, mean squared error, fastai's SGD, with recorder and animation attached.
 
-    For predictions call `learn.model(x)`, or `learn.get_preds(dl=learn.dls.test_dl(x))` for two rows or more: of one item,
-    as in `learn.predict`, fastai can only gather outputs that have a second dimension. Raises TypeError for `dls` or views
-    of another kind, ValueError for any other argument that does not fit.
+    For predictions call `learn.model(x)`, or `learn.get_preds(dl=learn.dls.test_dl(x))` for two rows or more: of one
+    item, as in `learn.predict`, fastai can only gather outputs that have a second dimension. Raises TypeError for `dls`
+    or views of another kind, ValueError for any other invalid argument.
 
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(100, lr=0.1)
     >>> learn.animate_fit
     AnimateFitCallback: ...
     """
-    if dls is None: dls = linear_dls(seed=seed)
-    elif not isinstance(dls, DataLoaders):
-        raise TypeError(f'dls is a {type(dls).__name__}, expected DataLoaders, for instance linear_dls(bs=10)')
-    elif seed is not None: raise ValueError(f'seed={seed} is for points that are drawn here: with dls, give it to linear_dls')
-    if log_every is not None: check_whole('log_every', log_every, 1, example=10, or_else=" or None for fastai's table")
+    if dls is not None and seed is not None:
+        raise ValueError(f'seed={seed!r} applies only when dls is None: pass it to linear_dls instead')
+    dls = linear_dls(seed=seed) if dls is None else dls
+    check_type('dls', dls, DataLoaders, 'DataLoaders, for instance linear_dls(bs=10)')
+    if log_every is not None: log_every = check_whole('log_every', log_every, 1, example=10,
+                                                      or_else=" or None for fastai's table")
     cbs = [RecordParamsCallback(), AnimateFitCallback(*as_views(views), live=live)]
     if log_every is not None: cbs.append(LogLossCallback(log_every))
     if not len(dls.valid): cbs.append(SkipEmptyValidCallback())
+    if watched() and ProgressCallback not in defaults.callbacks: cbs.append(ProgressCallback())
     kwargs['cbs'] = L(cbs) + L(kwargs.get('cbs'))
-    return Learner(dls, LinearModel(init), **{'loss_func': MSELossFlat(), 'opt_func': SGD, **kwargs})
+    learn = Learner(dls, LinearModel(init), **{'loss_func': MSELossFlat(), 'opt_func': SGD, **kwargs})
+    return learn.remove_cbs(ProgressCallback) if in_terminal_ipython() else learn # it would write HTML there

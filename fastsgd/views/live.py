@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from ..progress import notebook
 from ..random_state import random_state_kept
 from ..trajectory import Trajectory
 from ..trajectory.tables import step_line
@@ -22,13 +23,6 @@ from .style import without_tex
 from .view import draw_view
 
 SHARE = 0.07 # less than a tenth, since pictures cost more than their drawing: their garbage is collected during the fit
-
-
-def notebook():
-    "Return the IPython shell of a notebook, or None: a terminal and a plain script stay silent"
-    if 'IPython' not in sys.modules: return None
-    shell = sys.modules['IPython'].get_ipython()
-    return shell if getattr(shell, 'kernel', None) is not None else None
 
 
 class Throttle:

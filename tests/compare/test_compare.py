@@ -25,6 +25,7 @@ from torch import nn
 
 import fastsgd.compare.fits as compare_module
 from fastsgd import Comparison, RecordParamsCallback, compare_fits, linear_dls, linear_learner, tensor_dls
+from fastsgd.progress import Progress
 
 FOUR = {'SGD': dict(), 'momentum': dict(opt_func=partial(SGD, mom=0.9), lr=0.03),
         'RMSProp': dict(opt_func=RMSProp, lr=0.03),
@@ -212,14 +213,15 @@ def test_after_an_interrupted_fit():
 
 def test_nothing_shown_but_a_bar(capsys, monkeypatch):
     learn, bars = linear_learner(linear_dls(seed=3)), []
-    def bar(plans, leave):
-        bars.append(type('Bar', (list,), {})(plans))
-        return bars[-1]
-    monkeypatch.setattr(compare_module, 'progress_bar', bar)
+    class Bar(Progress):
+        def __init__(self, *args):
+            super().__init__(*args)
+            bars.append(self)
+    monkeypatch.setattr(compare_module, 'Progress', Bar)
     compare_fits(learn, FOUR, 3, lr=0.1)
-    assert capsys.readouterr().out == '' and len(bars) == 1 and bars[0].comment == 'Adam'
+    assert capsys.readouterr().out == '' and bars[0].comment == 'Adam' and bars[0].done == 4 and bars[0].patience == 1
     with learn.no_bar(): compare_fits(learn, FOUR, 3, lr=0.1)
-    assert len(bars) == 1
+    assert bars[1].patience == float('inf') # the bar that was switched off stays off
 
 
 def test_writes_no_files(tmp_path):
