@@ -12,8 +12,7 @@ from fastcore.script import call_parse
 
 from .data import linear_dls
 from .lesson import linear_learner
-from .player import SUFFIXES, VIDEOS
-from .player.write.video import find_ffmpeg
+from .player import SUFFIXES, VIDEOS, find_ffmpeg
 
 
 def _option(

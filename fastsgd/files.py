@@ -11,14 +11,14 @@ from pathlib import Path
 def atomic_path(
     path, # File to write, existing or not
 ):
-    """Yields a temporary path in the same folder, with the same suffix, which takes the place of `path` at the end.
+    """Yield a temporary path in the same folder, with the same suffix, which takes the place of `path` at the end
 
-    After an error, an interrupt or a kill `path` is as it was before. Raises FileNotFoundError where the folder does not
-    exist, IsADirectoryError for a folder, ValueError for anything else that is not a plain file.
+    After an error, an interrupt or a kill `path` is as it was before. Raises FileNotFoundError where the folder does
+    not exist, IsADirectoryError for a folder, ValueError for anything else that is not a regular file.
     """
     path = Path(os.path.realpath(os.path.expanduser(path))) # a link stays a link
-    if path.is_dir(): raise IsADirectoryError(f'{path} is a folder, expected the name of a file, for instance {path / "fit"}')
-    if path.exists() and not path.is_file(): raise ValueError(f'{path} is not a plain file: give the name of a new one')
+    if path.is_dir(): raise IsADirectoryError(f'{path} is a folder: expected a file, for instance {path/"fit"}')
+    if path.exists() and not path.is_file(): raise ValueError(f'{path} is not a regular file: give a new name')
     if not path.parent.is_dir(): raise FileNotFoundError(f'{path.parent} does not exist: create this folder first')
     temp = path.with_name(f'.{path.stem[:60]}.{secrets.token_hex(4)}{path.suffix}')
     try:

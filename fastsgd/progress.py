@@ -33,11 +33,8 @@ class Progress:
         if self._bar is None:
             passed, left = time.monotonic() - self._began, self.total - self.done
             if passed <= self.patience or passed * left <= self.patience * self.done or not watched(): return
-            from fastprogress.fastprogress import (  # imports much, and is seldom needed
-                ConsoleProgressBar,
-                NBProgressBar,
-            )
-            # fastprogress itself takes a terminal's IPython for a notebook
+            # imports much, and is seldom needed; fastprogress itself takes a terminal's IPython for a notebook
+            from fastprogress.fastprogress import ConsoleProgressBar, NBProgressBar
             self._bar = (ConsoleProgressBar if notebook() is None else NBProgressBar)(range(self.total), leave=False)
             self._bar.update(0)
             self._bar.start_t -= passed

@@ -108,7 +108,7 @@ def test_a_message_for_each_path_that_can_not_be_written(tmp_path, monkeypatch):
 def test_an_error_while_writing_leaves_the_old_file(tmp_path, monkeypatch, capsys):
     (tmp_path/'fit.gif').write_text('old')
     def full(*args, **kwargs): raise OSError(28, 'No space left on device')
-    monkeypatch.setattr('fastsgd.player.write.save.write_gif', full)
+    monkeypatch.setitem(cli.SUFFIXES, '.gif', full)
     with pytest.raises(SystemExit, match='fastsgd: cannot write .*No space left'):
         cli.main.__wrapped__(tmp_path/'fit.gif', epochs=2)
     assert (tmp_path/'fit.gif').read_text() == 'old' and os.listdir(tmp_path) == ['fit.gif']
@@ -116,7 +116,7 @@ def test_an_error_while_writing_leaves_the_old_file(tmp_path, monkeypatch, capsy
 
 def test_an_interrupt_ends_without_a_traceback_and_without_a_file(tmp_path, monkeypatch, capsys):
     def interrupt(*args, **kwargs): raise KeyboardInterrupt
-    monkeypatch.setattr('fastsgd.player.write.save.draw_svg', interrupt)
+    monkeypatch.setattr('fastsgd.player.formats.draw_svg', interrupt)
     with pytest.raises(SystemExit, match='interrupted, nothing was written'): cli.main.__wrapped__(tmp_path/'fit.html', epochs=2)
     assert os.listdir(tmp_path) == []
 

@@ -13,16 +13,16 @@ def write(path, text):
 
 
 def test_the_file_appears_whole_and_alone(tmp_path):
-    with atomic_path(tmp_path / 'fit.html') as temp:
+    with atomic_path(tmp_path/'fit.html') as temp:
         assert temp.parent == tmp_path and temp.suffix == '.html'
         temp.write_text('new')
-        assert not (tmp_path / 'fit.html').exists()
-    assert [p.name for p in tmp_path.iterdir()] == ['fit.html'] and (tmp_path / 'fit.html').read_text() == 'new'
+        assert not (tmp_path/'fit.html').exists()
+    assert [p.name for p in tmp_path.iterdir()] == ['fit.html'] and (tmp_path/'fit.html').read_text() == 'new'
 
 
 @pytest.mark.parametrize('error', [RuntimeError, KeyboardInterrupt, SystemExit])
 def test_an_error_leaves_the_old_file_and_no_litter(tmp_path, error, count):
-    path = tmp_path / 'fit.html'
+    path = tmp_path/'fit.html'
     path.write_text('old')
     with pytest.raises(error), atomic_path(path) as temp:
         temp.write_text('half')
@@ -32,12 +32,12 @@ def test_an_error_leaves_the_old_file_and_no_litter(tmp_path, error, count):
 
 
 def test_a_writer_that_removes_its_file_is_told(tmp_path):
-    with pytest.raises(FileNotFoundError), atomic_path(tmp_path / 'fit.gif') as temp: temp.unlink()
+    with pytest.raises(FileNotFoundError), atomic_path(tmp_path/'fit.gif') as temp: temp.unlink()
     assert os.listdir(tmp_path) == []
 
 
 def test_links_and_permissions_stay(tmp_path):
-    path, link = tmp_path / 'fit.html', tmp_path / 'link.html'
+    path, link = tmp_path/'fit.html', tmp_path/'link.html'
     path.write_text('old')
     path.chmod(0o640)
     link.symlink_to(path)
@@ -46,13 +46,13 @@ def test_links_and_permissions_stay(tmp_path):
 
 
 def test_a_new_file_has_the_usual_permissions(tmp_path):
-    write(tmp_path / 'a', '')
-    (tmp_path / 'b').write_text('')
-    with atomic_path(tmp_path / 'c') as temp: # a writer that is careful in its own way
-        other = tmp_path / 'other'
+    write(tmp_path/'a', '')
+    (tmp_path/'b').write_text('')
+    with atomic_path(tmp_path/'c') as temp: # a writer that is careful in its own way
+        other = tmp_path/'other'
         other.touch(0o600)
         other.replace(temp)
-    assert (tmp_path / 'a').stat().st_mode == (tmp_path / 'b').stat().st_mode == (tmp_path / 'c').stat().st_mode
+    assert (tmp_path/'a').stat().st_mode == (tmp_path/'b').stat().st_mode == (tmp_path/'c').stat().st_mode
 
 
 def test_a_very_long_name_works(tmp_path):
@@ -61,7 +61,8 @@ def test_a_very_long_name_works(tmp_path):
 
 
 def test_paths_that_cannot_be_written_are_refused(tmp_path, count):
-    for path, error in ((tmp_path, IsADirectoryError), (tmp_path / 'no' / 'fit.html', FileNotFoundError),
+    for path, error in ((tmp_path, IsADirectoryError), (tmp_path/'no' / 'fit.html', FileNotFoundError),
                         (os.devnull, ValueError)):
-        with pytest.raises(error, match=str(path if error is not FileNotFoundError else tmp_path / 'no')): write(path, '')
+        named = tmp_path/'no' if error is FileNotFoundError else path
+        with pytest.raises(error, match=str(named)): write(path, '')
         count('bad inputs refused')

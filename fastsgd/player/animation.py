@@ -1,31 +1,30 @@
-"""`animate`: views of a trajectory as one `FitAnimation`."""
+"""`FitAnimation`: matplotlib's `FuncAnimation` with a player and fast files."""
 
 import itertools
-import math
 from contextlib import nullcontext
-from numbers import Real
 from pathlib import Path
 
 import matplotlib as mpl
 from matplotlib.animation import FuncAnimation, HTMLWriter, writers
 from PIL import Image
 
+from ..checks import check_in_list, check_number
 from ..files import atomic_path
 from ..progress import Progress
 from .draw.svg import draw_svg
+from .formats import SUFFIXES, VIDEOS, save_animation
 from .write.html import MODES, player_html
-from .write.save import SUFFIXES, VIDEOS, save_animation
 
 # Videos that are left to matplotlib, which hands them to ffmpeg
-LEFT_TO_FFMPEG = {'.3g2', '.3gp', '.asf', '.avi', '.f4v', '.flv', '.h264', '.m2ts', '.mpeg', '.mpg', '.mts', '.mxf', '.nut',
-                  '.ogg', '.ogv', '.ts', '.vob', '.webm', '.wmv'}
+LEFT_TO_FFMPEG = {'.3g2', '.3gp', '.asf', '.avi', '.f4v', '.flv', '.h264', '.m2ts', '.mpeg', '.mpg', '.mts', '.mxf',
+                  '.nut', '.ogg', '.ogv', '.ts', '.vob', '.webm', '.wmv'}
 
 
 class FitAnimation(FuncAnimation):
-    """A matplotlib `FuncAnimation` with an HTML player of its own and fast files. Any figure and function will do.
+    """A matplotlib `FuncAnimation` with an HTML player of its own and fast files, for any figure and function
 
-    What `func` returns is redrawn, and what it changed besides; what a frame did not change is not drawn again. Raises
-    ValueError for an `interval`, `default_mode` or number of `labels` that does not fit.
+    Redraws what `func` returns and anything else that it changed. Raises ValueError for a wrong `interval`,
+    `default_mode` or number of `labels`.
 
     >>> from matplotlib.figure import Figure
     >>> fig = Figure()
@@ -50,26 +49,27 @@ class FitAnimation(FuncAnimation):
         **kwargs # Passed to `FuncAnimation`
     ):
         self.alt, self.labels, self.autoplay = alt, None if labels is None else list(labels), autoplay
-        self.default_mode = _mode(default_mode, repeat)
-        _check_interval(interval)
+        self.default_mode = check_mode(default_mode, repeat)
+        interval = check_interval(interval)
         kwargs.setdefault('cache_frame_data', False)
         super().__init__(fig, func, frames, interval=interval, repeat=repeat, **kwargs)
-        self._draw_was_started = True # an animation that nobody looked at is no mistake here: no warning
+        self._draw_was_started = True # no warning: here it is no mistake to show none
         n = self._save_count
-        if None not in (self.labels, n): _check_labels(self.labels, n)
+        if None not in (self.labels, n): check_labels(self.labels, n)
 
     def to_jshtml(self,
         fps: float | None = None, # Frames a second; None: as `interval` says
         embed_frames: bool = True, # Always so: the HTML is one piece
         default_mode: str | None = None # At the end: 'loop', 'once' or 'reflect'; None: as given to the animation
     ) -> str:
-        """One piece of HTML that plays the animation, without network, outside script or font.
+        """Write one piece of HTML that plays the animation, without network, outside script or font
 
-        Raises ValueError for an `fps` of 0 or below, an unknown `default_mode`, or where `frames` has no end.
+        Raises ValueError for a wrong `fps` or `default_mode`, or where `frames` has no end.
         """
-        mode = _mode(default_mode, self.default_mode == 'loop') if default_mode else self.default_mode
+        mode = check_mode(default_mode) or self.default_mode
         interval = self._milliseconds(fps)
-        with Progress(self._save_count or 1000) as bar: drawing = draw_svg(self._fig, self._update, self._frames(), bar.step)
+        with Progress(self._save_count or 1000) as bar:
+            drawing = draw_svg(self._fig, self._update, self._frames(), bar.step)
         return player_html(drawing, interval, self.labels, self.alt, mode, self.autoplay)
 
     def _repr_html_(self): return self.to_jshtml()
@@ -92,11 +92,11 @@ class FitAnimation(FuncAnimation):
         *,
         progress_callback=None # Called as `progress_callback(frame, n_frames)`
     ):
-        """Save as a file, by its suffix. An error or an interrupt leaves an old file as it was, and no half one.
+        """Save as a file, by its suffix. If saving fails, an existing file is left unchanged.
 
-        Raises, before a frame is drawn, RuntimeError for a video where there is no ffmpeg, FileNotFoundError for a missing
-        folder, IsADirectoryError for a path that is one, ValueError for an unknown suffix, an `fps` of 0 or below, or where
-        `frames` has no end.
+        Raises, before a frame is drawn, RuntimeError for a video where there is no ffmpeg, FileNotFoundError for a
+        missing folder, IsADirectoryError for a path that is one, ValueError for an unknown suffix, a wrong `fps`, or
+        where `frames` has no end.
         """
         interval, suffix = self._milliseconds(fps), Path(filename).suffix.lower()
         video = {k: v for k, v in dict(codec=codec, bitrate=bitrate, extra_args=extra_args, metadata=metadata).items()
@@ -105,20 +105,20 @@ class FitAnimation(FuncAnimation):
         if ours and (not video or suffix in VIDEOS):
             player = dict(labels=self.labels, alt=self.alt, mode=self.default_mode, autoplay=self.autoplay)
             tick = progress_callback and (lambda i: progress_callback(i, self._save_count))
-            return save_animation(filename, self._fig, self._update, self._frames(), self._save_count, interval=interval,
-                                  dpi=dpi, facecolor=(savefig_kwargs or {}).get('facecolor'), loop=self._repeat,
-                                  tick=tick, video=video, player=player)
+            return save_animation(filename, self._fig, self._update, self._frames(), self._save_count, dpi=dpi,
+                                  facecolor=(savefig_kwargs or {}).get('facecolor'), interval=interval,
+                                  loop=self._repeat, tick=tick, video=video, player=player)
         if writer is None:
             further = dict(video, extra_anim=extra_anim, savefig_kwargs=savefig_kwargs)
             writer = _writer(suffix, [k for k, v in further.items() if v])
-        if writer == 'html' or isinstance(writer, HTMLWriter): target = nullcontext(filename) # may write a folder beside
+        if writer == 'html' or isinstance(writer, HTMLWriter): target = nullcontext(filename) # may add a folder
         else: target = atomic_path(filename)
         with target as path:
             super().save(str(path), writer, fps, dpi, codec, bitrate, extra_args, metadata, extra_anim, savefig_kwargs,
                          progress_callback=progress_callback)
 
     def _frames(self):
-        "The frames to draw, one after another"
+        "Begin anew, and return the frames to draw"
         if self._iter_gen is itertools.count and self._save_count is None:
             raise ValueError('frames is None, which has no end: pass a number of frames, or save_count')
         if self._init_func is not None: self._init_func()
@@ -127,36 +127,37 @@ class FitAnimation(FuncAnimation):
     def _update(self, frame): return self._func(frame, *self._args)
 
     def _milliseconds(self, fps):
-        if fps is not None and not fps > 0: raise ValueError(f'fps is {fps}: expected a number above 0')
-        return self._interval if fps is None else 1000 / fps
+        return self._interval if fps is None else 1000 / check_number('fps', fps, above=0, example=25)
 
 
 def _writer(suffix, further):
-    "The name of matplotlib's writer for files that are not ours to write, with the names of the `further` arguments"
+    "Name matplotlib's writer for a file that is not ours to write, because of its suffix or the `further` arguments"
     name, available = mpl.rcParams['animation.writer'], writers.is_available
-    if suffix in SUFFIXES - VIDEOS:
+    if suffix in SUFFIXES.keys() - VIDEOS:
         if Image.registered_extensions().get(suffix) in Image.SAVE_ALL: return 'pillow'
         raise ValueError(f'{", ".join(further)}: not for {suffix} files; leave out, or save as .gif, .webp or .mp4')
     if name != 'pillow' and not name.startswith('ffmpeg') and available(name): return name # of the user's choice
-    if Image.registered_extensions().get(suffix) in Image.SAVE_ALL: return 'pillow' # .tiff and .pdf, a page for each frame
-    if suffix in VIDEOS | LEFT_TO_FFMPEG:
+    if Image.registered_extensions().get(suffix) in Image.SAVE_ALL: return 'pillow' # .tiff, .pdf: frames are pages
+    if suffix in LEFT_TO_FFMPEG or suffix in VIDEOS:
         if available('ffmpeg'): return name if name.startswith('ffmpeg') else 'ffmpeg'
-        raise RuntimeError(f'matplotlib found no ffmpeg, which writes {suffix}: put one on the path, set '
+        raise RuntimeError(f'saving {suffix} needs ffmpeg, and matplotlib found none: put one on the path, set '
                            "rcParams['animation.ffmpeg_path'], or save as .html, .gif or .webp instead")
     raise ValueError(f'filename ends in {suffix!r}: expected one of {", ".join(sorted(SUFFIXES))}, with ffmpeg also of '
-                     f'{", ".join(sorted(LEFT_TO_FFMPEG))}; for any other pass a writer of matplotlib\'s, as in writer="ffmpeg"')
+                     f'{", ".join(sorted(LEFT_TO_FFMPEG))}; for any other, pass a writer of matplotlib\'s, as in '
+                     'writer="ffmpeg"')
 
 
-def _mode(mode, repeat):
-    if mode is None: return 'loop' if repeat else 'once'
-    if mode not in MODES: raise ValueError(f'default_mode is {mode!r}: expected one of {", ".join(map(repr, MODES))}')
-    return mode
+def check_interval(interval) -> float:
+    "`interval` as a float. Raises ValueError unless it is a number above 0."
+    return check_number('interval', interval, above=0, example=50)
 
 
-def _check_interval(interval):
-    if isinstance(interval, bool) or not isinstance(interval, Real) or not 0 < interval < math.inf:
-        raise ValueError(f'interval is {interval!r:.100}: expected milliseconds above 0')
+def check_mode(mode, repeat: bool | None = None) -> str | None:
+    "What happens at the end; None leaves it to `repeat`. Raises ValueError for an unknown `mode`."
+    if mode is None: return None if repeat is None else 'loop' if repeat else 'once'
+    return check_in_list('default_mode', mode, MODES)
 
 
-def _check_labels(labels, n):
+def check_labels(labels: list, n: int):
+    "Raise ValueError unless there are `n` labels"
     if len(labels) != n: raise ValueError(f'labels has {len(labels)} entries for {n} frames: expected one for each')

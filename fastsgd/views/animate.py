@@ -7,8 +7,7 @@ from fastcore.meta import delegates
 from matplotlib.animation import FuncAnimation
 
 from ..checks import check_keywords, check_max_frames, optional
-from ..player import FitAnimation
-from ..player.animation import _check_interval, _check_labels, _mode
+from ..player import FitAnimation, check_interval, check_labels, check_mode
 from ..trajectory.several import as_list, in_step, name_of
 from ..trajectory.tables import step_line
 from .choose import choose_views
@@ -27,8 +26,8 @@ def check_animate_arguments(settings: dict):
     check_keywords(animate, settings, PASSED_ON)
     for name, value in settings.items():
         if name == 'max_frames': check_max_frames(value)
-        elif name == 'interval': _check_interval(value)
-        elif name == 'default_mode': _mode(value, True)
+        elif name == 'interval': check_interval(value)
+        elif name == 'default_mode': check_mode(value)
         elif name == 'figsize' and value is not None: _check_figsize(value)
 
 
@@ -63,7 +62,7 @@ def animate(
     views = as_views(views)
     check_animate_arguments({'max_frames': max_frames, 'figsize': figsize, **kwargs})
     trajs = in_step(as_list(traj), max_frames)
-    if labels is not None: _check_labels(labels := list(labels), len(trajs[0]))
+    if labels is not None: check_labels(labels := list(labels), len(trajs[0]))
     views = views or choose_views(trajs[0])[0]
     texts = _labels(trajs)
     with without_tex(): fig, func = _drawn(trajs, views, texts, axs, figsize)

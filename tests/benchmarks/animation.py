@@ -2,6 +2,7 @@
 
 Times are the best of `REPEATS` for ours and of one run for matplotlib's, which takes long enough to be steady.
 """
+
 import shutil
 import tempfile
 import time
@@ -14,7 +15,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from fastsgd import FitAnimation, linear_learner
-from fastsgd.player.write.video import find_ffmpeg
+from fastsgd.player import find_ffmpeg
 
 REPEATS = 3
 
@@ -159,7 +160,7 @@ def swapping():
 
 
 if __name__ == '__main__':
-    FitAnimation(*lesson(2), 2).to_jshtml()        # fonts are read once
+    FitAnimation(*lesson(2), 2).to_jshtml() # fonts are read once
     html(lesson, 'lesson, 100 frames')
     html(three_panels, 'three panels, 100 frames')
     html(shown_by_default, 'what the lesson shows, 100 frames')

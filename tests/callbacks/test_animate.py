@@ -48,9 +48,9 @@ WRONG = [({'nonsense': 1}, TypeError,
          ({'frames': 3}, TypeError, r'frames=3: animate has no such argument'),
          ({'max_frames': 1}, ValueError, 'max_frames=1: expected a whole number of at least 2'),
          ({'max_frames': 'all'}, ValueError, "max_frames='all': expected a whole number of at least 2"),
-         ({'interval': 0}, ValueError, 'interval is 0: expected milliseconds above 0'),
-         ({'interval': 'slow'}, ValueError, "interval is 'slow': expected milliseconds above 0"),
-         ({'default_mode': 'bounce'}, ValueError, "default_mode is 'bounce': expected one of 'loop'"),
+         ({'interval': 0}, ValueError, 'interval=0: expected a finite number above 0'),
+         ({'interval': 'slow'}, ValueError, "interval='slow': expected a finite number above 0"),
+         ({'default_mode': 'bounce'}, ValueError, "default_mode='bounce': expected one of 'loop'"),
          ({'figsize': 4}, ValueError, 'figsize=4: expected width and height in inches')]
 
 

@@ -1,4 +1,5 @@
 """Figures with their update functions: whatever a frame may change."""
+
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -52,7 +53,7 @@ def returns_axes(fig):
     line, = ax.plot(T, np.sin(T))
 
     def func(i):
-        line.get_ydata(orig=True)[:] = np.sin(T * i)       # in place: nothing becomes stale
+        line.get_ydata(orig=True)[:] = np.sin(T * i) # in place: nothing becomes stale
         line.recache(always=True)
         return [ax]
     return func

@@ -1,4 +1,5 @@
 """Whatever an update function does, returned or not, is seen: random changes, against matplotlib's own frames."""
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings

@@ -2,6 +2,7 @@
 
 Without a browser these are skipped; with FASTSGD_REQUIRE_BROWSER=1 they fail instead.
 """
+
 import io
 import os
 import shutil
@@ -50,7 +51,7 @@ def opened(browser, tmp_path):
         page = context.new_page()
         page.on('console', lambda message: complaints.append(message.text))
         page.on('pageerror', lambda error: complaints.append(str(error)))
-        path = tmp_path / f'page{len(contexts)}.html'
+        path = tmp_path/f'page{len(contexts)}.html'
         path.write_text(html, encoding='utf-8')
         page.goto(path.as_uri())
         return page
@@ -125,7 +126,7 @@ def test_comparison_sees_a_missing_and_a_misplaced_layer(opened):
         assert not alike(picture(player), wanted)
         moving.nth(k).evaluate("part => { part.style.display = '' }")
     assert alike(picture(player), wanted)
-    moving.first.evaluate('part => part.parentNode.append(part)')          # to the top
+    moving.first.evaluate('part => part.parentNode.append(part)') # to the top
     assert not alike(picture(player), wanted)
 
 
@@ -173,7 +174,7 @@ def test_keyboard_when_focused(opened):
     page = opened(animation(n=400).to_jshtml() + "<button id='elsewhere'>x</button>")
     player = players(page)
     page.keyboard.press('ArrowRight')
-    assert frame(player) == 0                      # not focused yet
+    assert frame(player) == 0 # not focused yet
     player.focus()
     seen = []
     for key in ('ArrowRight', 'ArrowRight', 'ArrowLeft', 'End', 'Home'):
@@ -238,7 +239,7 @@ def test_two_players_and_the_same_one_twice(opened):
     press(second, 'next')
     assert [frame(player) for player in (first, second, third)] == [N - 1, 1, 0]
     assert alike(picture(second), [f.copy() for f in draw_pixels(*build('image', dpi=100), range(2))][1])
-    first.evaluate('root => root.remove()')        # the cell was run again
+    first.evaluate('root => root.remove()') # the cell was run again
     wanted = next(draw_pixels(*build('line_points_text', dpi=100), range(1)))
     assert alike(picture(players(page).nth(1)), wanted)
 
@@ -251,14 +252,14 @@ def test_last_frame_without_javascript(opened):
 
 
 def test_page_from_save(opened, tmp_path):
-    animation().save(tmp_path / 'a.html')
-    page = opened((tmp_path / 'a.html').read_text())
+    animation().save(tmp_path/'a.html')
+    page = opened((tmp_path/'a.html').read_text())
     press(players(page), 'next')
     assert frame(players(page)) == 1
 
 
 def test_svg_moves_inside_an_img(opened, tmp_path):
-    animation(interval=300).save(tmp_path / 'a.svg')
+    animation(interval=300).save(tmp_path/'a.svg')
     wanted = [f.copy() for f in draw_pixels(*build('line_points_text', dpi=100), range(N))]
     page = opened(f'<body style="margin:0"><img width="400" src="{(tmp_path / "a.svg").as_uri()}">')
     page.wait_for_function("document.querySelector('img').complete")
@@ -268,8 +269,8 @@ def test_svg_moves_inside_an_img(opened, tmp_path):
         seen |= {i for i in range(N) if alike(shot, wanted[i])}
         page.wait_for_timeout(130)
     assert len(seen) >= 3
-    still = opened('', reduced_motion='reduce')    # on its own: an emulated setting does not reach images
-    still.goto((tmp_path / 'a.svg').as_uri())
+    still = opened('', reduced_motion='reduce') # on its own: an emulated setting does not reach images
+    still.goto((tmp_path/'a.svg').as_uri())
     assert alike(picture(still, 'svg'), wanted[-1])
 
 
@@ -345,10 +346,10 @@ def test_text_that_users_give_stays_text(opened, tmp_path, text):
     trajs = [Trajectory({text: torch.arange(4.)[:, None]}, losses=torch.ones(3), lrs=torch.ones(3), label=f'{k} {text}')
              for k in range(2)]
     fit = animate(trajs, Titled(), LossView(), ParamsView(), figsize=(40, 8)) # room for the long text
-    fit.save(tmp_path / 'fit.html')
-    fit.save(tmp_path / 'fit.svg')
+    fit.save(tmp_path/'fit.html')
+    fit.save(tmp_path/'fit.svg')
     tables = ''.join(t._repr_html_() for t in trajs)
-    for html in (fit.to_jshtml(), (tmp_path / 'fit.html').read_text(), (tmp_path / 'fit.svg').read_text(), tables):
+    for html in (fit.to_jshtml(), (tmp_path/'fit.html').read_text(), (tmp_path/'fit.svg').read_text(), tables):
         page = opened(html)
         for control in page.locator('[data-do=last]').all(): control.click()
         page.wait_for_timeout(200)
@@ -357,5 +358,5 @@ def test_text_that_users_give_stays_text(opened, tmp_path, text):
         assert all('hacked' not in script.text_content() or script.get_attribute('type') == 'application/json'
                    for script in page.locator('script').all())
     page = opened('')
-    page.goto((tmp_path / 'fit.svg').as_uri())
+    page.goto((tmp_path/'fit.svg').as_uri())
     assert page.evaluate('window.hacked') is None and page.locator('script').count() == 0

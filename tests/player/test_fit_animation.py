@@ -1,4 +1,5 @@
 """`FitAnimation`: what matplotlib's `FuncAnimation` takes, and what comes out."""
+
 import itertools
 import json
 import re
@@ -11,7 +12,7 @@ from PIL import Image
 from player_figures import build
 
 from fastsgd import FitAnimation
-from fastsgd.player.write.video import find_ffmpeg
+from fastsgd.player import find_ffmpeg
 
 
 def animation(frames=4, name='line_points_text', **kwargs):
@@ -76,8 +77,8 @@ def test_never_a_dropped_frame():
 
 
 @pytest.mark.parametrize('kwargs, message', [
-    (dict(interval=0), 'interval is 0: expected milliseconds above 0'),
-    (dict(default_mode='bounce'), "default_mode is 'bounce': expected one of 'loop', 'once', 'reflect'"),
+    (dict(interval=0), 'interval=0: expected a finite number above 0'),
+    (dict(default_mode='bounce'), "default_mode='bounce': expected one of 'loop', 'once', 'reflect'"),
     (dict(labels=['a']), 'labels has 1 entries for 4 frames'),
 ])
 def test_what_does_not_fit_is_said_at_once(kwargs, message):
@@ -85,9 +86,9 @@ def test_what_does_not_fit_is_said_at_once(kwargs, message):
 
 
 def test_wrong_fps_and_mode():
-    with pytest.raises(ValueError, match='fps is 0'): animation().to_jshtml(fps=0)
-    with pytest.raises(ValueError, match='fps is -1'): animation().save('x.gif', fps=-1)
-    with pytest.raises(ValueError, match="default_mode is 'x'"): animation().to_jshtml(default_mode='x')
+    with pytest.raises(ValueError, match='fps=0: expected'): animation().to_jshtml(fps=0)
+    with pytest.raises(ValueError, match='fps=-1: expected'): animation().save('x.gif', fps=-1)
+    with pytest.raises(ValueError, match="default_mode='x'"): animation().to_jshtml(default_mode='x')
 
 
 def n_frames(path):
@@ -96,21 +97,22 @@ def n_frames(path):
 
 def test_save_by_suffix_and_by_matplotlibs_writers(tmp_path):
     anim, calls = animation(), []
-    anim.save(tmp_path / 'a.gif', fps=10, progress_callback=lambda i, n: calls.append((i, n)))
-    assert n_frames(tmp_path / 'a.gif') == 4 and calls == [(i, 4) for i in range(4)]
-    anim.save(tmp_path / 'b.gif', writer='pillow', dpi=50)
-    anim.save(tmp_path / 'c.gif', writer=PillowWriter(fps=5))
-    anim.save(tmp_path / 'd.gif', savefig_kwargs=dict(transparent=False))
-    anim.save(str(tmp_path / 'e.html'))
-    anim.save(tmp_path / 'f.html', writer='html')
-    assert [n_frames(tmp_path / f'{name}.gif') for name in 'bcd'] == [4, 4, 4]
-    assert 'data-fastsgd' in (tmp_path / 'e.html').read_text() and 'new Animation' in (tmp_path / 'f.html').read_text()
-    assert sorted(p.name for p in tmp_path.iterdir()) == ['a.gif', 'b.gif', 'c.gif', 'd.gif', 'e.html', 'f.html', 'f_frames']
+    anim.save(tmp_path/'a.gif', fps=10, progress_callback=lambda i, n: calls.append((i, n)))
+    assert n_frames(tmp_path/'a.gif') == 4 and calls == [(i, 4) for i in range(4)]
+    anim.save(tmp_path/'b.gif', writer='pillow', dpi=50)
+    anim.save(tmp_path/'c.gif', writer=PillowWriter(fps=5))
+    anim.save(tmp_path/'d.gif', savefig_kwargs=dict(transparent=False))
+    anim.save(str(tmp_path/'e.html'))
+    anim.save(tmp_path/'f.html', writer='html')
+    assert [n_frames(tmp_path/f'{name}.gif') for name in 'bcd'] == [4, 4, 4]
+    assert 'data-fastsgd' in (tmp_path/'e.html').read_text() and 'new Animation' in (tmp_path/'f.html').read_text()
+    names = ['a.gif', 'b.gif', 'c.gif', 'd.gif', 'e.html', 'f.html', 'f_frames']
+    assert sorted(p.name for p in tmp_path.iterdir()) == names
 
 
 def test_matplotlibs_writers_leave_the_old_file_too(tmp_path):
     fig, _ = build('line_points_text')
-    path = tmp_path / 'a.gif'
+    path = tmp_path/'a.gif'
     path.write_text('old')
 
     def fails(i):
@@ -145,7 +147,8 @@ def undrawn():
 
 @pytest.mark.parametrize('name', ['fit.xyz', 'fit', 'fit.jpg', 'fit.gif.part'])
 def test_unknown_suffix_is_said_before_drawing(tmp_path, name, ffmpeg, count):
-    with pytest.raises(ValueError, match=r"filename ends in '.*': expected one of \.apng, \.gif, .*\.avi.*writer=\"ffmpeg\""):
+    wanted = r"filename ends in '.*': expected one of \.apng, \.gif, .*\.avi.*writer=\"ffmpeg\""
+    with pytest.raises(ValueError, match=wanted):
         undrawn().save(tmp_path / name)
     with mpl.rc_context({'animation.ffmpeg_path': 'no-ffmpeg'}), pytest.raises(ValueError, match='filename ends in'):
         undrawn().save(tmp_path / name)
@@ -156,30 +159,30 @@ def test_unknown_suffix_is_said_before_drawing(tmp_path, name, ffmpeg, count):
 @pytest.mark.parametrize('suffix, settings', [('.avi', {}), ('.mov', {}), ('.mkv', {}), ('.flv', {}),
                                               ('.tiff', {}), ('.mp4', {'savefig_kwargs': {'transparent': False}})])
 def test_what_matplotlib_writes_by_suffix_goes_on_working(tmp_path, suffix, settings, ffmpeg):
-    animation().save(tmp_path / f'fit{suffix}', **settings)
-    assert (tmp_path / f'fit{suffix}').stat().st_size > 500
+    animation().save(tmp_path/f'fit{suffix}', **settings)
+    assert (tmp_path/f'fit{suffix}').stat().st_size > 500
 
 
 def test_a_writer_takes_any_suffix(tmp_path, ffmpeg, monkeypatch):
-    animation().save(tmp_path / 'fit.xyz', writer='ffmpeg', extra_args=['-f', 'avi'])
-    assert (tmp_path / 'fit.xyz').read_bytes()[:4] == b'RIFF'
+    animation().save(tmp_path/'fit.xyz', writer='ffmpeg', extra_args=['-f', 'avi'])
+    assert (tmp_path/'fit.xyz').read_bytes()[:4] == b'RIFF'
 
     class Other(PillowWriter):
         def finish(self): self._frames[0].save(self.outfile, 'gif')
     monkeypatch.setitem(writers._registered, 'other', Other)
-    with mpl.rc_context({'animation.writer': 'other'}): animation().save(tmp_path / 'fit.abc')
-    assert (tmp_path / 'fit.abc').read_bytes()[:3] == b'GIF'
+    with mpl.rc_context({'animation.writer': 'other'}): animation().save(tmp_path/'fit.abc')
+    assert (tmp_path/'fit.abc').read_bytes()[:3] == b'GIF'
 
 
 @pytest.mark.parametrize('name, settings', [('fit.avi', {}), ('fit.mp4', {'savefig_kwargs': {'transparent': False}})])
 def test_a_video_without_ffmpeg_is_refused_before_drawing(tmp_path, name, settings, count):
     without = mpl.rc_context({'animation.ffmpeg_path': 'no-ffmpeg'})
-    with without, pytest.raises(RuntimeError, match='matplotlib found no ffmpeg, which writes'):
+    with without, pytest.raises(RuntimeError, match='saving .* needs ffmpeg, and matplotlib found none'):
         undrawn().save(tmp_path / name, **settings)
     count('bad inputs refused')
 
 
 def test_what_a_page_does_not_take_is_refused_before_drawing(tmp_path, count):
     with pytest.raises(ValueError, match='codec, savefig_kwargs: not for .html files; leave out'):
-        undrawn().save(tmp_path / 'fit.html', codec='h264', savefig_kwargs={'transparent': True})
+        undrawn().save(tmp_path/'fit.html', codec='h264', savefig_kwargs={'transparent': True})
     count('bad inputs refused')

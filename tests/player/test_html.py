@@ -1,4 +1,5 @@
 """What the HTML holds; how it plays is tested in test_browser.py."""
+
 import json
 import random
 import re
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from player_figures import build
 
 from fastsgd.player import draw_svg, player_html, player_page
-from fastsgd.player.draw.history import History, common_prefix, common_suffix
+from fastsgd.player.drawing import ChangingText, common_prefix, common_suffix
 from fastsgd.player.write.moving_svg import animated_svg
 
 EVIL = '</script><script>alert(1)</script><!-- <script> "quoted" \'single\' & @1 #@1 ]]> \\u003c {x}'
@@ -135,7 +136,7 @@ def test_a_line_that_grows_costs_a_point_a_frame():
             return [line]
         drawing = draw_svg(fig, func, range(n))
         return sum(len(str(part.entries)) for part in drawing.parts if len(part) > 1)
-    assert size(800) < 15 * size(80)               # each frame anew would be 100 times
+    assert size(800) < 15 * size(80) # each frame anew would be 100 times
 
 
 @pytest.mark.parametrize('a, b', [('', ''), ('abc', 'abc'), ('abc', 'abd'), ('aaa', 'aa'), ('xay', 'xby'), ('', 'a')])
@@ -146,10 +147,10 @@ def test_common_ends(a, b):
     assert a[len(a) - suffix:] == b[len(b) - suffix:]
 
 
-def test_history_gives_back_its_texts():
+def test_changing_text_gives_back_its_texts():
     rng = random.Random(0)
     texts = [''.join(rng.choice('ab') for _ in range(rng.randrange(9))) for _ in range(300)]
-    history = History()
+    history = ChangingText()
     for i, text in enumerate(texts): history.append(i, text)
     shown = dict(history.texts())
     now = None

@@ -1,4 +1,5 @@
 """The raster writers' frames are matplotlib's, pixel by pixel."""
+
 import io
 
 import numpy as np

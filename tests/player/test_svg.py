@@ -1,4 +1,5 @@
 """Each frame put together from parts is what matplotlib draws at once."""
+
 import re
 
 import pytest
@@ -11,7 +12,8 @@ N = 5
 
 def resolved(text, drawing):
     "`text` with each reference replaced by what it refers to: ids are free to differ."
-    defs = {name: text for text, name in re.findall(r'(<\w+[^>]*? ?id="(@\d+)".*?)(?=<\w+[^>]*? ?id="@|$)', drawing.defs)}
+    found = re.findall(r'(<\w+[^>]*? ?id="(@\d+)".*?)(?=<\w+[^>]*? ?id="@|$)', drawing.defs)
+    defs = {name: text for text, name in found}
     def put(found): return '{' + re.sub(r'id="@\d+"', '', defs[found[1]]) + '}'
     for _ in range(3): text = re.sub(r'#(@\d+)', put, text)
     return text

@@ -1,4 +1,4 @@
-"""Text placed letter by letter, by what is known of each pair: a number that changes with each frame is not shaped anew."""
+"""Text placed letter by letter, by what is known of each pair: a changing number is not shaped anew for each frame."""
 
 from itertools import accumulate, pairwise
 from math import nan
@@ -9,20 +9,21 @@ SAMPLE = 'step 10 of 100   loss 0.5678, AV To'
 
 
 class LetterByLetter(TextToPath):
-    """Matplotlib's `TextToPath`, which remembers the glyph of each letter, and how far from it the next one stands.
+    """Matplotlib's `TextToPath`, which remembers the glyph of each letter, and how far from it the next one stands
 
     A text of printable ASCII is put together from that, unless two of its letters side by side take another form
     (ligatures), or a sample in the same font comes out otherwise than matplotlib shapes it. All else matplotlib shapes.
     """
-    fonts = {}                                     # id -> Letters, which keep the font: no other one gets this id
+    fonts = {} # id -> Letters, which keep the font: no other one gets this id
 
     def __init__(self):
         super().__init__()
-        self.chosen = {}                           # for the time of one drawing, during which rcParams stay
+        self.chosen = {} # for the time of one drawing, during which rcParams stay
 
     def line(self, s, prop, known):
-        """`(letters, new)` of a line of text: `(name of the glyph, x)` of each letter, and `name -> path` of those not in
-        `known`. None if matplotlib must shape it.
+        """Return `(letters, new)` of a line of text, or None if matplotlib must shape it
+
+        `letters` are `(name of the glyph, x)`, `new` is `name -> path` of the glyphs that are not in `known`.
         """
         letters = self._letters(prop)
         places = letters.places(s)
@@ -44,7 +45,7 @@ class LetterByLetter(TextToPath):
                 max(descents) * scale)
 
     def _letters(self, prop):
-        key = hash(prop)                           # of what it says, as matplotlib itself compares them
+        key = hash(prop) # of what it says, as matplotlib itself compares them
         if key not in self.chosen:
             font = self._get_font(prop)
             if id(font) not in self.fonts: self.fonts[id(font)] = Letters(font)
@@ -57,8 +58,8 @@ class Letters:
     def __init__(self, font):
         self.font, self.text_to_path = font, TextToPath()
         self.glyphs, self.steps, self.sizes = {}, {}, {}
-        self.last = None, None                     # text and places: first it is measured, then it is drawn
-        self.fit = True                            # to be put together at all?
+        self.last = None, None # text and places: first it is measured, then it is drawn
+        self.fit = True # to be put together at all?
         places, glyphs = self._places(SAMPLE), self._shape(SAMPLE)[0]
         self.fit = bool(places) and [(self.glyphs[c][0], x) for c, x in zip(SAMPLE, places)] == [g[:2] for g in glyphs]
 
@@ -84,7 +85,8 @@ class Letters:
         "`(name, path)`; None if it is not one glyph"
         if c not in self.glyphs:
             glyphs, paths, _ = self._shape(c)
-            self.glyphs[c] = (glyphs[0][0], paths[glyphs[0][0]]) if len(glyphs) == 1 and glyphs[0][1:] == (0, 0, 1) else None
+            plain = len(glyphs) == 1 and glyphs[0][1:] == (0, 0, 1)
+            self.glyphs[c] = (glyphs[0][0], paths[glyphs[0][0]]) if plain else None
         return self.glyphs[c]
 
     def _shape(self, s):

@@ -10,12 +10,14 @@ from matplotlib.backends.backend_agg import RendererAgg
 from .scene import Scene, drawing, drawn_parts, hooked
 
 
-def draw_pixels(figure, func, frames, dpi=None, facecolor=None):
-    """Yield each frame as an array (height, width, 4) of uint8. It is the renderer's own: copy what is to be kept.
-
-    dpi       : dots per inch; None: matplotlib's `savefig.dpi`
-    facecolor : of the figure; None: matplotlib's `savefig.facecolor`
-    """
+def draw_pixels(
+    figure, # A matplotlib `Figure`
+    func, # `func(frame)` updates the figure and returns the artists that it changed, or None
+    frames, # Iterable of what `func` takes
+    dpi: float | str | None = None, # Dots per inch; None: rcParams['savefig.dpi']
+    facecolor=None # Of the figure; None: rcParams['savefig.facecolor']
+):
+    "Yield each frame as an array (height, width, 4) of uint8. It is the renderer's own: copy what is to be kept."
     dpi = mpl.rcParams['savefig.dpi'] if dpi is None else dpi
     dpi = figure.dpi if dpi == 'figure' else dpi
     facecolor = mpl.rcParams['savefig.facecolor'] if facecolor is None else facecolor
@@ -29,7 +31,7 @@ def draw_pixels(figure, func, frames, dpi=None, facecolor=None):
 
 @contextmanager
 def background(figure, color):
-    "`figure` with another face color, unless it is 'auto'."
+    "Give `figure` another face colour for a while, unless it is 'auto'"
     old = figure.get_facecolor()
     if isinstance(color, str) and color == 'auto': color = old
     figure.set_facecolor(color)
@@ -39,14 +41,14 @@ def background(figure, color):
 
 @dataclass
 class Static:
-    "A part that never changes but is drawn after one that does."
-    part: object                                   # an Artist; None for what axes draw between their parts
-    box: tuple                                     # slices that hold all of its pixels
-    mask: np.ndarray                               # which pixels it covers, within the box
+    "A part that never changes, but is drawn after one that does"
+    part: object # an artist; None for what axes draw between their parts
+    box: tuple[slice, slice] # slices that hold all of its pixels
+    mask: np.ndarray # which pixels it covers, within the box
 
 
 class Painter:
-    """Draws frames with Agg: the parts that change, and of the others only those that these touch.
+    """Draw frames with Agg: the parts that change, and of the others only those that these touch
 
     The picture without all that moves is drawn once, part by part. Its pixels are kept at each point where something
     that moves comes in between. A frame then begins with what lies below the first moving part; where the pixels are
@@ -61,33 +63,33 @@ class Painter:
         self.moving, self.start, self.runs = set(), None, None
 
     def paint(self, returned):
-        "The picture after an update that returned `returned`."
+        "Draw the picture after an update that returned `returned`"
         changed = None if self.scene is None else self.scene.changed(returned)
         if changed is None:
-            self.runs = None                       # what was kept may lie elsewhere now
+            self.runs = None # what was kept may lie elsewhere now
             return self.whole()
-        changed = self.scene.settle(changed, self.renderer)
+        changed = self.scene.place_titles_and_legends(changed, self.renderer)
         if self.runs is None or not changed <= self.moving: self.prepare(changed)
         if not self.follow(): return self.whole()
         self.scene.drawn()
         return self.image
 
     def whole(self):
-        "The picture, all of it drawn."
+        "Draw all of the picture"
         self.renderer.clear()
         self.figure.draw(self.renderer)
         self.scene = Scene(self.figure)
         return self.image
 
     def prepare(self, changed):
-        "Draw what stands still, with a gap for each part that moves."
+        "Draw what stands still, with a gap for each part that moves"
         self.moving |= changed
-        self.start, self.runs = None, []           # (moving part, statics after it, pixels before, pixels after them)
+        self.start, self.runs = None, [] # (moving part, statics after it, pixels before, pixels after them)
         scratch = RendererAgg(self.renderer.width, self.renderer.height, self.figure.dpi)
         seen = [self.pixels.copy()]
         statics, waiting = [], []
 
-        def glue():                                # what axes drew themselves since the last part
+        def glue(): # what axes drew themselves since the last part
             if self.start is None: return
             drawn = self.pixels != seen[0]
             if drawn.any(): statics.append(static(None, drawn))
@@ -118,7 +120,7 @@ class Painter:
         self.scene = Scene(self.figure)
 
     def follow(self):
-        "Put the frame together. False where that can't be done part by part."
+        "Put the frame together; return False where that can't be done part by part"
         if self.start is None: return False
         self.pixels[:] = self.start
         for part, statics, before, after in self.runs:
@@ -133,7 +135,7 @@ class Painter:
 
 
 def static(part, covered):
-    "A `Static` from the pixels that it covers."
+    "Make a `Static` from the pixels that it covers"
     rows, columns = np.flatnonzero(covered.any(1)), np.flatnonzero(covered.any(0))
     if not len(rows): return Static(part, (slice(0), slice(0)), covered[:0, :0])
     box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)

@@ -14,13 +14,13 @@ from matplotlib.offsetbox import AnnotationBbox
 from matplotlib.patches import ConnectionPatch, Patch
 from matplotlib.text import Annotation, Text
 
-# Data whose setters don't mark the artist as stale, or that have none: colors by value, and what 3-D artists show.
+# Data whose setters don't mark the artist as stale, or that have none: colours by value, and what 3-D artists show
 HELD = ('_A', '_offsets3d', '_segments3d', '_vec')
 
 
 @contextmanager
 def drawing(figure, dpi):
-    "`figure` at `dpi`, as matplotlib sets it while saving: no live animation starts, no window changes its size."
+    "Set `figure` as matplotlib does while it saves: at `dpi`, no live animation starts, no window changes its size"
     canvas = figure.canvas
     with ExitStack() as stack:
         stack.enter_context(cbook._setattr_cm(canvas, _is_saving=True, manager=None))
@@ -31,7 +31,7 @@ def drawing(figure, dpi):
 
 @contextmanager
 def hooked(parts, hook):
-    "While this lasts, drawing one of `parts` calls `hook(part, draw, renderer)` instead."
+    "Call `hook(part, draw, renderer)` in place of drawing one of `parts`"
     own = [part.__dict__.get('draw') for part in parts]
     try:
         for part in parts: part.draw = partial(hook, part, part.draw)
@@ -43,7 +43,7 @@ def hooked(parts, hook):
 
 
 def drawn_parts(container):
-    "The artists that figures and axes draw one by one: all that is neither a figure nor axes itself."
+    "Yield the artists that figures and axes draw one by one: all that is neither a figure nor axes itself"
     for child in container.get_children():
         if isinstance(child, (FigureBase, Axes)) or hasattr(child, '_axis_map'): yield from drawn_parts(child)
         else: yield child
@@ -53,7 +53,7 @@ def is_3d(ax): return hasattr(ax, 'get_proj')
 
 
 class Scene:
-    """A figure as it was just drawn. Knows after each update which parts must be drawn anew.
+    """A figure as it was just drawn, which tells after each update which parts must be drawn anew
 
     Matplotlib marks an artist whose property was set as stale. That finds what an update function changed without
     returning it; what it returns is redrawn in any case, since data can also be changed in place.
@@ -74,7 +74,7 @@ class Scene:
             if follows_others(artist): self.followers.append(part)
             self.held += [(artist, part, name, vars(artist)[name]) for name in HELD if name in vars(artist)]
             if isinstance(artist, Annotation): self.pointed[artist] = (part, tuple(map(str, artist.xy)))
-        self.nested = any(ax.child_axes for ax in self.axes)       # these follow the limits of others
+        self.nested = any(ax.child_axes for ax in self.axes) # these follow the limits of others
         self.of_axes = {ax: {p for p in drawn_parts(ax)} for ax in self.axes}
         in_axes = set().union(*self.of_axes.values())
         self.loose = {p for p in self.parts if p not in in_axes} - {self.figure.patch}
@@ -85,18 +85,18 @@ class Scene:
         self.drawn()
 
     def drawn(self):
-        "All changes were drawn: nothing is stale any more. (Invisible or empty artists never reset this by themselves.)"
+        "Note that all changes were drawn. (Invisible or empty artists never reset `stale` by themselves.)"
         for artist, _ in self.watched: artist._stale = False
 
     def axes_look(self, ax):
-        "What places everything inside `ax`: limits, position, and whether it is drawn at all."
+        "Return what places everything inside `ax`: limits, position, and whether it is drawn at all"
         frame = (ax.bbox.bounds, ax.get_position(original=True).bounds, ax.get_aspect(), ax.get_adjustable(),
                  ax.get_anchor(), ax.get_box_aspect(), ax.zorder, ax.get_visible(), ax.axison, ax._frameon)
         view = ax.get_proj() if is_3d(ax) else ax.viewLim.get_points()
         return frame, np.array(view)
 
     def changed(self, returned):
-        """The parts to draw anew after an update that returned `returned`, or None when only the whole figure will do.
+        """Return the parts to draw anew after an update that returned `returned`, or None for the whole figure
 
         None means: artists came or went, axes moved, or the order in which things are drawn is another one.
         """
@@ -106,7 +106,7 @@ class Scene:
             if vars(artist)[name] is value: continue
             self.held[k] = artist, part, name, vars(artist)[name]
             changed.add(part)
-        for note, (part, xy) in self.pointed.items():      # setting what a note points at makes nothing stale
+        for note, (part, xy) in self.pointed.items(): # setting what a note points at makes nothing stale
             if (now := tuple(map(str, note.xy))) != xy:
                 self.pointed[note] = part, now
                 changed.add(part)
@@ -125,7 +125,7 @@ class Scene:
         return None if self.layout_moved(changed) else changed
 
     def axes_changed(self, ax, changed):
-        "The further parts of `ax` that change along with `changed`, or None when the whole figure does."
+        "Return the further parts of `ax` that change along with `changed`, or None when the whole figure does"
         frame, view = self.axes_look(ax)
         (old_frame, old_view), parts = self.look[ax], self.of_axes[ax]
         if frame[1:] != old_frame[1:] or not same_place(frame[0], old_frame[0]): return None
@@ -158,30 +158,31 @@ class Scene:
         engine.execute(self.figure)
         return any(not same_place(ax.bbox.bounds, self.look[ax][0][0]) for ax in self.axes)
 
-    def settle(self, changed, renderer):
-        "Place titles and legends as axes do when they draw themselves. Returns `changed` and the legends that moved."
+    def place_titles_and_legends(self, changed, renderer):
+        "Place titles and legends as axes do when they draw themselves; return `changed` and the legends that moved"
         for ax in self.axes:
-            free = ax._autotitlepos is not False               # and not where somebody put it
+            free = ax._autotitlepos is not False # and not where somebody put it
             for title in {ax.title, ax._left_title, ax._right_title} & changed if free else ():
                 bottom = title.get_window_extent(renderer).y0
-                if abs(bottom - self.title_bottom.get(title, np.inf)) < 1e-6: continue      # slow; no need to
+                if abs(bottom - self.title_bottom.get(title, np.inf)) < 1e-6: continue # slow; no need to
                 ax._update_title_position(renderer)
                 self.title_bottom[title] = title.get_window_extent(renderer).y0
             legend = ax.legend_
-            if legend is None or legend._loc != 0 or not legend.get_visible() or changed.isdisjoint(self.of_axes[ax]): continue
-            box = legend.get_window_extent(renderer).bounds                     # 'best' looks at the data
+            if legend is None or legend._loc != 0 or not legend.get_visible(): continue
+            if changed.isdisjoint(self.of_axes[ax]): continue
+            box = legend.get_window_extent(renderer).bounds # 'best' looks at the data
             if box != self.legend_box.get(legend): changed = changed | {legend}
             self.legend_box[legend] = box
         return changed
 
 
 def same_place(bounds, others):
-    "To 1/10,000 of a point."
+    "Are two boxes alike to 1/10,000 of a point?"
     return all(abs(a - b) <= 1e-4 for a, b in zip(bounds, others))
 
 
 def flatten(artists):
-    "All artists in what an update function returned: one artist, a container, nested lists, or None."
+    "Yield all artists in what an update function returned: one artist, a container, nested lists, or None"
     if isinstance(artists, Artist): yield artists
     elif artists is not None and np.iterable(artists) and not isinstance(artists, (str, np.ndarray)):
         for item in artists: yield from flatten(item)
@@ -197,6 +198,6 @@ def follows_others(artist):
 
 
 def depths(ax):
-    "How deep each collection and patch of a 3-D `ax` lies."
+    "Return how deep each collection and patch of a 3-D `ax` lies"
     return {a: a.do_3d_projection() for a in ax._children
             if isinstance(a, (Collection, Patch)) and hasattr(a, 'do_3d_projection') and a.get_visible()}

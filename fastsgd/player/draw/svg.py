@@ -1,7 +1,6 @@
 """A figure and its update function -> one SVG drawing, whose changing parts are written frame by frame."""
 
 import uuid
-from dataclasses import dataclass, field
 
 from matplotlib import _path
 from matplotlib.backends.backend_mixed import MixedModeRenderer
@@ -9,39 +8,20 @@ from matplotlib.backends.backend_svg import RendererSVG
 from matplotlib.colors import rgb2hex
 from matplotlib.transforms import Affine2D
 
+from ..drawing import ChangingText, Drawing
 from .alone import settings_alone
-from .history import History
 from .letters import LetterByLetter
 from .scene import Scene, drawing, drawn_parts, hooked
 from .tidy import Tidy
 
 # Text as paths: crisp, and the same on every machine. Images apart, as each may be one that changes.
 RC = {'svg.fonttype': 'path', 'svg.image_inline': True, 'image.composite_image': False}
-# Digits after the point, in units of 1/72 inch: 1/100 of that is not seen at ten times the size.
-PRECISION = 2
+PRECISION = 2 # digits after the point, in units of 1/72 inch: 1/100 of that is not seen at ten times the size
 UPSIDE_DOWN = Affine2D().scale(1, -1)
 
 
-@dataclass
-class Drawing:
-    "A figure over time. `parts` are in drawing order; joined at one frame they are the picture of this frame."
-    width: float                                   # of the picture, in points
-    height: float
-    dpi: float                                     # the figure's own, for the size on the page
-    n_frames: int = 0
-    defs: str = ''                                 # what parts refer to: glyphs, markers, clip paths; ids begin with @
-    parts: list = field(default_factory=list)      # of History; one entry only for a part that never changes
-
-    def frame(self, i):
-        "The inside of the picture at frame `i`, put together again."
-        shown = []
-        for part in self.parts:
-            shown.append([text for frame, text in part.texts() if frame <= i][-1])
-        return ''.join(shown)
-
-
 class Tape:
-    "What the renderer writes to. `cut` hands out what came since the last cut."
+    "What the renderer writes to; `cut` hands out what came since the last cut"
     def __init__(self): self.pieces = []
     def write(self, text): self.pieces.append(text)
 
@@ -51,7 +31,7 @@ class Tape:
 
 
 class PartRenderer(RendererSVG):
-    "Matplotlib's SVG renderer; it writes no groups (thus no ids of users), no comments, and shorter numbers."
+    "Matplotlib's SVG renderer; it writes no groups (thus no ids of users), no comments, and shorter numbers"
     def __init__(self, width, height, image_dpi, tidy):
         self.tape, self.tidy = Tape(), tidy
         self._flip = Affine2D().scale(1, -1).translate(0, height)
@@ -64,14 +44,14 @@ class PartRenderer(RendererSVG):
     def close_group(self, s): pass
 
     def cut(self):
-        "All that was drawn since the last cut."
+        "Hand out all that was drawn since the last cut"
         self._flush()
         return self.tape.cut()
 
     def _make_flip_transform(self, transform): return transform + self._flip
 
     def _flush(self):
-        "The writer leaves a tag open until the next one comes."
+        "Close the tag that the writer leaves open until the next one comes"
         self._close_tag('')
         while not self.tape.pieces[-1].startswith('<!--'): self.tape.pieces.pop()
         self.tape.pieces.pop()
@@ -83,14 +63,14 @@ class PartRenderer(RendererSVG):
         return data.replace(b' \nL ', b'L').replace(b'\n', b'').replace(b'M ', b'M').decode('ascii').strip()
 
     def draw_markers(self, gc, marker_path, marker_trans, path, trans, rgbFace=None):
-        "The look of the markers is said once, and not once a marker."
+        "Say the look of the markers once, and not once a marker"
         if path.codes is not None or gc.get_url() is not None:
             return super().draw_markers(gc, marker_path, marker_trans, path, trans, rgbFace)
         places = self._make_flip_transform(trans).transform(path.vertices)
-        inside = ((places >= 0) & (places <= (self.width * 72, self.height * 72))).all(axis=1)      # nor NaN
+        inside = ((places >= 0) & (places <= (self.width * 72, self.height * 72))).all(axis=1) # nor NaN
         if not inside.any(): return
-        data, look = self._convert_path(marker_path, marker_trans + UPSIDE_DOWN, simplify=False), self._get_style(gc, rgbFace)
-        key = data, look
+        look = self._get_style(gc, rgbFace)
+        key = data, look = self._convert_path(marker_path, marker_trans + UPSIDE_DOWN, simplify=False), look
         if key not in self._markers:
             self._markers[key] = self._make_id('m', key)
             self.writer.start('defs')
@@ -104,7 +84,7 @@ class PartRenderer(RendererSVG):
         self.tape.write(f'<g{clip} style="{look}">{marks}</g>')
 
     def _draw_text_as_path(self, gc, x, y, s, prop, angle, ismath, mtext=None):
-        "A line of text letter by letter, where that is possible."
+        "Write a line of text letter by letter, where that is possible"
         shaped = ismath or any(getattr(mtext, f'get_{name}', lambda: None)() for name in ('fontfeatures', 'language'))
         line = None if shaped else self._text2path.line(s, prop, self._glyph_map)
         if line is None: return super()._draw_text_as_path(gc, x, y, s, prop, angle, ismath, mtext)
@@ -118,12 +98,13 @@ class PartRenderer(RendererSVG):
         scale = prop.get_size_in_points() / self._text2path.FONT_SCALE
         ids = {name: self.tidy.id(name) for name, _ in letters}
         glyphs = ''.join([f'<use href="#{ids[name]}" x="{round(at, PRECISION):g}"/>' for name, at in letters])
-        self.tape.write(f'<g{style} transform="translate({x:.2f} {y:.2f}){turn} scale({scale:g} {-scale:g})">{glyphs}</g>')
+        place = f'translate({x:.2f} {y:.2f}){turn} scale({scale:g} {-scale:g})'
+        self.tape.write(f'<g{style} transform="{place}">{glyphs}</g>')
 
     def draw_path_collection(self, gc, *args, **kwargs):
-        "One clip for the collection instead of one for each of its paths."
+        "Clip the collection once, instead of each of its paths"
         clip = self._get_clip_attrs(gc)
-        self._path_collection_id = 0               # ids then depend on the contents alone: equal ones are kept once
+        self._path_collection_id = 0 # ids then depend on the contents alone: equal ones are kept once
         if not clip: return super().draw_path_collection(gc, *args, **kwargs)
         inner = self.new_gc()
         inner.copy_properties(gc)
@@ -133,16 +114,13 @@ class PartRenderer(RendererSVG):
         self.writer.end('g')
 
 
-def draw_svg(figure, func, frames, tick=None):
-    """Draw all frames, what did not change only once.
-
-    figure : matplotlib Figure
-    func   : `func(frame)` updates the figure and returns the artists it changed (or None)
-    frames : iterable of what `func` takes
-    tick   : `tick(i)` is called when frame i is drawn
-
-    Raises ValueError if there are no frames.
-    """
+def draw_svg(
+    figure, # A matplotlib `Figure`
+    func, # `func(frame)` updates the figure and returns the artists that it changed, or None
+    frames, # Iterable of what `func` takes
+    tick=None # `tick(i)` is called when frame i is drawn
+) -> Drawing:
+    "Draw all frames, and what does not change only once. Raises ValueError if there are no frames."
     width, height = figure.get_size_inches() * 72
     result = Drawing(width, height, figure.dpi)
     with settings_alone({**RC, 'svg.hashsalt': uuid.uuid4().hex}), drawing(figure, 72):
@@ -157,7 +135,7 @@ def draw_svg(figure, func, frames, tick=None):
 
 
 class Camera:
-    "Keeps the parts of the figure as SVG texts, and draws again those that a frame changed."
+    "Keep the parts of the figure as SVG texts, and draw again those that a frame changed"
     def __init__(self, figure, dpi):
         self.figure, self.scene = figure, None
         w, h = figure.get_size_inches()
@@ -167,36 +145,36 @@ class Camera:
         self.order, self.parts, self.slot = [], [], {}
 
     def shoot(self, i, returned):
-        "Draw frame `i` after an update that returned `returned`."
+        "Draw frame `i` after an update that returned `returned`"
         changed = None if self.scene is None else self.scene.changed(returned)
         if changed is None: return self.shoot_whole(i)
         if not changed: return
-        for part in self.scene.settle(changed, self.renderer):
-            if part not in self.slot: continue     # not drawn: its axes are invisible, say
+        for part in self.scene.place_titles_and_legends(changed, self.renderer):
+            if part not in self.slot: continue # not drawn: its axes are invisible, say
             part.draw(self.renderer)
             self.parts[self.slot[part]].append(i, self.cut())
         self.scene.drawn()
 
     def shoot_whole(self, i):
-        "Draw everything, part by part."
+        "Draw everything, part by part"
         shots = []
 
         def hook(part, draw, renderer):
-            shots.append((None, self.cut()))       # what axes draw between their parts
+            shots.append((None, self.cut())) # what axes draw between their parts
             draw(renderer)
             shots.append((part, self.cut()))
         with hooked(list(drawn_parts(self.figure)), hook): self.figure.draw(self.renderer)
         shots.append((None, self.cut()))
         self.scene = Scene(self.figure)
         order = [type(part) for part, _ in shots]
-        if i == 0: self.parts, self.order = [History() for _ in shots], order
+        if i == 0: self.parts, self.order = [ChangingText() for _ in shots], order
         if order != self.order: return self.give_up(i, shots)
         for history, (_, text) in zip(self.parts, shots): history.append(i, text)
         self.slot = {part: k for k, (part, _) in enumerate(shots) if part is not None}
 
     def give_up(self, i, shots):
-        "Artists came or went: from now on the picture is one part. What is alike in two frames is still kept once."
-        whole, joined = History(), merged(self.parts)
+        "Artists came or went: from now on, keep the picture as one part. What two frames share is still stored once."
+        whole, joined = ChangingText(), merged(self.parts)
         if self.order != [None]:
             for frame, text in joined: whole.append(frame, text)
             self.order, self.parts = [None], [whole]
@@ -204,21 +182,21 @@ class Camera:
         self.slot, self.scene = {}, None
 
     def cut(self):
-        "The text of what was drawn since the last cut, without its definitions."
-        if self.renderer._raster_renderer is not None:      # rasterized artists wait for the next to come
+        "Hand out the text of what was drawn since the last cut, without its definitions"
+        if self.renderer._raster_renderer is not None: # rasterized artists wait for the next to come
             self.renderer.stop_rasterizing()
             self.renderer._rasterizing = False
         return self.tidy(self.vector.cut())
 
     def develop(self):
-        "Definitions and parts, with short ids that begin with @ (to be replaced by what is unique on a page)."
+        "Hand out definitions and parts"
         self.vector.finalize()
         self.tidy(self.vector.tape.cut())
         return ''.join(self.tidy.defs.values()), self.parts
 
 
 def merged(parts):
-    "Each `(frame, text)` of the whole picture that `parts` make up."
+    "Yield each `(frame, text)` of the whole picture that `parts` make up"
     shown, changes = [''] * len(parts), {}
     for k, part in enumerate(parts):
         for frame, text in part.texts(): changes.setdefault(frame, []).append((k, text))

@@ -15,7 +15,7 @@ SAME_STYLE = re.compile(r"""<use [^>]*? style="([^"]*)"/>(?:<use [^>]*? style="\
 
 
 class Tidy:
-    """Shortens what matplotlib wrote and gathers the definitions (glyphs, markers, clips) that parts share.
+    """Shorten what matplotlib wrote, and gather the definitions (glyphs, markers, clips) that parts share
 
     Ids become `@0`, `@1`, ...: whoever writes the page replaces `@` by a prefix of its own.
     """
@@ -23,12 +23,12 @@ class Tidy:
         self.defs, self._ids = {}, {}
 
     def __call__(self, text):
-        "`text` without its definitions; these are kept in `defs`, by id."
+        "Return `text` without its definitions; these are kept in `defs`, by id"
         text = BETWEEN_TAGS.sub('><', text.strip())
         if '<defs>' in text or '<filter' in text: text = DEFS.sub(self._keep, text)
         text, links = text.replace('; ', ';').replace(': ', ':'), 'xlink:href' in text
         if links or 'url(#' in text: text = REFERENCE.sub(self._refer, text)
-        if not links: return text                  # lines, and text that is tidy already: a frame has many
+        if not links: return text # lines, and text that is tidy already: a frame has many
         if '<image' in text: text = IMAGE_ID.sub(r'\1', text).replace('base64,\n', 'base64,')
         if '<a ' in text: text = LINK.sub('<a', text).replace('<a xlink:href', '<a href')
         text = text.replace('xlink:href', 'href')
@@ -42,7 +42,7 @@ class Tidy:
             name = definition[2]
             if name in self.defs: continue
             text = definition[0].replace(f'id="{name}"', f'id="{self.id(name)}"', 1)
-            self.defs[name] = ''                   # known from here on: what it refers to may come before it
+            self.defs[name] = '' # known from here on: what it refers to may come before it
             self.defs[name] = self(text) if '<defs' not in text else text
         return ''
 
@@ -51,11 +51,11 @@ class Tidy:
         return f'url(#{self.id(found[2])})'
 
     def id(self, name):
-        "The short id of what matplotlib calls `name`."
+        "Return the short id of what matplotlib calls `name`"
         return self._ids.setdefault(name, f'@{len(self._ids)}')
 
 
 def share_style(found):
-    "Markers of one look in a row: the look is said once, by the group around them."
+    "Say the look of markers in a row once, by a group around them"
     style = found[1]
     return f'<g style="{style}">' + found[0].replace(f' style="{style}"', '') + '</g>'

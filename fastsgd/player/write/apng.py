@@ -8,19 +8,23 @@ import numpy as np
 from .gif import changed_box
 
 
-def write_apng(path, frames, interval, loop=True):
-    """Write `frames`, arrays (height, width, 4) of uint8, as an animated PNG. `interval` is in milliseconds.
-
-    Pillow has a writer too; it needs all frames in memory at once and joins those that are alike.
-    """
+# Pillow has a writer too; it needs all frames in memory at once, and joins those that are alike
+def write_apng(
+    path, # File to write
+    frames, # Arrays (height, width, 4) of uint8
+    interval: float, # Milliseconds from frame to frame
+    loop: bool = True, # Begin again at the end?
+):
+    "Write `frames` as an animated PNG. Raises ValueError if there are none."
     with open(path, 'wb') as file:
         n, sequence, last, parts = 0, 0, None, False
         for frame in frames:
             n += 1
             pixels = frame.view('<u4')[..., 0]
             if last is None:
-                parts = bool(frame[..., 3].min() == 255)    # without alpha of its own: it can mean "as before"
-                file.write(b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', *pixels.shape[::-1], 8, 6, 0, 0, 0)))
+                parts = bool(frame[..., 3].min() == 255) # without alpha of its own: it can mean "as before"
+                size = struct.pack('>II', *pixels.shape[::-1])
+                file.write(b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', size + b'\x08\x06\0\0\0')) # 8 bits, RGBA
                 at_count = file.tell()
                 file.write(control(0, loop))
                 y, x, h, w = 0, 0, *pixels.shape
@@ -46,7 +50,7 @@ def write_apng(path, frames, interval, loop=True):
 
 
 def seconds(interval):
-    "Milliseconds as a fraction of two 16-bit numbers."
+    "Return milliseconds as a fraction of two 16-bit numbers"
     return (round(interval * 10), 10_000) if interval <= 6000 else (round(interval / 1000), 1)
 
 
@@ -54,7 +58,7 @@ def control(n, loop): return chunk(b'acTL', struct.pack('>II', n, 0 if loop else
 
 
 def compressed(pixels):
-    "Rows as they are (filter 0: no other is better for flat colors), deflated."
+    "Deflate rows as they are (filter 0: no other is better for flat colours)"
     rows = np.ascontiguousarray(pixels).reshape(len(pixels), -1)
     lines = np.zeros((rows.shape[0], rows.shape[1] + 1), np.uint8)
     lines[:, 1:] = rows

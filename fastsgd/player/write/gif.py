@@ -6,21 +6,23 @@ import numpy as np
 from PIL import Image
 from PIL.GifImagePlugin import getdata
 
-SEE_THROUGH = 255                                  # the palette's last entry: the pixel stays as it was
-N_COLORS = 255
-N_EXACT = 128                                      # colors kept as they are: the most frequent, so flat areas stay flat
+SEE_THROUGH = 255 # the palette's last entry: the pixel stays as it was
+N_COLOURS = 255
+N_EXACT = 128 # colours kept as they are: the most frequent, so flat areas stay flat
 
 
-def write_gif(path, frames, interval, loop=True, tick=None):
-    """Write `frames`, arrays (height, width, 4) of uint8, as a GIF.
-
-    interval : milliseconds from frame to frame; a GIF counts in hundredths of a second and begins at two
-    tick     : called for each frame encoded
-    """
-    with tempfile.TemporaryFile() as spool:        # colors are chosen when all are known; changes wait here
-        crops, colors, shape = collect(frames, spool)
-        palette = choose_colors(*colors)
-        to_index = Mapping(palette)
+def write_gif(
+    path, # File to write
+    frames, # Arrays (height, width, 4) of uint8
+    interval: float, # Milliseconds from frame to frame; a GIF counts in hundredths of a second and begins at two
+    loop: bool = True, # Begin again at the end?
+    tick=None # `tick(i)` is called when frame i is encoded
+):
+    "Write `frames` as a GIF. Raises ValueError if there are none."
+    with tempfile.TemporaryFile() as spool: # colours are chosen when all are known; changes wait here
+        crops, colours, shape = collect(frames, spool)
+        palette = choose_colours(*colours)
+        to_index = NearestColour(palette)
         spool.seek(0)
         with open(path, 'wb') as file:
             file.write(header(shape, palette, loop))
@@ -39,7 +41,7 @@ def write_gif(path, frames, interval, loop=True, tick=None):
 
 
 def collect(frames, spool):
-    "Write to `spool` what each frame changed; return where it is, the colors with their counts, and the shape."
+    "Write to `spool` what each frame changed; return where that is, the colours with their counts, and the shape"
     crops, found, last = [], [], None
     for frame in frames:
         pixels = opaque(frame)
@@ -57,7 +59,7 @@ def collect(frames, spool):
 
 
 def opaque(frame):
-    "RGBA on white, as one number per pixel."
+    "Put RGBA on white, as one number per pixel"
     pixels = frame.view('<u4')[..., 0].copy()
     if frame[..., 3].min() < 255:
         alpha = frame[..., 3:] / 255
@@ -67,46 +69,46 @@ def opaque(frame):
 
 
 def changed_box(changed):
-    "(y, x, height, width) of what changed; one pixel if nothing did, since a frame must hold one."
+    "Return (y, x, height, width) of what changed; one pixel if nothing did, since a frame must hold one"
     rows, columns = np.flatnonzero(changed.any(1)), np.flatnonzero(changed.any(0))
     if not len(rows): return 0, 0, 1, 1
     return int(rows[0]), int(columns[0]), int(rows[-1] - rows[0] + 1), int(columns[-1] - columns[0] + 1)
 
 
 def merge(found):
-    colors, place = np.unique(np.concatenate([c for c, _ in found]), return_inverse=True)
-    return colors, np.bincount(place, weights=np.concatenate([n for _, n in found]))
+    colours, place = np.unique(np.concatenate([c for c, _ in found]), return_inverse=True)
+    return colours, np.bincount(place, weights=np.concatenate([n for _, n in found]))
 
 
-def rgb(colors): return np.ascontiguousarray(colors).view(np.uint8).reshape(-1, 4)[:, :3]
+def rgb(colours): return np.ascontiguousarray(colours).view(np.uint8).reshape(-1, 4)[:, :3]
 
 
-def choose_colors(colors, counts):
-    "At most 255 colors (n, 3) for all frames: the frequent ones as they are, the others by median cut."
+def choose_colours(colours, counts):
+    "Choose at most 255 colours (n, 3) for all frames: the frequent ones as they are, the others by median cut"
     order = np.argsort(-counts, kind='stable')
-    colors = rgb(colors[order])
-    if len(colors) <= N_COLORS: return colors
-    rest = Image.fromarray(np.ascontiguousarray(colors[N_EXACT:][None]))
-    cut = rest.quantize(N_COLORS - N_EXACT, Image.Quantize.MEDIANCUT).getpalette()[:3 * (N_COLORS - N_EXACT)]
-    return np.concatenate([colors[:N_EXACT], np.array(cut, np.uint8).reshape(-1, 3)])
+    colours = rgb(colours[order])
+    if len(colours) <= N_COLOURS: return colours
+    rest = Image.fromarray(np.ascontiguousarray(colours[N_EXACT:][None]))
+    cut = rest.quantize(N_COLOURS - N_EXACT, Image.Quantize.MEDIANCUT).getpalette()[:3 * (N_COLOURS - N_EXACT)]
+    return np.concatenate([colours[:N_EXACT], np.array(cut, np.uint8).reshape(-1, 3)])
 
 
-class Mapping:
-    "Colors -> the index of the nearest one of `palette`, found once for each color."
+class NearestColour:
+    "From colours to the index of the nearest one in `palette`, searched once for each colour"
     def __init__(self, palette):
         self.palette = palette.astype(np.float32)
-        self.known = np.zeros(1 << 24, np.uint8)   # index + 1; 0 means: not looked for yet
+        self.known = np.zeros(1 << 24, np.uint8) # index + 1; 0 means: not looked for yet
 
     def __call__(self, pixels):
-        colors = pixels & 0xFFFFFF                 # without alpha
-        index = self.known[colors]
+        colours = pixels & 0xFFFFFF # without alpha
+        index = self.known[colours]
         if not index.all():
-            new = np.unique(colors[index == 0])
+            new = np.unique(colours[index == 0])
             for some in np.array_split(new, 1 + len(new) // 4096):
                 parts = np.stack([some & 255, some >> 8 & 255, some >> 16 & 255], 1).astype(np.float32)
                 apart = ((parts[:, None] - self.palette) ** 2).sum(2)
                 self.known[some] = apart.argmin(1) + 1
-            index = self.known[colors]
+            index = self.known[colours]
         return index - np.uint8(1)
 
 

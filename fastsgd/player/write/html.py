@@ -13,11 +13,11 @@ PLAY = '<path class="go" d="M4 2v12l10-6z"/><path class="pause" d="M3 2h4v12H3zM
 TITLES = dict(first='First frame (home)', back='Step back (left arrow)',
               next='Step forward (right arrow)', last='Last frame (end)')
 SPEEDS = ('0.25', '0.5', '1', '2', '4')
-PLAYER = """<div class="fastsgd-player" data-fastsgd="{id}" data-lm-suppress-shortcuts="true" tabindex="0" role="group" \
-aria-label="Animation player" style="width:{css_width}px">
+PLAYER = """<div class="fastsgd-player" data-fastsgd="{id}" data-lm-suppress-shortcuts="true" tabindex="0" \
+role="group" aria-label="Animation player" style="width:{css_width}px">
 <style>{style}</style>
-<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{alt}" viewBox="0 0 {width:g} {height:g}"><defs>{defs}</defs>\
-{picture}</svg>
+<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{alt}" viewBox="0 0 {width:g} {height:g}">\
+<defs>{defs}</defs>{picture}</svg>
 <div class="controls" data-do="controls" hidden>
 <span class="buttons">{buttons}</span>
 <input type="range" min="0" max="{last}" value="{last}" step="1" data-do="seek" aria-label="Frame">
@@ -46,16 +46,16 @@ content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-sr
 """
 
 
-def player_html(drawing, interval=20, labels=None, alt='', mode='loop', autoplay=False):
-    """HTML that plays `drawing`; without JavaScript it shows the last frame.
-
-    interval : milliseconds from frame to frame
-    labels   : what to call each frame; None: its number
-    alt      : what the animation shows, for those who can't see it
-    mode     : at the end: 'loop', 'once' or 'reflect'
-    autoplay : play at once, unless the reader asked for reduced motion
-    """
-    name = 'f' + uuid.uuid4().hex[:10]             # ids are shared by all of a page; a uuid leaves random state alone
+def player_html(
+    drawing, # A `Drawing`
+    interval: float = 20, # Milliseconds from frame to frame
+    labels: list | None = None, # What to call each frame; None: its number
+    alt: str = '', # What the animation shows, for those who can't see it
+    mode: str = 'loop', # At the end: 'loop', 'once' or 'reflect'
+    autoplay: bool = False # Play at once? Not where the reader asked for reduced motion
+) -> str:
+    "Write HTML that plays `drawing`; without JavaScript it shows the last frame"
+    name = 'f' + uuid.uuid4().hex[:10] # ids are shared by all of a page; a uuid leaves random state alone
     moving = [part for part in drawing.parts if len(part) > 1]
     data = dict(frames=drawing.n_frames, interval=interval, mode=mode, autoplay=autoplay,
                 labels=None if labels is None else [str(label) for label in labels],
@@ -69,8 +69,13 @@ def player_html(drawing, interval=20, labels=None, alt='', mode='loop', autoplay
         speeds=options([(s, f'{s}×') for s in SPEEDS]), modes=options([(m, m) for m in MODES]), data=script_json(data))
 
 
+def write_page(path, drawing, interval, loop, *, title='', **settings):
+    "Write `drawing` as a page that plays it, with the further `settings` of `player_html`"
+    path.write_text(player_page(player_html(drawing, interval, **settings), title), encoding='utf-8')
+
+
 def player_page(player, title):
-    "A whole page around what `player_html` returned."
+    "Put a whole page around what `player_html` returned"
     return PAGE.format(title=escape(title), player=player)
 
 
@@ -78,7 +83,7 @@ def asset(name): return (HERE / name).read_text(encoding='utf-8').strip()
 
 
 def script_json(data):
-    "JSON that can stand in a script element: nothing in it ends that element or opens a comment."
+    "Write JSON that can stand in a script element: nothing in it ends that element or opens a comment"
     text = json.dumps(data, ensure_ascii=False, separators=(',', ':'))
     return text.replace('</', '<\\/').replace('<!--', '\\u003c!--').replace('<script', '\\u003cscript')
 

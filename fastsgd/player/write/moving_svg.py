@@ -2,14 +2,25 @@
 
 from html import escape
 
-SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{css_width}" height="{css_height}" \
-role="img" stroke-linejoin="round" stroke-linecap="butt"><title>{alt}</title><style>{style}</style>\
+SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" \
+width="{css_width}" height="{css_height}" role="img" stroke-linejoin="round" \
+stroke-linecap="butt"><title>{alt}</title><style>{style}</style>\
 <defs>{defs}</defs>{picture}</svg>
 """
 
 
-def animated_svg(drawing, interval=20, alt='', loop=True):
-    """The SVG text: each state of a part that changes is there, and seen during its frames only.
+def write_svg(path, drawing, interval, loop=True, *, alt='', **_): # what only a page shows is left out
+    "Write `drawing` as an SVG file"
+    path.write_text(animated_svg(drawing, interval, alt, loop), encoding='utf-8')
+
+
+def animated_svg(
+    drawing, # A `Drawing`
+    interval: float = 20, # Milliseconds from frame to frame
+    alt: str = '', # What the animation shows, for those who can't see it
+    loop: bool = True # Begin again at the end?
+) -> str:
+    """Write each state of a part that changes, seen during its frames only
 
     Who asked for reduced motion sees the last frame.
     """
@@ -27,7 +38,7 @@ def animated_svg(drawing, interval=20, alt='', loop=True):
 
 
 def states(part, n, interval, spans):
-    "One group for each state of `part`; notes in `spans` for how many frames states last."
+    "Yield a group for each state of `part`; note in `spans` for how many frames states last"
     texts = list(part.texts())
     ends = [frame for frame, _ in texts[1:]] + [n]
     for (begin, text), end in zip(texts, ends):
@@ -37,7 +48,7 @@ def states(part, n, interval, spans):
 
 
 def style(spans, n, interval, loop):
-    "Visible for the given number of frames, then hidden until the next round."
+    "Show a state for its number of frames, then hide it until the next round"
     rules = [f".f{{visibility:hidden;animation:{n * interval:g}ms step-end {'infinite' if loop else '1'}}}"]
     for span in sorted(spans):
         end = '' if span == n else f'{100 * span / n:.6g}%{{visibility:hidden}}'

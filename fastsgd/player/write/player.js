@@ -2,7 +2,7 @@
 (function (id) {
   "use strict";
 
-  // All texts of one part, put together the first time they are shown. Entries are differences: see history.py.
+  // All texts of one part, put together the first time they are shown. Entries are differences: see drawing.py.
   function history(entries) {
     const texts = [];
     return function (k) {

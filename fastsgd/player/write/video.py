@@ -9,27 +9,35 @@ from PIL import Image
 
 
 def find_ffmpeg():
-    "The ffmpeg to run: matplotlib's setting or the path, else imageio-ffmpeg's. Raises RuntimeError if there is none."
+    "Find an ffmpeg to run: by matplotlib's setting, else imageio-ffmpeg's. Raises RuntimeError if there is none."
     found = shutil.which(mpl.rcParams['animation.ffmpeg_path'])
     if found: return found
     try:
         from imageio_ffmpeg import get_ffmpeg_exe
         return get_ffmpeg_exe()
     except (ImportError, RuntimeError):
-        raise RuntimeError('no ffmpeg was found, which writes videos. Install one with `pip install imageio-ffmpeg`, or '
-                           'put an ffmpeg on the path, or save as .html, .gif or .webp instead.') from None
+        raise RuntimeError('a video needs ffmpeg, and none was found: install one with `pip install imageio-ffmpeg`, '
+                           'put one on the path, or save as .html, .gif or .webp instead') from None
 
 
-def write_video(path, frames, interval, ffmpeg, codec=None, bitrate=None, extra_args=None, metadata=None):
-    """Write `frames`, arrays (height, width, 4) of uint8, as a video. Raises RuntimeError with ffmpeg's words if it fails.
-
-    codec, bitrate, extra_args, metadata : as for matplotlib's FFMpegWriter
-    """
+def write_video(
+    path, # File to write
+    frames, # Arrays (height, width, 4) of uint8
+    interval: float, # Milliseconds from frame to frame
+    loop: bool = True, # Not for a video to say
+    *,
+    ffmpeg: str, # The program, as `find_ffmpeg` returns it
+    codec: str | None = None, # This and the next ones: as for matplotlib's `FFMpegWriter`
+    bitrate: int | None = None,
+    extra_args: list | None = None,
+    metadata: dict | None = None
+):
+    "Write `frames` as a video. Raises RuntimeError with ffmpeg's words if it fails, ValueError if there are no frames."
     codec = codec or mpl.rcParams['animation.codec']
     codec = 'libx264' if codec == 'h264' else codec
     bitrate = mpl.rcParams['animation.bitrate'] if bitrate is None else bitrate
     args = ['-c:v', codec]
-    # Players want even sides and 4:2:0; a plot has flat colors and thin lines: tune for that.
+    # players want even sides and 4:2:0; a plot has flat colours and thin lines: tune for that
     if codec == 'libx264': args += ['-preset', 'veryfast', '-tune', 'animation', '-movflags', '+faststart']
     if bitrate > 0: args += ['-b:v', f'{bitrate}k']
     elif codec == 'libx264': args += ['-crf', '18']
@@ -62,11 +70,11 @@ def write_video(path, frames, interval, ffmpeg, codec=None, bitrate=None, extra_
 
 
 def write_webp(path, frames, interval, loop=True):
-    "Write `frames`, arrays (height, width, 4) of uint8, as an animated WebP, without loss."
+    "Write `frames`, arrays (height, width, 4) of uint8, as an animated WebP, without loss"
     images = (to_image(frame) for frame in frames)
     first = next(images, None)
     if first is None: raise ValueError('frames is empty: there is nothing to save')
-    with open(path, 'wb') as file:                 # Pillow would leave it open after an interrupt
+    with open(path, 'wb') as file: # Pillow would leave it open after an interrupt
         first.save(file, 'WEBP', save_all=True, append_images=images, duration=round(interval), loop=0 if loop else 1,
                    lossless=True, quality=20, method=2)
 
