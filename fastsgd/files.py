@@ -1,10 +1,20 @@
 """`atomic_path`: a file that is replaced whole or not at all."""
 
 import os
+import re
 import secrets
+import signal
+import socket
 import stat
+import sys
+import threading
+import time
+import zlib
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+HOST = f'{zlib.crc32(socket.gethostname().encode()):08x}'
+OURS = re.compile(r'\..*\.fastsgd-([0-9a-f]{8})-(\d{1,9})-[0-9a-f]{8}(\.[^.]*)?', re.S)
 
 
 @contextmanager
@@ -20,8 +30,9 @@ def atomic_path(
     if path.is_dir(): raise IsADirectoryError(f'{path} is a folder: expected a file, for instance {path/"fit"}')
     if path.exists() and not path.is_file(): raise ValueError(f'{path} is not a regular file: give a new name')
     if not path.parent.is_dir(): raise FileNotFoundError(f'{path.parent} does not exist: create this folder first')
-    temp = path.with_name(f'.{path.stem[:60]}.{secrets.token_hex(4)}{path.suffix}')
-    try:
+    remove_stale(path.parent)
+    temp = path.with_name(f'.{path.stem[:40]}.fastsgd-{HOST}-{os.getpid()}-{secrets.token_hex(4)}{path.suffix}')
+    with removed_on_signals(temp):
         temp.touch(exist_ok=False)
         mode = stat.S_IMODE((path if path.exists() else temp).stat().st_mode)
         yield temp
@@ -29,5 +40,38 @@ def atomic_path(
         with open(temp, 'rb+') as f: os.fsync(f.fileno())
         os.chmod(temp, mode) # the writer may have put a file of its own in its place
         os.replace(temp, path)
+
+
+@contextmanager
+def removed_on_signals(temp):
+    "Remove `temp` at the end, and before a signal ends this process, unless somebody handles that signal already"
+    owner, caught = os.getpid(), []
+    def end(number, frame):
+        if os.getpid() == owner: temp.unlink(missing_ok=True) # and not a child's
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    if threading.current_thread() is threading.main_thread() and sys.platform != 'win32':
+        caught = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is signal.SIG_DFL]
+    try:
+        for number in caught: signal.signal(number, end)
+        yield
     finally:
         with suppress(FileNotFoundError): temp.unlink()
+        for number in caught: signal.signal(number, signal.SIG_DFL)
+
+
+def remove_stale(folder: Path):
+    "Remove temporary files of ours in `folder` whose process was killed; those of other machines after a day"
+    for file in folder.glob('.*.fastsgd-*'):
+        if not (found := OURS.fullmatch(file.name)): continue
+        here = found[1] == HOST and sys.platform != 'win32'
+        with suppress(OSError):
+            if ended(int(found[2])) if here else time.time() - file.stat().st_mtime > 86400: file.unlink()
+
+
+def ended(pid: int) -> bool:
+    "Has the process with this number, on this machine, come to its end?"
+    try: os.kill(pid, 0)
+    except ProcessLookupError: return True
+    except OSError: pass # it is somebody else's
+    return False

@@ -1,7 +1,10 @@
 """A file is replaced whole or not at all, whatever goes wrong on the way."""
 
 import os
+import signal
 import stat
+import subprocess
+import sys
 
 import pytest
 
@@ -66,3 +69,38 @@ def test_paths_that_cannot_be_written_are_refused(tmp_path, count):
         named = tmp_path/'no' if error is FileNotFoundError else path
         with pytest.raises(error, match=str(named)): write(path, '')
         count('bad inputs refused')
+
+
+SAVES = """
+import sys, time
+from fastsgd.files import atomic_path
+with atomic_path(sys.argv[1]) as temp:
+    temp.write_text('half')
+    print('begun', flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform == 'win32', reason='signals')
+@pytest.mark.parametrize('name', ['SIGTERM', 'SIGHUP', 'SIGKILL'])
+def test_a_signal_leaves_the_old_file_and_nothing_past_the_next_save(tmp_path, name, count):
+    path = tmp_path/'fit.html'
+    path.write_text('old')
+    (tmp_path/'.mine.fastsgd-notes').write_text('not ours')
+    process = subprocess.Popen([sys.executable, '-c', SAVES, str(path)], stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == 'begun\n'
+    process.send_signal(signal.Signals[name])
+    assert process.wait() == -signal.Signals[name]
+    process.stdout.close()
+    assert path.read_text() == 'old' and len(os.listdir(tmp_path)) == (3 if name == 'SIGKILL' else 2)
+    write(tmp_path/'other.html', 'new')
+    assert sorted(os.listdir(tmp_path)) == ['.mine.fastsgd-notes', 'fit.html', 'other.html']
+    count('signals in the middle of a save')
+
+
+def test_a_file_that_another_process_is_writing_stays(tmp_path):
+    with atomic_path(tmp_path/'a.html') as temp: # a process that lives: this one
+        write(tmp_path/'b.html', 'b')
+        temp.write_text('a')
+    assert sorted(os.listdir(tmp_path)) == ['a.html', 'b.html']
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

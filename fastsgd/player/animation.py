@@ -1,23 +1,25 @@
 """`FitAnimation`: matplotlib's `FuncAnimation` with a player and fast files."""
 
 import itertools
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import matplotlib as mpl
-from matplotlib.animation import FuncAnimation, HTMLWriter, writers
+from matplotlib.animation import FFMpegBase, FuncAnimation, HTMLWriter, writers
 from PIL import Image
 
 from ..checks import check_in_list, check_number
 from ..files import atomic_path
 from ..progress import Progress
+from .draw.alone import settings_alone
 from .draw.svg import draw_svg
 from .formats import SUFFIXES, VIDEOS, save_animation
 from .write.html import MODES, player_html
+from .write.video import check_video, find_ffmpeg
 
 # Videos that are left to matplotlib, which hands them to ffmpeg
-LEFT_TO_FFMPEG = {'.3g2', '.3gp', '.asf', '.avi', '.f4v', '.flv', '.h264', '.m2ts', '.mpeg', '.mpg', '.mts', '.mxf',
-                  '.nut', '.ogg', '.ogv', '.ts', '.vob', '.webm', '.wmv'}
+LEFT_TO_FFMPEG = {'.3g2', '.3gp', '.asf', '.f4v', '.flv', '.h264', '.m2ts', '.mpeg', '.mpg', '.mts', '.mxf',
+                  '.nut', '.ogg', '.ts', '.vob', '.wmv'}
 
 
 class FitAnimation(FuncAnimation):
@@ -108,14 +110,21 @@ class FitAnimation(FuncAnimation):
             return save_animation(filename, self._fig, self._update, self._frames(), self._save_count, dpi=dpi,
                                   facecolor=(savefig_kwargs or {}).get('facecolor'), interval=interval,
                                   loop=self._repeat, tick=tick, video=video, player=player)
-        if writer is None:
-            further = dict(video, extra_anim=extra_anim, savefig_kwargs=savefig_kwargs)
-            writer = _writer(suffix, [k for k, v in further.items() if v])
-        if writer == 'html' or isinstance(writer, HTMLWriter): target = nullcontext(filename) # may add a folder
-        else: target = atomic_path(filename)
-        with target as path:
-            super().save(str(path), writer, fps, dpi, codec, bitrate, extra_args, metadata, extra_anim, savefig_kwargs,
-                         progress_callback=progress_callback)
+        with matplotlib_finds_ffmpeg():
+            if writer is None:
+                further = dict(video, extra_anim=extra_anim, savefig_kwargs=savefig_kwargs)
+                writer = _writer(suffix, [k for k, v in further.items() if v])
+            if writer == 'html' or isinstance(writer, HTMLWriter): target = nullcontext(filename) # may add a folder
+            else: target = atomic_path(filename)
+            with target as path:
+                super().save(str(path), writer, fps, dpi, codec, bitrate, extra_args, metadata, extra_anim,
+                             savefig_kwargs, progress_callback=progress_callback)
+                kind = writers[writer] if isinstance(writer, str) else type(writer)
+                if issubclass(kind, FFMpegBase): check_video(path, mpl.rcParams['animation.ffmpeg_path'])
+
+    def to_html5_video(self, embed_limit=None):
+        "Write a `<video>` with the animation in it, as matplotlib does"
+        with matplotlib_finds_ffmpeg(): return super().to_html5_video(embed_limit)
 
     def _frames(self):
         "Begin anew, and return the frames to draw"
@@ -140,11 +149,19 @@ def _writer(suffix, further):
     if Image.registered_extensions().get(suffix) in Image.SAVE_ALL: return 'pillow' # .tiff, .pdf: frames are pages
     if suffix in LEFT_TO_FFMPEG or suffix in VIDEOS:
         if available('ffmpeg'): return name if name.startswith('ffmpeg') else 'ffmpeg'
-        raise RuntimeError(f'saving {suffix} needs ffmpeg, and matplotlib found none: put one on the path, set '
-                           "rcParams['animation.ffmpeg_path'], or save as .html, .gif or .webp instead")
+        raise RuntimeError(f'saving {suffix} needs ffmpeg, and none was found: install one with `pip install '
+                           'imageio-ffmpeg`, put one on the path, or save as .html, .gif or .webp instead')
     raise ValueError(f'filename ends in {suffix!r}: expected one of {", ".join(sorted(SUFFIXES))}, with ffmpeg also of '
                      f'{", ".join(sorted(LEFT_TO_FFMPEG))}; for any other, pass a writer of matplotlib\'s, as in '
                      'writer="ffmpeg"')
+
+
+@contextmanager
+def matplotlib_finds_ffmpeg():
+    "Let matplotlib use imageio-ffmpeg's ffmpeg where there is no other"
+    try: found = {'animation.ffmpeg_path': find_ffmpeg()}
+    except RuntimeError: found = {}
+    with settings_alone(found): yield
 
 
 def check_interval(interval) -> float:

@@ -15,7 +15,7 @@ from .write.video import find_ffmpeg, write_video, write_webp
 
 # Suffix -> what writes it, as `write(path, drawing or frames, interval, loop, **settings)`
 VECTORS = {'.html': write_page, '.htm': write_page, '.svg': write_svg}
-VIDEOS = dict.fromkeys(['.mp4', '.m4v', '.mov', '.mkv'], write_video)
+VIDEOS = dict.fromkeys(['.mp4', '.m4v', '.mov', '.mkv', '.webm', '.avi', '.ogv'], write_video)
 SUFFIXES = {**VECTORS, '.gif': write_gif, '.webp': write_webp, '.png': write_apng, '.apng': write_apng, **VIDEOS}
 
 

@@ -3,6 +3,8 @@
 import itertools
 import json
 import re
+import shutil
+import sys
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -147,7 +149,7 @@ def undrawn():
 
 @pytest.mark.parametrize('name', ['fit.xyz', 'fit', 'fit.jpg', 'fit.gif.part'])
 def test_unknown_suffix_is_said_before_drawing(tmp_path, name, ffmpeg, count):
-    wanted = r"filename ends in '.*': expected one of \.apng, \.gif, .*\.avi.*writer=\"ffmpeg\""
+    wanted = r"filename ends in '.*': expected one of \.apng, \.avi, \.gif, .*\.flv.*writer=\"ffmpeg\""
     with pytest.raises(ValueError, match=wanted):
         undrawn().save(tmp_path / name)
     with mpl.rc_context({'animation.ffmpeg_path': 'no-ffmpeg'}), pytest.raises(ValueError, match='filename ends in'):
@@ -156,11 +158,21 @@ def test_unknown_suffix_is_said_before_drawing(tmp_path, name, ffmpeg, count):
     count('bad inputs refused', 2)
 
 
-@pytest.mark.parametrize('suffix, settings', [('.avi', {}), ('.mov', {}), ('.mkv', {}), ('.flv', {}),
+@pytest.mark.parametrize('suffix, settings', [('.mpg', {}), ('.ts', {}), ('.mov', {}), ('.flv', {}),
                                               ('.tiff', {}), ('.mp4', {'savefig_kwargs': {'transparent': False}})])
 def test_what_matplotlib_writes_by_suffix_goes_on_working(tmp_path, suffix, settings, ffmpeg):
     animation().save(tmp_path/f'fit{suffix}', **settings)
     assert (tmp_path/f'fit{suffix}').stat().st_size > 500
+
+
+@pytest.mark.parametrize('suffix', ['.webm', '.avi', '.ogv', '.mpg'])
+def test_all_videos_find_the_ffmpeg_of_imageio(tmp_path, monkeypatch, suffix):
+    pytest.importorskip('imageio_ffmpeg')
+    real = shutil.which
+    monkeypatch.setattr(shutil, 'which', lambda name, *args: None if name == 'ffmpeg' else real(name, *args))
+    animation().save(tmp_path/f'fit{suffix}')
+    assert (tmp_path/f'fit{suffix}').stat().st_size > 500
+    if suffix == '.webm': assert '<video' in animation().to_html5_video()
 
 
 def test_a_writer_takes_any_suffix(tmp_path, ffmpeg, monkeypatch):
@@ -175,9 +187,10 @@ def test_a_writer_takes_any_suffix(tmp_path, ffmpeg, monkeypatch):
 
 
 @pytest.mark.parametrize('name, settings', [('fit.avi', {}), ('fit.mp4', {'savefig_kwargs': {'transparent': False}})])
-def test_a_video_without_ffmpeg_is_refused_before_drawing(tmp_path, name, settings, count):
+def test_a_video_without_ffmpeg_is_refused_before_drawing(tmp_path, name, settings, count, monkeypatch):
+    monkeypatch.setitem(sys.modules, 'imageio_ffmpeg', None)
     without = mpl.rc_context({'animation.ffmpeg_path': 'no-ffmpeg'})
-    with without, pytest.raises(RuntimeError, match='saving .* needs ffmpeg, and matplotlib found none'):
+    with without, pytest.raises(RuntimeError, match='needs ffmpeg, and none was found'):
         undrawn().save(tmp_path / name, **settings)
     count('bad inputs refused')
 

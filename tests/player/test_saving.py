@@ -2,12 +2,15 @@
 
 import re
 import subprocess
+import sys
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 from PIL import Image
 from player_figures import build
 
+from fastsgd import FitAnimation
 from fastsgd.player import SUFFIXES, VIDEOS, draw_pixels, find_ffmpeg, save_animation
 from fastsgd.player.write import video as video_module
 from fastsgd.player.write.gif import write_gif
@@ -178,3 +181,30 @@ def test_figure_is_left_as_it_was(saved):
         assert tuple(frame[0, 0]) == (255, 0, 0, 255)
     assert (fig.dpi, fig.get_facecolor(), fig.canvas.is_saving()) == before
     assert not any('draw' in artist.__dict__ for artist in fig.findobj())
+
+
+# Stand-ins for ffmpeg: (what it does to its last argument, what the error says)
+BAD = {'words': ('echo "Error writing trailer: No space left" >&2; "$REAL" "$@"', 'No space left'),
+       'empty': ('cat > /dev/null', 'it is empty'),
+       'torn': ('"$REAL" "$@"; for f; do :; done; head -c 900 "$f" > "$f.half"; mv "$f.half" "$f"', 'cannot be read'),
+       'hangs': ('exec sleep 60', 'no progress'),
+       'hangs at the end': ('cat > /dev/null; exec sleep 60', 'no progress')}
+
+
+@pytest.mark.skipif(sys.platform == 'win32', reason='a shell script in place of ffmpeg')
+@pytest.mark.parametrize('case', BAD)
+@pytest.mark.parametrize('settings', [{}, {'writer': 'ffmpeg'}], ids=['ours', 'matplotlibs'])
+def test_a_failed_video_leaves_the_old_file(tmp_path, case, settings, monkeypatch, count):
+    if settings and case not in ('torn', 'empty'): pytest.skip('how this process ends is a matter of matplotlib')
+    does, said = BAD[case]
+    script, path = tmp_path/'ffmpeg', tmp_path/'fit.mp4'
+    # what is read back is read by the real one
+    real = 'case "$*" in *null*|*-version*) exec "$REAL" "$@";; esac'
+    script.write_text(f'#!/bin/sh\nREAL={find_ffmpeg()}\n{real}\n{does}\n')
+    script.chmod(0o755)
+    path.write_text('old')
+    monkeypatch.setattr(video_module, 'PATIENCE', 0.5)
+    with mpl.rc_context({'animation.ffmpeg_path': str(script)}), pytest.raises(RuntimeError, match=said):
+        FitAnimation(*build('line_points_text'), 4).save(path, **settings)
+    assert path.read_text() == 'old' and sorted(p.name for p in tmp_path.iterdir()) == ['ffmpeg', 'fit.mp4']
+    count('failed saves that left the old file whole')

@@ -10,5 +10,5 @@ LOCK = threading.RLock()
 
 @contextmanager
 def settings_alone(settings: dict):
-    "Draw with these rcParams while other threads that draw wait: two that restore them in turn would leave them changed"
+    "Draw with these rcParams while other threads wait: two that restore them in turn would leave them changed"
     with LOCK, mpl.rc_context(settings): yield
