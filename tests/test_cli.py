@@ -13,7 +13,8 @@ from fastsgd import cli, linear_data
 
 
 def run(*args, cwd, **kwargs):
-    return subprocess.run([sys.executable, '-m', 'fastsgd', *map(str, args)], cwd=cwd, capture_output=True, text=True,
+    return subprocess.run([sys.executable, '-m', 'fastsgd', *(a if isinstance(a, bytes) else str(a) for a in args)],
+                          cwd=cwd, capture_output=True, text=True,
                           stdin=subprocess.DEVNULL, timeout=120, **kwargs)
 
 
@@ -53,7 +54,8 @@ def test_no_progress_bar_in_a_pipe(lesson): assert not re.search('[\r█\x1b]', 
 
 def test_every_option_and_an_old_file(tmp_path):
     (tmp_path/'fit.gif').write_text('old')
-    done = run('fit.gif', '--points=40', '--coef=-1,4', '--init=-1,1', '--noise=0.1', '--lr=0.2', '--epochs=8', '--bs=20',
+    done = run('fit.gif', '--points=40', '--coef=-1,4', '--init=-1,1', '--noise=0.1', '--lr=0.2', '--epochs=8',
+               '--bs=20',
                '--seed=3', '--every=5', cwd=tmp_path)
     assert done.returncode == 0 and done.stderr == ''
     assert re.findall(r'^step (\d+)', done.stdout, re.M) == ['0', '5', '10', '15'] # 8 epochs of 2 batches
@@ -68,7 +70,10 @@ def test_a_fit_that_diverges_is_drawn_all_the_same(tmp_path):
     assert (tmp_path/'fit.svg').stat().st_size > 1000
 
 
-@pytest.mark.parametrize('args', [['fit.html', '--lr=0'], ['fit.xyz'], ['missing/fit.html']])
+@pytest.mark.parametrize('args',
+                         [['fit.html', '--lr=0'], ['fit.xyz'], ['missing/fit.html'], ['fit.html', '--points=1e12'],
+                                  ['fit.html', '--points=1000000000000'], ['fit.html', '--lr=1e308'],
+                                  ['fit.html', '--coef=1e300,1'], [b'\xff.html']])
 def test_a_wrong_value_is_one_line_before_any_training(tmp_path, args):
     done = run(*args, cwd=tmp_path)
     assert done.returncode != 0 and done.stdout == ''
@@ -99,8 +104,9 @@ def test_a_message_for_each_path_that_can_not_be_written(tmp_path, monkeypatch):
     (tmp_path/'locked.gif').touch()
     monkeypatch.setattr(os, 'access', lambda path, mode: path.name != 'locked.gif') # the superuser may do anything
     monkeypatch.setattr(cli, 'find_ffmpeg', lambda: (_ for _ in ()).throw(RuntimeError('no ffmpeg was found')))
-    for name, why in {'fit': "the suffix is ''", 'fit.jpeg': 'expected one of', 'folder.gif': 'not a plain file',
-                      'file/fit.gif': 'Not a directory', 'none/fit.gif': 'No such file', 'a' * 300 + '.gif': 'too long',
+    for name, why in {'fit': "the suffix is ''", 'fit.jpeg': 'expected one of', 'folder.gif': 'not a regular file',
+                      'file/fit.gif': 'Not a directory', 'none/fit.gif': 'No such file', '\udcff.gif': 'no UTF-8',
+                      'a' * 300 + '.gif': 'too long',
                       'locked.gif': 'write-protected', 'fit.mp4': 'no ffmpeg was found'}.items():
         with pytest.raises(SystemExit, match=f'^fastsgd: cannot write .*{why}'): parse(str(tmp_path/name))
 
@@ -117,8 +123,20 @@ def test_an_error_while_writing_leaves_the_old_file(tmp_path, monkeypatch, capsy
 def test_an_interrupt_ends_without_a_traceback_and_without_a_file(tmp_path, monkeypatch, capsys):
     def interrupt(*args, **kwargs): raise KeyboardInterrupt
     monkeypatch.setattr('fastsgd.player.formats.draw_svg', interrupt)
-    with pytest.raises(SystemExit, match='interrupted, nothing was written'): cli.main.__wrapped__(tmp_path/'fit.html', epochs=2)
+    with pytest.raises(SystemExit, match='interrupted, nothing was written'):
+        cli.main.__wrapped__(tmp_path/'fit.html', epochs=2)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.skipif(sys.platform == 'win32', reason='no such shell')
+@pytest.mark.parametrize('where, why', [
+    ('> /dev/full', 'cannot write standard output: No space left on device'), ('>&-', 'standard output is closed'),
+    ('| head -1', 'cannot write standard output: Broken pipe')])
+def test_losses_that_can_not_be_written_are_one_line(tmp_path, where, why):
+    command = f'set -o pipefail; {sys.executable} -m fastsgd fit.html --epochs=3000 {where}'
+    done = subprocess.run(['bash', '-c', command], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode != 0 and len(done.stdout.splitlines()) <= 1 and os.listdir(tmp_path) == []
+    assert re.fullmatch(f'fastsgd: {why}.*\n', done.stderr), done.stderr
 
 
 @pytest.mark.skipif(sys.platform == 'win32', reason='no pseudo-terminals')
@@ -136,7 +154,8 @@ def test_a_terminal_gets_the_progress_bar(tmp_path):
         text += part
     os.close(main)
     assert done.wait() == 0
-    assert b'Epoch 1/12' in text and re.search(rb'\rstep 10 +loss \d\.\d{4} +\r\n', text) and text.endswith(b'fit.html\r\n')
+    assert b'Epoch 1/12' in text and re.search(rb'\rstep 10 +loss \d\.\d{4} +\r\n', text)
+    assert text.endswith(b'fit.html\r\n')
 
 
 def test_help_explains_every_option():
