@@ -3,6 +3,7 @@
 import html
 import inspect
 
+from fastai.learner import Learner
 from fastai.torch_core import rank_distrib
 from fastcore.meta import delegates
 
@@ -13,7 +14,7 @@ from ..views import animate, choose_views
 from ..views.animate import check_animate_arguments
 from ..views.given import as_views
 from ..views.live import LiveView
-from .base import OwnCallback
+from .base import ByName, OwnCallback
 from .log import SkipEmptyValidCallback
 from .record import RecordParamsCallback
 
@@ -50,7 +51,7 @@ class AnimateFitCallback(OwnCallback):
         self._new_fit = True
 
     def _bring_recorder(self):
-        if not hasattr(self.learn, 'record_params'): self.learn.add_cb(RecordParamsCallback())
+        if not self.learn._grab_cbs(RecordParamsCallback): self.learn.add_cb(RecordParamsCallback())
         valid = getattr(self.learn.dls, 'loaders', ())[1:2]
         if valid and not len(valid[0]) and not self.learn._grab_cbs(SkipEmptyValidCallback):
             self.learn.add_cb(SkipEmptyValidCallback())
@@ -123,3 +124,6 @@ class AnimateFitCallback(OwnCallback):
         if self.trajectory is None: return super()._repr_html_()
         if self._live_view is not None: self._live_view.give_way()
         return f'{self.animation._repr_html_()}<p><small>{html.escape(self._sentence())}</small></p>'
+
+
+Learner.animate_fit = ByName('animate_fit')

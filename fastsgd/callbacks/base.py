@@ -10,9 +10,41 @@ EVENTS = {name for name in vars(event) if name.startswith(('after_', 'before_'))
 PROGRESS_ORDER = 60
 
 
+class ByName:
+    "Let a Learner find a callback by its name also after fastai took it off, at the end of `learn.fit(..., cbs=...)`"
+    def __init__(self, name): self.name, self.taken_off = name, f'_last_{name}'
+
+    def __get__(self, learn, owner=None):
+        if learn is None: return self
+        for name in (self.name, self.taken_off):
+            if name in vars(learn): return vars(learn)[name]
+        raise AttributeError(self.name)
+
+    def __set__(self, learn, cb): vars(learn)[self.name] = cb
+
+    def __delete__(self, learn):
+        cb = vars(learn).pop(self.name, None)
+        if getattr(cb, 'trajectory', None) is None: vars(learn).pop(self.taken_off, None)
+        else: vars(learn)[self.taken_off] = cb
+
+
 class OwnCallback(Callback):
     "Base of our callbacks"
     _not_copied = () # attributes that are None in a copy
+    _learn = None
+
+    @property
+    def learn(self):
+        "The Learner that it follows, or None"
+        return self._learn
+
+    @learn.setter
+    def learn(self, learn):
+        if learn is not None and self._learn is not None and learn is not self._learn:
+            name = type(self).__name__
+            raise ValueError(f'this {name} follows another Learner already: give each Learner its own, {name}(), or '
+                             'take it off that one with remove_cb')
+        self._learn = learn
 
     def __deepcopy__(self, memo):
         memo[id(self)] = res = type(self).__new__(type(self))

@@ -21,7 +21,6 @@ class LogLossCallback(OwnCallback):
     >>> learn.fit(20, lr=0.1)
     """
     order, run_valid = PROGRESS_ORDER - 5, False # before ProgressCallback asks whether there is a logger
-    _learn = None
     def __init__(self,
         every: int = 10, # Steps from one line to the next
     ):
@@ -29,15 +28,10 @@ class LogLossCallback(OwnCallback):
         store_attr()
         self.silenced, self.cancelled, self.step = False, False, 0
 
-    @property
-    def learn(self):
-        "The Learner, which gets its own logger back when this callback is taken off"
-        return self._learn
-
-    @learn.setter
+    @OwnCallback.learn.setter
     def learn(self, learn):
         if learn is None: self._give_back() # taken off, maybe from a fit that was interrupted
-        self._learn = learn
+        OwnCallback.learn.__set__(self, learn)
 
     def before_fit(self):
         self._give_back() # the last fit may have been interrupted

@@ -4,13 +4,14 @@ import warnings
 from enum import Enum
 
 import torch
+from fastai.learner import Learner
 from fastai.torch_core import find_bs, get_model, rank_distrib
 from fastcore.basics import store_attr
 from torch.nn.parameter import is_lazy
 
 from ..checks import check_whole
 from ..trajectory import Recording, Trajectory
-from .base import PROGRESS_ORDER, OwnCallback
+from .base import PROGRESS_ORDER, ByName, OwnCallback
 
 Phase = Enum('Phase', 'idle lazy recording failed') # lazy: parameters get their shapes in the first forward pass
 
@@ -205,3 +206,6 @@ class RecordParamsCallback(OwnCallback):
 
     def _repr_html_(self):
         return super()._repr_html_() if self.trajectory is None else self.trajectory._repr_html_()
+
+
+Learner.record_params = ByName('record_params')

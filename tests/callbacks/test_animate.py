@@ -1,10 +1,22 @@
 """`AnimateFitCallback` by itself: what it takes, and what it says before there is anything to show."""
 
+import copy
 import inspect
 
 import pytest
+from fastai.basics import SGD, Learner, MSELossFlat
+from learners import Net, net_dls, silent
 
-from fastsgd import AnimateFitCallback, Comparison, FitView, LossView, animate, linear_learner
+from fastsgd import (
+    AnimateFitCallback,
+    Comparison,
+    FitView,
+    LogLossCallback,
+    LossView,
+    RecordParamsCallback,
+    animate,
+    linear_learner,
+)
 
 
 @pytest.fixture(scope='module')
@@ -93,3 +105,43 @@ def test_help_names_the_settings():
                           'default_mode']
     assert list(inspect.signature(AnimateFitCallback).parameters) == ['views', 'live', *of_animate[2:]]
     assert list(inspect.signature(Comparison.animate).parameters) == ['self', *of_animate[1:]]
+
+
+# -- whose it is
+
+def plain_learner(**kwargs):
+    return silent(Learner(net_dls(), Net(), loss_func=MSELossFlat(), opt_func=SGD, lr=0.05, **kwargs))
+
+
+@pytest.mark.parametrize('kind', [AnimateFitCallback, RecordParamsCallback, LogLossCallback])
+def test_one_callback_for_two_learners_is_an_error_at_the_second(kind):
+    cb = kind()
+    first = plain_learner(cbs=cb)
+    with pytest.raises(ValueError, match=rf'this {kind.__name__} follows another Learner .* {kind.__name__}\(\)'):
+        plain_learner(cbs=[cb])
+    assert cb.learn is first
+    first.remove_cb(cb)
+    assert cb.learn is None and plain_learner(cbs=cb).cbs[-1].learn is not first
+
+
+def test_a_callback_given_to_fit_is_within_reach_afterwards():
+    learn = plain_learner()
+    assert not hasattr(learn, 'animate_fit') and not hasattr(learn, 'record_params')
+    learn.fit(2, cbs=AnimateFitCallback(LossView()))
+    assert learn.animate_fit.trajectory.n_steps == 10 and learn.animate_fit not in learn.cbs
+    assert len(list(learn.animate_fit.animation.new_frame_seq())) == 11
+    learn.fit(1, cbs=(second := AnimateFitCallback(LossView())))
+    assert learn.animate_fit is second and second.trajectory.n_steps == 15
+    other = copy.deepcopy(learn)
+    assert other.animate_fit.trajectory.n_steps == 15
+    recorded = plain_learner()
+    recorded.fit(1, cbs=RecordParamsCallback())
+    assert recorded.record_params.trajectory.n_steps == 5
+    recorded.fit(1, cbs=AnimateFitCallback()) # the recorder that was taken off records no more: another one comes along
+    assert recorded.animate_fit.trajectory.n_steps == 5 and recorded.record_params in recorded.cbs
+
+
+def test_a_callback_without_anything_to_show_is_gone_once_it_is_taken_off():
+    learn = plain_learner(cbs=AnimateFitCallback())
+    learn.remove_cbs([learn.animate_fit, learn.record_params])
+    assert not hasattr(learn, 'animate_fit') and not hasattr(learn, 'record_params')

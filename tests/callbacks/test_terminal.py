@@ -34,7 +34,7 @@ def test_every_learner_has_the_callbacks_that_it_has_without_us(imports):
 
 def test_what_fastsgd_brings_along():
     shown = python('from fastsgd import *\nfrom fastai.basics import Learner\n'
-                   'print(hasattr(Learner, "no_bar"), hasattr(Learner, "fit_one_cycle"), hasattr(Learner, "fine_tune"))')
+                   'print(*(hasattr(Learner, name) for name in ("no_bar", "fit_one_cycle", "fine_tune")))')
     assert shown == 'True True True\n'
 
 
