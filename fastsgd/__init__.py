@@ -28,16 +28,18 @@ from .views import (
            LRView,
            MetricsView,
            ParamsView,
+           ParityView,
            PathView,
            SamplesView,
            View,
+           WeightsView,
            animate,
 )
 
 __version__ = '0.1.0'
 __all__ = ['AnimateFitCallback', 'BoundaryView', 'Comparison', 'ConfusionView', 'FitAnimation', 'FitView',
            'HistogramView', 'LRView', 'LinearModel', 'LogLossCallback', 'LossView', 'MetricsView', 'ParamsView',
-           'PathView', 'Plane', 'RecordParamsCallback', 'Samples', 'SamplesView', 'Surface', 'Trajectory', 'View',
-           'animate', 'blobs_dls', 'circles_dls', 'compare_fits', 'explore', 'linear_data', 'linear_dls',
-           'linear_learner', 'loss_surface', 'moons_dls', 'poly_data', 'poly_dls', 'sine_data', 'sine_dls',
-           'spiral_dls', 'tensor_dls']
+           'ParityView', 'PathView', 'Plane', 'RecordParamsCallback', 'Samples', 'SamplesView', 'Surface',
+           'Trajectory', 'View', 'WeightsView', 'animate', 'blobs_dls', 'circles_dls', 'compare_fits', 'explore',
+           'linear_data', 'linear_dls', 'linear_learner', 'loss_surface', 'moons_dls', 'poly_data', 'poly_dls',
+           'sine_data', 'sine_dls', 'spiral_dls', 'tensor_dls']

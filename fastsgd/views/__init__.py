@@ -9,10 +9,12 @@ from .histogram import HistogramView
 from .loss import LossView
 from .metrics import MetricsView
 from .params import ParamsView
+from .parity import ParityView
 from .path import PathView
 from .samples import SamplesView
 from .steps import LRView
 from .view import View
+from .weights import WeightsView
 
 __all__ = ['BoundaryView', 'ConfusionView', 'FitView', 'HistogramView', 'LRView', 'LossView', 'MetricsView',
-           'ParamsView', 'PathView', 'SamplesView', 'View', 'animate', 'choose_views']
+           'ParamsView', 'ParityView', 'PathView', 'SamplesView', 'View', 'WeightsView', 'animate', 'choose_views']

@@ -80,6 +80,20 @@ class Asked:
             out = torch.cat([1 - p, p], 1)
         return out
 
+    def before_last(self, i) -> torch.Tensor:
+        "What the last layer with a matrix of weights gets of each item at point `i`, (items, numbers)"
+        self.raw(i) # at the latest now there is a copy of the model that answers
+        layer = _last_layer(self.traj._answering.model)
+        if layer is None: raise ValueError('the model has no layer with a matrix of weights: name an embedding')
+        seen = []
+        handle = layer.register_forward_pre_hook(lambda module, args: seen.append(args[0].detach().clone()))
+        try: self.traj.predict(i, *self.samples.xs)
+        finally: handle.remove()
+        if not seen or len(seen[-1]) != self.samples.n:
+            raise ValueError('the last layer does not get one input for each item: name an embedding')
+        res = seen[-1].cpu().float()
+        return res.reshape(self.samples.n, -1, res.shape[-1]).mean(1) if res.ndim == 3 else res.flatten(1)
+
     @property
     def tells_probabilities(self) -> bool:
         "Are the answers for classes probabilities? A loss that nobody knows may take scores of any kind."
@@ -95,6 +109,13 @@ class Asked:
             if last is not None: change += (out - last).abs().mean(1)
             last = out
         return change.argsort(descending=True, stable=True).tolist()
+
+
+def _last_layer(model):
+    "The last module that holds a matrix of weights; an embedding is none"
+    found = [m for m in model.modules() if isinstance(getattr(m, 'weight', None), torch.Tensor) and m.weight.ndim == 2
+             and hasattr(m, 'in_features')]
+    return found[-1] if found else None
 
 
 def first_tensor(out) -> torch.Tensor:

@@ -78,8 +78,8 @@ class MetricsView(View):
         low, high = ax.transData.inverted().transform(ax.transAxes.transform([(0, 0.5), (0, 1)]))[:, 1]
         ends = np.concatenate([show.y[-1:] for show in shows])
         loc = 'lower right' if (ends > low).mean() > 0.5 and high > low else 'upper right'
-        res = ax.legend(handles, ['x'] * len(handles), loc=loc, fontsize=SIZE, framealpha=0.7, edgecolor='none', borderpad=0.2,
-                        labelspacing=0.25)
+        res = ax.legend(handles, ['x'] * len(handles), loc=loc, fontsize=SIZE, framealpha=0.7, edgecolor='none',
+                        borderpad=0.2, labelspacing=0.25)
         literal(*res.get_texts())
         for text, h in zip(res.get_texts(), handles): text.set_text(shortened(h.get_label()))
         res.set_zorder(6)

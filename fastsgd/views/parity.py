@@ -1,0 +1,108 @@
+"""`ParityView`: what a regression predicts against what is true."""
+
+import numpy as np
+import torch
+from matplotlib.patches import Polygon
+
+from ..trajectory.samples import Samples
+from ..trajectory.several import as_list, name_of
+from .asked import Asked, as_samples, samples_of
+from .cells import SIZE
+from .legends import legend
+from .limits import padded
+from .style import BLUE, GREY, style, tidy
+from .view import View
+
+OUTPUTS = 6 # of a model at the most
+
+
+class ParityView(View):
+    """True against predicted values of a regression: on the line where both are equal, in the band of the usual error
+
+    The band's half width is the root mean squared error (RMSE); several outputs or fits differ by colour and marker.
+    Raises ValueError for a setting that does not fit, and when drawn for targets that are no numbers.
+
+    >>> learn = linear_learner(seed=0)
+    >>> learn.fit(20, lr=0.1)
+    >>> ax = ParityView().plot(learn.record_params.trajectory)
+    """
+    several = True
+    live_points = 2
+    def __init__(self,
+        data=None, # `Samples`, or `(x, y)`: a larger sample of the validation data; None: the samples recorded
+        names: tuple | None = None, # What the outputs are called; None: their numbers
+    ):
+        if not (data is None or isinstance(data, Samples) or isinstance(data, (tuple, list)) and len(data) == 2):
+            told = type(data).__name__
+            raise ValueError(f'data is of type {told}: expected Samples, or inputs and targets as (x, y)')
+        self.data, self.names = data, (names,) if isinstance(names, str) else names
+
+    def _samples(self, traj):
+        if self.data is None: samples = samples_of(traj)
+        else: samples = self.data if isinstance(self.data, Samples) else as_samples(*self.data, traj.loss_func)
+        if samples.target_kind != 'value':
+            raise ValueError(f'the targets are of kind {samples.target_kind!r}: ParityView is for numbers; '
+                             'ConfusionView is for classes, SamplesView for all kinds')
+        return samples
+
+    def draw(self, traj, ax):
+        trajs = as_list(traj)
+        asked = [Asked(t, self._samples(t)) for t in trajs]
+        trues = [torch.tensor(a.samples.targets, dtype=torch.float64).reshape(a.samples.n, -1) for a in asked]
+        outputs = min(trues[0].shape[1], OUTPUTS)
+        ends = [self._says(a, y, -1) for a, y in zip(asked, trues)]
+        limits = padded(torch.cat([t[:, :outputs].flatten() for t in (*trues, *ends)]), 0.08) or (0., 1.)
+        tidy(ax, xlabel='true', ylabel='predicted', xlim=limits, ylim=limits)
+        ax.plot(limits, limits, color=GREY, lw=1, zorder=1.5)
+        series = [(a, y, j, k) for k, (a, y) in enumerate(zip(asked, trues)) for j in range(outputs)]
+        names = [self._name(trajs, j, k, outputs) for *_, j, k in series]
+        dots = [self._dots(ax, n, len(series), y[:, j], names[n]) for n, (_, y, j, _) in enumerate(series)]
+        band = Polygon(np.zeros((4, 2)), color=BLUE, alpha=0.12, lw=0, zorder=1) if len(series) == 1 else None
+        if band is not None: ax.add_patch(band)
+        title = ax.set_title('', loc='left', fontsize=SIZE, parse_math=False)
+        if len(series) > 1:
+            legend(ax, [y[:, j] for _, y, j, _ in series], [end[:, j] for end in ends for j in range(outputs)], dots)
+        low, high = ax.get_ylim()
+
+        def update(i):
+            errors = []
+            for (a, y, j, _), dot in zip(series, dots):
+                says = self._says(a, y, i)[:, j].numpy()
+                dot.set_ydata(np.clip(says, low, high)) # at the edge what lies beyond it
+                off = (says - y[:, j].numpy())[np.isfinite(says)]
+                rmse = float(np.sqrt(np.mean(off**2))) if len(off) else np.nan
+                errors.append((rmse, int(((says < low) | (says > high)).sum())))
+            if band is not None: band.set_xy(_band(limits, errors[0][0]))
+            title.set_text(self._told(errors, names, trues[0]))
+            return [*dots, title, *([] if band is None else [band])]
+        return update
+
+    def _says(self, asked, true, i):
+        out = asked(i).double().reshape(len(true), -1)
+        if out.shape != true.shape:
+            raise ValueError(f'the model answers {len(true)} items with {out.shape[1]} numbers each and there are '
+                             f'{true.shape[1]} targets: ParityView needs as many of both')
+        return torch.where(out.isfinite(), out, torch.nan)
+
+    def _name(self, trajs, j, k, outputs):
+        output = '' if outputs == 1 else self.names[j] if self.names and j < len(self.names) else f'output {j}'
+        return ', '.join(filter(None, [str(output), name_of(trajs[k], k) if len(trajs) > 1 else '']))
+
+    def _dots(self, ax, n, total, true, name):
+        look = {'color': BLUE, 'marker': 'o'} if total == 1 else style(n)
+        look.pop('linestyle', None)
+        return ax.plot(true, np.full(len(true), np.nan), ls='none', ms=5, mec='white', mew=0.5, alpha=0.8, zorder=3,
+                       clip_on=False, label=name or '_', **look)[0]
+
+    def _told(self, errors, names, true):
+        if len(errors) == 1:
+            (rmse, beyond), spread = errors[0], float(true.std(correction=0))
+            share = f', R² {1 - (rmse / spread)**2:.2f}' if spread > 0 and rmse < 10 * spread else ''
+            return f'RMSE {rmse:.3g}{share}' + (f'; {beyond} beyond the plot' if beyond else '')
+        return 'RMSE ' + ', '.join(f'{name} {rmse:.3g}' for name, (rmse, _) in zip(names, errors))[:60]
+
+
+def _band(limits, half):
+    half = min(half, 10 * (limits[1] - limits[0])) if half == half else 0.
+    (a, b) = limits
+    return np.array([(a, a - half), (b, b - half), (b, b + half), (a, a + half)])
