@@ -20,6 +20,7 @@ from .write.video import check_video, find_ffmpeg
 # Videos that are left to matplotlib, which hands them to ffmpeg
 LEFT_TO_FFMPEG = {'.3g2', '.3gp', '.asf', '.f4v', '.flv', '.h264', '.m2ts', '.mpeg', '.mpg', '.mts', '.mxf',
                   '.nut', '.ogg', '.ts', '.vob', '.wmv'}
+WHOLE, SHORTEST, LONGEST = 4000, 20, 400 # milliseconds: of the whole play, and of a frame
 
 
 class FitAnimation(FuncAnimation):
@@ -44,19 +45,24 @@ class FitAnimation(FuncAnimation):
         *,
         alt: str = '', # What the animation shows, for those who can't see it
         labels: list | None = None, # What to call each frame; None: its number
-        interval: float = 20, # Milliseconds from frame to frame
+        interval: float | None = None, # Milliseconds from frame to frame; None: so that all last 4 s or more
         repeat: bool = True, # Begin again at the end?
+        repeat_delay: float = 1000, # Milliseconds that the last frame is held before that
         autoplay: bool = False, # Does the player begin by itself?
         default_mode: str | None = None, # At the end: 'loop', 'once' or 'reflect'; None: as `repeat` says
         **kwargs # Passed to `FuncAnimation`
     ):
         self.alt, self.labels, self.autoplay = alt, None if labels is None else list(labels), autoplay
         self.default_mode = check_mode(default_mode, repeat)
-        interval = check_interval(interval)
+        given = check_interval(interval)
+        repeat_delay = check_number('repeat_delay', repeat_delay, 0, example=1000)
         kwargs.setdefault('cache_frame_data', False)
-        super().__init__(fig, func, frames, interval=interval, repeat=repeat, **kwargs)
+        super().__init__(fig, func, frames, interval=given or SHORTEST, repeat=repeat, repeat_delay=repeat_delay,
+                         **kwargs)
         self._draw_was_started = True # no warning: here it is no mistake to show none
         n = self._save_count
+        if given is None and n:
+            self.event_source.interval = self._interval = min(max(WHOLE / n, SHORTEST), LONGEST)
         if None not in (self.labels, n): check_labels(self.labels, n)
 
     def to_jshtml(self,
@@ -72,7 +78,7 @@ class FitAnimation(FuncAnimation):
         interval = self._milliseconds(fps)
         with Progress(self._save_count or 1000) as bar:
             drawing = draw_svg(self._fig, self._update, self._frames(), bar.step)
-        return player_html(drawing, interval, self.labels, self.alt, mode, self.autoplay)
+        return player_html(drawing, interval, self.labels, self.alt, mode, self.autoplay, self._repeat_delay)
 
     def _repr_html_(self): return self.to_jshtml()
 
@@ -109,7 +115,7 @@ class FitAnimation(FuncAnimation):
             tick = progress_callback and (lambda i: progress_callback(i, self._save_count))
             return save_animation(filename, self._fig, self._update, self._frames(), self._save_count, dpi=dpi,
                                   facecolor=(savefig_kwargs or {}).get('facecolor'), interval=interval,
-                                  loop=self._repeat, tick=tick, video=video, player=player)
+                                  pause=self._repeat_delay, loop=self._repeat, tick=tick, video=video, player=player)
         with matplotlib_finds_ffmpeg():
             if writer is None:
                 further = dict(video, extra_anim=extra_anim, savefig_kwargs=savefig_kwargs)
@@ -164,9 +170,9 @@ def matplotlib_finds_ffmpeg():
     with settings_alone(found): yield
 
 
-def check_interval(interval) -> float:
-    "`interval` as a float. Raises ValueError unless it is a number above 0."
-    return check_number('interval', interval, above=0, example=50)
+def check_interval(interval) -> float | None:
+    "`interval` as a float, or None. Raises ValueError for anything but a number above 0."
+    return None if interval is None else check_number('interval', interval, above=0, example=50)
 
 
 def check_mode(mode, repeat: bool | None = None) -> str | None:

@@ -13,7 +13,7 @@ from .write.html import write_page
 from .write.moving_svg import write_svg
 from .write.video import find_ffmpeg, write_video, write_webp
 
-# Suffix -> what writes it, as `write(path, drawing or frames, interval, loop, **settings)`
+# Suffix -> what writes it, as `write(path, drawing or frames, interval, loop, pause=..., **settings)`
 VECTORS = {'.html': write_page, '.htm': write_page, '.svg': write_svg}
 VIDEOS = dict.fromkeys(['.mp4', '.m4v', '.mov', '.mkv', '.webm', '.avi', '.ogv'], write_video)
 SUFFIXES = {**VECTORS, '.gif': write_gif, '.webp': write_webp, '.png': write_apng, '.apng': write_apng, **VIDEOS}
@@ -28,6 +28,7 @@ def save_animation(
     *,
     interval: float = 20, # Milliseconds from frame to frame
     loop: bool = True, # Begin again at the end?
+    pause: float = 0, # Milliseconds that the last frame is held
     dpi: float | str | None = None, # Dots per inch, of pixels; None: rcParams['savefig.dpi']
     facecolor=None, # Of the figure, for pixels; None: rcParams['savefig.facecolor']
     tick=None, # `tick(i)` is called when frame i is drawn
@@ -40,15 +41,15 @@ def save_animation(
     """
     path = Path(path)
     suffix = path.suffix.lower()
-    write, settings = SUFFIXES[suffix], {}
-    if suffix in VIDEOS: settings = dict(video or {}, ffmpeg=find_ffmpeg())
-    elif suffix in VECTORS: settings = dict(player or {}, title=path.stem)
+    write, settings = SUFFIXES[suffix], dict(pause=pause)
+    if suffix in VIDEOS: settings.update(video or {}, ffmpeg=find_ffmpeg())
+    elif suffix in VECTORS: settings.update(player or {}, title=path.stem)
     with atomic_path(path) as part, Progress((n_frames or 1000) * (2 if suffix == '.gif' else 1)) as bar:
         def done(i):
             bar.step()
             if tick: tick(i)
         if suffix in VECTORS: return write(part, draw_svg(figure, func, frames, done), interval, loop, **settings)
-        if suffix == '.gif': settings = dict(tick=bar.step) # which looks at each frame twice
+        if suffix == '.gif': settings['tick'] = bar.step # which looks at each frame twice
         # closing: whatever happens to the writer, the figure is given back as it was
         with closing(draw_pixels(figure, func, frames, dpi, facecolor)) as pixels:
             write(part, ticking(pixels, done), interval, loop, **settings)

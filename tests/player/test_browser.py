@@ -211,7 +211,7 @@ def watched(page, milliseconds):
 
 def test_once_loop_and_reflect(opened):
     for mode in ('once', 'loop', 'reflect'):
-        player = players(opened(animation(n=6, interval=30, default_mode=mode).to_jshtml()))
+        player = players(opened(animation(n=6, interval=30, repeat_delay=30, default_mode=mode).to_jshtml()))
         press(player, 'play')
         seen = watched(player.page, 700)
         falls = [b for a, b in zip(seen, seen[1:]) if b < a]
@@ -220,6 +220,14 @@ def test_once_loop_and_reflect(opened):
             assert player.locator('[data-do=play]').get_attribute('aria-label') == 'Play'
         elif mode == 'loop': assert falls and max(falls) < 3
         else: assert falls and min(seen[seen.index(5):]) < 2 and max(falls) >= 3
+
+
+def test_the_end_is_held(opened):
+    player = players(opened(animation(n=6, interval=30, repeat_delay=5000).to_jshtml()))
+    press(player, 'play')
+    seen = watched(player.page, 700)
+    assert seen == sorted(seen) and seen[-1] == 5
+    assert player.locator('[data-do=play]').get_attribute('aria-label') == 'Pause'
 
 
 def test_speed(opened):

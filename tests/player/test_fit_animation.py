@@ -199,3 +199,12 @@ def test_what_a_page_does_not_take_is_refused_before_drawing(tmp_path, count):
     with pytest.raises(ValueError, match='codec, savefig_kwargs: not for .html files; leave out'):
         undrawn().save(tmp_path/'fit.html', codec='h264', savefig_kwargs={'transparent': True})
     count('bad inputs refused')
+
+
+@pytest.mark.parametrize('n, interval', [(4, 400), (10, 400), (50, 80), (100, 40), (200, 20), (1000, 20)])
+def test_a_whole_play_takes_its_time(n, interval):
+    fig, _ = build('line_points_text')
+    data = data_of(FitAnimation(fig, lambda i: [], n).to_jshtml())
+    assert (data['interval'], data['pause']) == (interval, 1000)
+    data = data_of(FitAnimation(fig, lambda i: [], n, interval=70, repeat_delay=0).to_jshtml())
+    assert (data['interval'], data['pause']) == (70, 0)

@@ -208,3 +208,17 @@ def test_a_failed_video_leaves_the_old_file(tmp_path, case, settings, monkeypatc
         FitAnimation(*build('line_points_text'), 4).save(path, **settings)
     assert path.read_text() == 'old' and sorted(p.name for p in tmp_path.iterdir()) == ['ffmpeg', 'fit.mp4']
     count('failed saves that left the old file whole')
+
+
+@pytest.mark.parametrize('suffix', ['.gif', '.png', '.webp'])
+def test_the_last_frame_is_held(saved, suffix):
+    waits = [wait for _, wait in read(saved(suffix, pause=700))[0]]
+    # Pillow reads of a WebP how long the frame before was seen
+    assert waits == [50] * (N - 1) + [750] if suffix != '.webp' else waits[-1] in (50, 750)
+
+
+def test_the_last_frame_of_a_video_and_of_an_svg_is_held(saved):
+    assert len(watch(saved('.mp4', pause=700))[0]) == N + 14
+    text = saved('.svg', pause=700).read_text(encoding='utf-8')
+    assert 'animation:1000ms step-end' in text and '@keyframes k1{0%{visibility:visible}5%' in text
+    assert '@keyframes k1e{0%{visibility:visible}75%' in text

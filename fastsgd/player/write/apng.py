@@ -14,6 +14,7 @@ def write_apng(
     frames, # Arrays (height, width, 4) of uint8
     interval: float, # Milliseconds from frame to frame
     loop: bool = True, # Begin again at the end?
+    pause: float = 0 # Milliseconds that the last frame is held
 ):
     "Write `frames` as an animated PNG. Raises ValueError if there are none."
     with open(path, 'wb') as file:
@@ -35,9 +36,9 @@ def write_apng(
                 shown = frame[area]
                 if parts: shown = np.where((pixels[area] != last[area])[..., None], shown, np.uint8(0))
             over = int(parts and last is not None)
-            place = struct.pack('>IIIIIHHBB', sequence, w, h, x, y, *seconds(interval), 0, over)
+            place, at_place = (sequence, w, h, x, y), file.tell()
+            file.write(chunk(b'fcTL', struct.pack('>IIIIIHHBB', *place, *seconds(interval), 0, over)))
             sequence += 1
-            file.write(chunk(b'fcTL', place))
             if last is None: file.write(chunk(b'IDAT', compressed(shown)))
             else:
                 file.write(chunk(b'fdAT', struct.pack('>I', sequence) + compressed(shown)))
@@ -47,6 +48,8 @@ def write_apng(
         file.write(chunk(b'IEND', b''))
         file.seek(at_count)
         file.write(control(n, loop))
+        file.seek(at_place)
+        file.write(chunk(b'fcTL', struct.pack('>IIIIIHHBB', *place, *seconds(interval + pause), 0, over)))
 
 
 def seconds(interval):

@@ -16,6 +16,7 @@ def write_gif(
     frames, # Arrays (height, width, 4) of uint8
     interval: float, # Milliseconds from frame to frame; a GIF counts in hundredths of a second and begins at two
     loop: bool = True, # Begin again at the end?
+    pause: float = 0, # Milliseconds that the last frame is held
     tick=None # `tick(i)` is called when frame i is encoded
 ):
     "Write `frames` as a GIF. Raises ValueError if there are none."
@@ -34,6 +35,7 @@ def write_gif(
                 shown[y:y + h, x:x + w] = index
                 wait = max(2, round((due + interval) / 10) - round(due / 10))
                 due += interval
+                if i == len(crops) - 1: wait += round(pause / 10)
                 file.writelines(getdata(Image.fromarray(new), (x, y), duration=10 * wait,
                                         transparency=SEE_THROUGH, disposal=1))
                 if tick: tick(i)

@@ -52,12 +52,13 @@ def player_html(
     labels: list | None = None, # What to call each frame; None: its number
     alt: str = '', # What the animation shows, for those who can't see it
     mode: str = 'loop', # At the end: 'loop', 'once' or 'reflect'
-    autoplay: bool = False # Play at once? Not where the reader asked for reduced motion
+    autoplay: bool = False, # Play at once? Not where the reader asked for reduced motion
+    pause: float = 0 # Milliseconds that the last frame is held before the next round
 ) -> str:
     "Write HTML that plays `drawing`; without JavaScript it shows the last frame"
     name = 'f' + uuid.uuid4().hex[:10] # ids are shared by all of a page; a uuid leaves random state alone
     moving = [part for part in drawing.parts if len(part) > 1]
-    data = dict(frames=drawing.n_frames, interval=interval, mode=mode, autoplay=autoplay,
+    data = dict(frames=drawing.n_frames, interval=interval, pause=pause, mode=mode, autoplay=autoplay,
                 labels=None if labels is None else [str(label) for label in labels],
                 parts=[(part.frames, part.entries) for part in moving])
     picture = ''.join(f'<g data-part>{part.last}</g>' if len(part) > 1 else part.last for part in drawing.parts)

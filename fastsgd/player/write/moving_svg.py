@@ -9,16 +9,17 @@ stroke-linecap="butt"><title>{alt}</title><style>{style}</style>\
 """
 
 
-def write_svg(path, drawing, interval, loop=True, *, alt='', **_): # what only a page shows is left out
+def write_svg(path, drawing, interval, loop=True, *, pause=0, alt='', **_): # what only a page shows is left out
     "Write `drawing` as an SVG file"
-    path.write_text(animated_svg(drawing, interval, alt, loop), encoding='utf-8')
+    path.write_text(animated_svg(drawing, interval, alt, loop, pause), encoding='utf-8')
 
 
 def animated_svg(
     drawing, # A `Drawing`
     interval: float = 20, # Milliseconds from frame to frame
     alt: str = '', # What the animation shows, for those who can't see it
-    loop: bool = True # Begin again at the end?
+    loop: bool = True, # Begin again at the end?
+    pause: float = 0 # Milliseconds that the last frame is held before that
 ) -> str:
     """Write each state of a part that changes, seen during its frames only
 
@@ -32,7 +33,7 @@ def animated_svg(
     css_width, css_height = (round(side / 72 * drawing.dpi) for side in (drawing.width, drawing.height))
     text = ''.join(ch for ch in alt or 'Animation' if ch.isprintable() or ch in '\n\t')
     return SVG.format(width=drawing.width, height=drawing.height, css_width=css_width, css_height=css_height,
-                      alt=escape(text), style=style(spans, n, interval, loop),
+                      alt=escape(text), style=style(spans, n, interval, loop, pause),
                       defs=drawing.defs.replace('id="@', 'id="i').replace('#@', '#i'),
                       picture=''.join(picture).replace('#@', '#i'))
 
@@ -42,16 +43,18 @@ def states(part, n, interval, spans):
     texts = list(part.texts())
     ends = [frame for frame, _ in texts[1:]] + [n]
     for (begin, text), end in zip(texts, ends):
-        spans.add(end - begin)
-        last = ' z' if end == n else ''
-        if text: yield f'<g class="f s{end - begin}{last}" style="animation-delay:{begin * interval:g}ms">{text}</g>'
+        name, last = (f'{end - begin}e', ' z') if end == n else (f'{end - begin}', '')
+        spans.add(name)
+        if text: yield f'<g class="f s{name}{last}" style="animation-delay:{begin * interval:g}ms">{text}</g>'
 
 
-def style(spans, n, interval, loop):
+def style(spans, n, interval, loop, pause=0):
     "Show a state for its number of frames, then hide it until the next round"
-    rules = [f".f{{visibility:hidden;animation:{n * interval:g}ms step-end {'infinite' if loop else '1'}}}"]
+    rules = [f".f{{visibility:hidden;animation:{n * interval + pause:g}ms step-end {'infinite' if loop else '1'}}}"]
     for span in sorted(spans):
-        end = '' if span == n else f'{100 * span / n:.6g}%{{visibility:hidden}}'
+        lasts = int(span.rstrip('e')) * interval + (pause if span.endswith('e') else 0)
+        share = lasts / (n * interval + pause)
+        end = '' if share >= 1 else f'{100 * share:.6g}%{{visibility:hidden}}'
         rules.append(f'.s{span}{{animation-name:k{span}}}@keyframes k{span}{{0%{{visibility:visible}}{end}}}')
     still = 'animation:none;' if loop else ''
     rules.append(f'@media (prefers-reduced-motion:reduce){{.f{{animation:none}}.z{{{still}visibility:visible}}}}')

@@ -52,28 +52,31 @@
       root.dataset.frame = frame;
     }
 
-    // n frames on, in the direction that it runs; false where it ends.
-    function advance(n) {
-      if (mode.value === "loop") show((frame + n) % (last + 1));
-      else if (mode.value === "once") {
-        show(frame + n);
-        return frame < last;
-      } else {
-        const round = Math.max(1, 2 * last), place = ((direction > 0 ? frame : round - frame) + n) % round;
-        direction = place < last ? 1 : -1;
-        show(place <= last ? place : round - place);
-      }
-      return true;
+    // The frame after frame i, in the direction that it runs.
+    function after(i) {
+      if (mode.value === "once") return Math.min(i + 1, last);
+      if (mode.value === "loop") return (i + 1) % (last + 1);
+      if (i >= last) direction = -1;
+      if (i <= 0) direction = 1;
+      return i + direction;
     }
+
+    // Milliseconds that frame i is shown: the end is held.
+    function lasts(i) { return data.interval + (i === last ? data.pause : 0); }
 
     function tick(now) {
       if (!playing) return;
       if (!root.isConnected) return pause();        // the cell was run again
       waited += (now - before) * Number(speed.value);
       before = now;
-      const n = Math.floor(waited / data.interval);
-      waited -= n * data.interval;
-      if (n > 0 && !advance(n)) return pause();
+      let next = frame;
+      while (waited >= lasts(next)) {
+        waited -= lasts(next);
+        next = after(next);
+        if (mode.value === "once" && next === last) break;
+      }
+      if (next !== frame) show(next);
+      if (mode.value === "once" && frame === last) return pause();
       requestAnimationFrame(tick);
     }
 

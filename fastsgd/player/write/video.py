@@ -30,19 +30,8 @@ def find_ffmpeg():
                            'put one on the path, or save as .html, .gif or .webp instead') from None
 
 
-def write_video(
-    path, # File to write
-    frames, # Arrays (height, width, 4) of uint8
-    interval: float, # Milliseconds from frame to frame
-    loop: bool = True, # Not for a video to say
-    *,
-    ffmpeg: str, # The program, as `find_ffmpeg` returns it
-    codec: str | None = None, # This and the next ones: as for matplotlib's `FFMpegWriter`
-    bitrate: int | None = None,
-    extra_args: list | None = None,
-    metadata: dict | None = None
-):
-    "Write `frames` as a video. Raises RuntimeError with ffmpeg's words if it fails, ValueError if there are no frames."
+def arguments(path, codec, bitrate, extra_args, metadata) -> list:
+    "Say to ffmpeg how to write the file at `path`"
     codec = codec or mpl.rcParams['animation.codec']
     if codec == 'h264': codec = CODECS.get(Path(path).suffix.lower(), 'libx264')
     bitrate = mpl.rcParams['animation.bitrate'] if bitrate is None else bitrate
@@ -54,7 +43,24 @@ def write_video(
     else: args += QUALITY.get(codec, [])
     args += ['-pix_fmt', 'yuv420p', '-vf', 'pad=ceil(iw/2)*2:ceil(ih/2)*2:color=white']
     for key, value in (metadata or {}).items(): args += ['-metadata', f'{key}={value}']
-    args += list(extra_args or [])
+    return [*args, *(extra_args or [])]
+
+
+def write_video(
+    path, # File to write
+    frames, # Arrays (height, width, 4) of uint8
+    interval: float, # Milliseconds from frame to frame
+    loop: bool = True, # Not for a video to say
+    *,
+    pause: float = 0, # Milliseconds that the last frame is held
+    ffmpeg: str, # The program, as `find_ffmpeg` returns it
+    codec: str | None = None, # This and the next ones: as for matplotlib's `FFMpegWriter`
+    bitrate: int | None = None,
+    extra_args: list | None = None,
+    metadata: dict | None = None
+):
+    "Write `frames` as a video. Raises RuntimeError with ffmpeg's words if it fails, ValueError if there are no frames."
+    settings = arguments(path, codec, bitrate, extra_args, metadata)
     process, words = None, tempfile.TemporaryFile()
     try:
         for frame in frames:
@@ -62,10 +68,12 @@ def write_video(
                 size = f'{frame.shape[1]}x{frame.shape[0]}'
                 command = [ffmpeg, '-hide_banner', '-loglevel', 'error', '-xerror', '-y', '-f', 'rawvideo',
                            '-pix_fmt', 'rgba', '-s', size, '-framerate', f'{1000 / interval:.6g}', '-i', 'pipe:',
-                           *args, str(path)]
+                           *settings, str(path)]
                 process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=words, stderr=words)
             with time_limit(process): process.stdin.write(frame.data)
         if process is None: raise ValueError('frames is empty: there is nothing to save')
+        for _ in range(round(pause / interval)):
+            with time_limit(process): process.stdin.write(frame.data)
         with time_limit(process): process.stdin.close()
         # ffmpeg 5 ends with status 0 on a full disk: what counts is that it had nothing to say
         if await_end(process, path) != 0 or os.fstat(words.fileno()).st_size: raise BrokenPipeError
@@ -114,14 +122,22 @@ def check_video(path, ffmpeg):
     if said: raise RuntimeError(f'ffmpeg failed: the file that it wrote cannot be read: {said}')
 
 
-def write_webp(path, frames, interval, loop=True):
+def write_webp(path, frames, interval, loop=True, pause=0):
     "Write `frames`, arrays (height, width, 4) of uint8, as an animated WebP, without loss"
-    images = (to_image(frame) for frame in frames)
-    first = next(images, None)
-    if first is None: raise ValueError('frames is empty: there is nothing to save')
+    waits = []
+    def images():
+        last = None
+        for frame in frames:
+            if last is not None: yield last
+            waits.append(round(interval)) # Pillow looks when it has written the picture
+            last = to_image(frame)
+        if last is None: raise ValueError('frames is empty: there is nothing to save')
+        waits[-1] += round(pause)
+        yield last
+    pictures = images()
     with open(path, 'wb') as file: # Pillow would leave it open after an interrupt
-        first.save(file, 'WEBP', save_all=True, append_images=images, duration=round(interval), loop=0 if loop else 1,
-                   lossless=True, quality=20, method=2)
+        next(pictures).save(file, 'WEBP', save_all=True, append_images=pictures, duration=waits, loop=0 if loop else 1,
+                            lossless=True, quality=20, method=2)
 
 
 def to_image(frame):
