@@ -20,6 +20,7 @@ class Batches:
         size = nbytes(tensors)
         kinds = [[(t.dtype, t.ndim) for t in side] for side in (xs, ys)]
         if self.kinds not in (None, kinds): return # another sort of data
+        if self.sampling and not self.sample and size > SAMPLE_BYTES: self._sample_rows(xs, ys, size)
         self.kinds, self.sampling = kinds, self.sampling and self.nbytes + size <= SAMPLE_BYTES
         keep = not (whole or step % self.stride or size * 16 > SAMPLE_BYTES)
         if not (keep or self.sampling): return
@@ -33,6 +34,13 @@ class Batches:
         if len(self.by_step) * size > SAMPLE_BYTES:
             self.stride *= 2
             self.by_step = {s: b for s, b in self.by_step.items() if s % self.stride == 0}
+
+    def _sample_rows(self, xs, ys, size):
+        "Of a batch that is too large as a whole, keep as many rows as fit"
+        n, *others = {len(t) if t.ndim else 0 for t in (*xs, *ys)}
+        n = 0 if others else n * SAMPLE_BYTES // size
+        if n: self.sample = [tuple(tuple(t[:n].detach().as_subclass(torch.Tensor).clone() for t in side)
+                                   for side in (xs, ys))]
 
     def data(self):
         "The sample as one `(xs, ys)` on the CPU, or None"

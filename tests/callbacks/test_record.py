@@ -122,6 +122,19 @@ def test_asking_at_any_moment_changes_nothing(event, order):
     oracle.check(traj_of(learn), learn)
 
 
+@pytest.mark.parametrize('shape, rows', [((12, 3, 400, 400), 8), ((2, 3, 1400, 1400), 0)])
+def test_of_batches_too_large_to_keep_the_first_rows_are_the_data(shape, rows):
+    x = torch.rand(shape)
+    y = torch.rand(len(x), 1)
+    model = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 1))
+    learn = net_learner(dls=tensor_dls((x, y)), model=model)
+    learn.fit(2)
+    if not rows: assert traj_of(learn).data is None
+    else:
+        (xs,), (ys,) = traj_of(learn).data
+        assert torch.equal(xs, x[:rows]) and torch.equal(ys, y[:rows])
+
+
 # -- recording changes nothing
 
 FITS = {
