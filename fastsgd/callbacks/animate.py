@@ -110,6 +110,10 @@ class AnimateFitCallback(OwnCallback):
         "Save the animation. Raises RuntimeError before the first training step, and what `FitAnimation.save` does."
         return self.animation.save(path, **kwargs)
 
+    def show(self):
+        "Open the player in a browser, from a temporary file. Raises RuntimeError before the first training step."
+        return self.animation.show()
+
     def _sentence(self):
         "What is shown and why, and what was left out"
         traj = self.trajectory

@@ -1,6 +1,8 @@
 """`FitAnimation`: matplotlib's `FuncAnimation` with a player and fast files."""
 
 import itertools
+import tempfile
+import webbrowser
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -81,6 +83,13 @@ class FitAnimation(FuncAnimation):
         return player_html(drawing, interval, self.labels, self.alt, mode, self.autoplay, self._repeat_delay)
 
     def _repr_html_(self): return self.to_jshtml()
+
+    def show(self) -> Path: # The file, which stays until it is deleted
+        "Open the player in a browser, from a temporary file: for scripts and terminals. A notebook needs no such call."
+        path = Path(tempfile.mkdtemp(prefix='fastsgd-'))/'animation.html'
+        self.save(path)
+        webbrowser.open(path.as_uri())
+        return path
 
     def __repr__(self):
         n = self._save_count

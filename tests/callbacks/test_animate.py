@@ -40,6 +40,7 @@ def test_before_a_fit_it_says_so():
     learn = linear_learner(seed=0)
     for shown in (repr(learn.animate_fit), learn.animate_fit._repr_html_()): assert 'call learn.fit(...) first' in shown
     with pytest.raises(RuntimeError, match='nothing to animate yet'): learn.animate_fit.save('fit.html')
+    with pytest.raises(RuntimeError, match='nothing to animate yet'): learn.animate_fit.show()
 
 
 def test_it_follows_a_second_fit_and_goes_with_a_single_one():

@@ -208,3 +208,12 @@ def test_a_whole_play_takes_its_time(n, interval):
     assert (data['interval'], data['pause']) == (interval, 1000)
     data = data_of(FitAnimation(fig, lambda i: [], n, interval=70, repeat_delay=0).to_jshtml())
     assert (data['interval'], data['pause']) == (70, 0)
+
+
+def test_show_opens_the_player_in_a_browser(monkeypatch, tmp_path):
+    opened = []
+    monkeypatch.setattr('fastsgd.player.animation.webbrowser.open', opened.append)
+    monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
+    path = animation().show()
+    assert opened == [path.as_uri()] and tmp_path in path.parents
+    assert '<script' in path.read_text(encoding='utf-8')
