@@ -171,3 +171,11 @@ def test_animated_svg_shows_each_state_in_its_time():
     assert 'animation:200ms step-end infinite' in style and '25%{visibility:hidden}' in style
     assert root.find('{http://www.w3.org/2000/svg}title').text == 'a & b'
     assert 'script' not in animated_svg(drawing)
+
+
+def test_what_is_displayed_is_one_line_with_class_names_of_its_own():
+    html = player(alt='two\nlines', labels=['a\nb'] * 4)
+    assert '\n' not in html and data_of(html)['labels'] == ['a\nb'] * 4
+    names = {name for _, attrs in Tags(html).tags for name in (attrs.get('class') or '').split()}
+    assert names and all(name.startswith('fastsgd-') for name in names)
+    assert Tags(html).all('output')[0]['aria-live'] == 'off'

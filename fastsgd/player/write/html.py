@@ -1,6 +1,7 @@
 """A drawing -> one piece of HTML that plays it: no network, no outside script or font."""
 
 import json
+import re
 import uuid
 from html import escape
 from pathlib import Path
@@ -9,21 +10,22 @@ MODES = ('loop', 'once', 'reflect')
 HERE = Path(__file__).parent
 ICONS = dict(first='M3 3h2v10H3zM14 3v10L6 8z', back='M11 3v10L3 8zM12 3h2v10h-2z',
              next='M5 3v10l8-5zM2 3h2v10H2z', last='M11 3h2v10h-2zM2 3v10l8-5z')
-PLAY = '<path class="go" d="M4 2v12l10-6z"/><path class="pause" d="M3 2h4v12H3zM9 2h4v12H9z"/>'
+PLAY = '<path class="fastsgd-go" d="M4 2v12l10-6z"/><path class="fastsgd-pause" d="M3 2h4v12H3zM9 2h4v12H9z"/>'
 TITLES = dict(first='First frame (home)', back='Step back (left arrow)',
               next='Step forward (right arrow)', last='Last frame (end)')
+COMMENT = re.compile(r'(?m)(?:^|(?<=\s))//.*$') # of a script: it would swallow all that follows in one line
 SPEEDS = ('0.25', '0.5', '1', '2', '4')
 PLAYER = """<div class="fastsgd-player" data-fastsgd="{id}" data-lm-suppress-shortcuts="true" tabindex="0" \
 role="group" aria-label="Animation player" style="width:{css_width}px">
 <style>{style}</style>
 <svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{alt}" viewBox="0 0 {width:g} {height:g}">\
 <defs>{defs}</defs>{picture}</svg>
-<div class="controls" data-do="controls" hidden>
-<span class="buttons">{buttons}</span>
+<div class="fastsgd-controls" data-do="controls" hidden>
+<span class="fastsgd-buttons">{buttons}</span>
 <input type="range" min="0" max="{last}" value="{last}" step="1" data-do="seek" aria-label="Frame">
-<output data-do="label"></output>
-<span class="pick"><select data-do="speed" aria-label="Speed" title="Speed">{speeds}</select></span>
-<span class="pick"><select data-do="mode" aria-label="At the end" title="At the end">{modes}</select></span>
+<output data-do="label" aria-live="off"></output>
+<span class="fastsgd-pick"><select data-do="speed" aria-label="Speed" title="Speed">{speeds}</select></span>
+<span class="fastsgd-pick"><select data-do="mode" aria-label="At the end" title="At the end">{modes}</select></span>
 </div>
 <script type="application/json">{data}</script>
 <script>{script}("{id}");</script>
@@ -62,12 +64,14 @@ def player_html(
                 labels=None if labels is None else [str(label) for label in labels],
                 parts=[(part.frames, part.entries) for part in moving])
     picture = ''.join(f'<g data-part>{part.last}</g>' if len(part) > 1 else part.last for part in drawing.parts)
-    return PLAYER.format(
+    html = PLAYER.format(
         id=name, alt=escape(alt or 'Animation'), width=drawing.width, height=drawing.height,
-        css_width=round(drawing.width / 72 * drawing.dpi), style=asset('player.css'), script=asset('player.js'),
+        css_width=round(drawing.width / 72 * drawing.dpi), style=asset('player.css'),
+        script=COMMENT.sub('', asset('player.js')),
         defs=drawing.defs.replace('id="@', f'id="{name}-').replace('#@', f'#{name}-'),
         picture=picture.replace('#@', f'#{name}-'), last=drawing.n_frames - 1, buttons=buttons(),
         speeds=options([(s, f'{s}×') for s in SPEEDS]), modes=options([(m, m) for m in MODES]), data=script_json(data))
+    return html.replace('\n', ' ') # one line: JupyterLite joins several by commas
 
 
 def write_page(path, drawing, interval, loop, *, title='', **settings):

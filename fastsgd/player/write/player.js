@@ -96,7 +96,7 @@
     }
 
     function mark() {
-      root.classList.toggle("playing", playing);
+      root.classList.toggle("fastsgd-playing", playing);
       const button = find("play");
       button.setAttribute("aria-label", playing ? "Pause" : "Play");
       button.title = playing ? "Pause (space)" : "Play (space)";
