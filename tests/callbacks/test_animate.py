@@ -101,9 +101,8 @@ def test_what_matplotlib_takes_is_passed_on(traj):
 
 def test_help_names_the_settings():
     of_animate = list(inspect.signature(animate).parameters)
-    assert of_animate == ['traj', 'views', 'axs', 'max_frames', 'figsize', 'alt', 'labels', 'interval', 'repeat', 'repeat_delay',
-                          'autoplay',
-                          'default_mode']
+    assert of_animate == ['traj', 'views', 'axs', 'max_frames', 'figsize', 'alt', 'labels', 'interval', 'repeat',
+                          'repeat_delay', 'autoplay', 'default_mode']
     assert list(inspect.signature(AnimateFitCallback).parameters) == ['views', 'live', *of_animate[2:]]
     assert list(inspect.signature(Comparison.animate).parameters) == ['self', *of_animate[1:]]
 
