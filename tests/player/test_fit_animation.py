@@ -1,5 +1,7 @@
 """`FitAnimation`: what matplotlib's `FuncAnimation` takes, and what comes out."""
 
+import base64
+import io
 import itertools
 import json
 import re
@@ -8,13 +10,14 @@ import sys
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 from matplotlib.animation import PillowWriter, writers
 from PIL import Image
 from player_figures import build
 
 from fastsgd import FitAnimation
-from fastsgd.player import find_ffmpeg
+from fastsgd.player import draw_pixels, find_ffmpeg
 
 
 def animation(frames=4, name='line_points_text', **kwargs):
@@ -217,3 +220,15 @@ def test_show_opens_the_player_in_a_browser(monkeypatch, tmp_path):
     path = animation().show()
     assert opened == [path.as_uri()] and tmp_path in path.parents
     assert '<script' in path.read_text(encoding='utf-8')
+
+
+def test_where_there_is_no_html_the_last_frame_is_shown():
+    anim = animation(interval=50)
+    shown = anim._repr_mimebundle_()
+    assert shown['text/html'].startswith('<div class="fastsgd-player"') and shown['text/plain'] == repr(anim)
+    with Image.open(io.BytesIO(base64.b64decode(shown['image/png']))) as picture:
+        ours, size = np.asarray(picture.convert('RGB')), picture.size
+    anim._func(3)
+    wanted = next(draw_pixels(anim._fig, lambda _: None, [0], dpi=72))
+    assert size == (288, 216) and np.abs(ours - wanted[..., :3].astype(float)).mean() < 2
+    assert len(shown['image/png']) < 20_000
