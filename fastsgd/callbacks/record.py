@@ -49,7 +49,7 @@ class RecordParamsCallback(OwnCallback):
     torch.Size([21, 2])
     """
     order, run_valid = PROGRESS_ORDER + 10, False # after all that may still change a batch or the loss
-    _stateattrs = ('recording', 'earlier', '_now', '_loss_func')
+    _stateattrs = ('recording', 'earlier', '_now', '_loss_func', '_breaks')
     def __init__(self,
         max_bytes: int = 2**30, # Memory budget for points, in bytes; when it is full, every other point is dropped
     ):
@@ -59,18 +59,20 @@ class RecordParamsCallback(OwnCallback):
 
     def _init_state(self):
         super()._init_state()
-        self.recording, self.earlier, self._now, self._loss_func = None, [], _Now(), None
+        self.recording, self.earlier, self._now, self._loss_func, self._breaks = None, [], _Now(), None, []
 
     @property
     def trajectory(self) -> Trajectory | None:
         "The record up to now; None before the first training step"
         self._count_cut_off(over=False)
         if self.recording is None or not self.recording.n_steps: return None
-        return self.recording.trajectory(loss_func=self._loss_func)
+        return self._trajectory()
+
+    def _trajectory(self): return self.recording.trajectory(loss_func=self._loss_func, breaks=self._breaks)
 
     def reset(self):
         "Start a new record at the next training step; the present one and the `earlier` ones are dropped"
-        self.recording, self.earlier, self._now.losses, self._now.asked = None, [], [], -1
+        self.recording, self.earlier, self._breaks, self._now.losses, self._now.asked = None, [], [], [], -1
         if self._now.phase is Phase.recording: self._now.phase = Phase.idle
 
     def __call__(self, event_name):
@@ -102,7 +104,12 @@ class RecordParamsCallback(OwnCallback):
             self.recording = Recording(model, self.max_bytes)
             self.recording.expect(self.learn.n_epoch * len(self.learn.dl))
         elif self.recording.stopped or not self.recording.follows(model): self._begin_another(model)
-        else: self.recording.resume()
+        else:
+            end = self._trajectory().point(-1)
+            live = ((n, p.detach().cpu()) for n, p in model.named_parameters() if n in end)
+            if not all(torch.equal(t.nan_to_num(), end[n].nan_to_num()) for n, t in live):
+                self._breaks.append(self.recording.n_steps)
+            self.recording.resume()
         self._loss_func, self._now.phase = self.learn.loss_func, Phase.recording
         self._count_steps()
 
@@ -110,8 +117,8 @@ class RecordParamsCallback(OwnCallback):
         warnings.warn("the model's parameters changed, or recording had stopped: starting a new trajectory; the "
                       'previous one is in `record_params.earlier`', stacklevel=2)
         # the model's own weights may be gone already
-        self.earlier.append(self.recording.trajectory(loss_func=self._loss_func))
-        self.recording = Recording(model, self.max_bytes)
+        self.earlier.append(self._trajectory())
+        self.recording, self._breaks = Recording(model, self.max_bytes), []
 
     def _count_steps(self):
         "Count each step of the Learner's optimiser from now on"

@@ -47,6 +47,7 @@ class Trajectory:
         samples: Samples | None = None, # A few items to look at
         metrics: dict | None = None, # Name -> `(steps, values)`, two 1-D tensors: what was measured, and when
         epochs=None, # Steps that were taken when each epoch ended, shape (epochs,)
+        breaks=None, # Steps at which other weights were loaded: no step leads to these points
     ):
         self.params, self.buffers = as_columns('params', params), as_columns('buffers', {} if buffers is None else buffers)
         if not self.params: raise ValueError('params is empty: expected at least one name -> tensor of shape (points, *shape)')
@@ -58,6 +59,7 @@ class Trajectory:
         self.aliases, self.persistent, self._answering = aliases or {}, persistent, None
         self.samples, self.metrics = samples, metrics or {}
         self.epochs = torch.as_tensor([] if epochs is None else epochs, dtype=torch.int64)
+        self.breaks = torch.as_tensor([] if breaks is None else breaks, dtype=torch.int64)
         self.denser = None # the fit with all its points, where this one was thinned for display: for lines
         self.shown = self.steps # the step that each point stands for: later than its own where the next one was not kept
         self.as_recorded = True # all points that were kept are here

@@ -248,6 +248,12 @@ def test_weights_loaded_between_fits_take_the_place_of_the_last_point(tmp_path):
     learn.fit(1)
     oracle.check(traj_of(learn), learn)
     same_state(traj_of(learn).state(5), start) # the loss of step 5 belongs to these
+    assert traj_of(learn).breaks.tolist() == [5] and ended.breaks.tolist() == []
+    learn.fit(1) # on with the same weights
+    assert traj_of(learn).breaks.tolist() == [5]
+    learn.record_params.reset()
+    learn.fit(1)
+    assert traj_of(learn).breaks.tolist() == []
 
 
 def test_weights_that_a_callback_puts_back_at_the_end_are_the_last_point(tmp_path):
