@@ -179,3 +179,8 @@ def test_what_is_displayed_is_one_line_with_class_names_of_its_own():
     names = {name for _, attrs in Tags(html).tags for name in (attrs.get('class') or '').split()}
     assert names and all(name.startswith('fastsgd-') for name in names)
     assert Tags(html).all('output')[0]['aria-live'] == 'off'
+
+
+def test_a_saved_page_has_a_main_part_and_a_heading():
+    page = player_page(player(), 'a & b')
+    assert len(Tags(page).all('main')) == 1 and '<h1>a &amp; b</h1>' in page

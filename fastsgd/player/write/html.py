@@ -39,10 +39,14 @@ PAGE = """<!doctype html>
 <meta http-equiv="Content-Security-Policy" \
 content="default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'">
 <title>{title}</title>
-<style>:root {{ color-scheme: light dark }} body {{ margin: 1rem }}</style>
+<style>:root {{ color-scheme: light dark }} body {{ margin: 1rem }}
+h1 {{ position: absolute; width: 1px; height: 1px; margin: 0; overflow: hidden; clip-path: inset(50%) }}</style>
 </head>
 <body>
+<main>
+<h1>{title}</h1>
 {player}
+</main>
 </body>
 </html>
 """
