@@ -57,3 +57,8 @@ class OwnCallback(Callback):
     def __dir__(self):
         "List the callback's own attributes, not those of Learner and model that fastai looks up through it"
         return [name for name in object.__dir__(self) if name not in EVENTS]
+
+
+def types_of(o) -> set:
+    "Names of its classes: fastai's types for vision, text and tables are known by name, so that none must be imported"
+    return {k.__name__ for k in type(o).__mro__}

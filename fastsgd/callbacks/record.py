@@ -12,6 +12,8 @@ from torch.nn.parameter import is_lazy
 from ..checks import check_whole
 from ..trajectory import Recording, Trajectory
 from .base import PROGRESS_ORDER, ByName, OwnCallback
+from .metrics import measured_in_training, measured_in_validation
+from .samples import draw_samples, own_loss
 
 Phase = Enum('Phase', 'idle lazy recording failed') # lazy: parameters get their shapes in the first forward pass
 
@@ -52,8 +54,10 @@ class RecordParamsCallback(OwnCallback):
     _stateattrs = ('recording', 'earlier', '_now', '_loss_func', '_breaks')
     def __init__(self,
         max_bytes: int = 2**30, # Memory budget for points, in bytes; when it is full, every other point is dropped
+        samples: int = 36, # Items of the data to look at, drawn from the validation set; 0 for none
     ):
         max_bytes = check_whole('max_bytes', max_bytes, 1, example=2**30)
+        samples = check_whole('samples', samples, 0, example=36, or_else=' (0: no samples)')
         store_attr()
         self._init_state()
 
@@ -110,7 +114,7 @@ class RecordParamsCallback(OwnCallback):
             if not all(torch.equal(t.nan_to_num(), end[n].nan_to_num()) for n, t in live):
                 self._breaks.append(self.recording.n_steps)
             self.recording.resume()
-        self._loss_func, self._now.phase = self.learn.loss_func, Phase.recording
+        self._loss_func, self._now.phase = own_loss(self.learn), Phase.recording
         self._count_steps()
 
     def _begin_another(self, model):
@@ -142,11 +146,19 @@ class RecordParamsCallback(OwnCallback):
             self._begin_another(model)
             now.losses = []
         self.recording.point()
+        if not self.recording.sampled: self._draw_samples()
         self.recording.batches.see(self.recording.n_steps, learn.xb, learn.yb, whole=learn.n_iter == 1)
+
+    def _draw_samples(self):
+        "Once per trajectory, at its first step"
+        self.recording.samples = draw_samples(self.learn, self.samples, self._loss_func)
+        self.recording.sampled = True # only now: an interrupt may strike while items are read
 
     def before_backward(self):
         now, learn = self._now, self.learn
-        if now.phase is Phase.lazy: self._begin()
+        if now.phase is Phase.lazy:
+            self._begin()
+            self._draw_samples()
         if now.phase is Phase.recording: now.losses.append((self._loss(), learn.yb))
 
     def _loss(self):
@@ -190,12 +202,14 @@ class RecordParamsCallback(OwnCallback):
         if self._now.phase is not Phase.recording: return
         self._count_cut_off()
         self.recording.batches.sampling = False
+        self.recording.measured(measured_in_training(self.learn), epoch_ends=True)
 
     def after_validate(self):
         recorder = getattr(self.learn, 'recorder', None)
         if self._now.phase is not Phase.recording or recorder is None or hasattr(self.learn, 'gather_preds'): return
         if not getattr(recorder, 'cancel_valid', True) and recorder.loss.count:
             self.recording.validated(float(recorder.loss.value))
+        self.recording.measured(measured_in_validation(self.learn))
 
     def after_fit(self):
         self._count_cut_off()

@@ -6,6 +6,7 @@ import torch
 
 from .batches import Batches
 from .columns import Block, Columns, nbytes
+from .measures import Measures
 from .models import unwrapped
 from .trajectory import Trajectory
 
@@ -68,6 +69,7 @@ class Recording:
         self.model, self.max_bytes, self.stride, self.n_steps = unwrapped(model), max_bytes, 1, 0
         self.lrs, self._losses, self._loss_chunks, self._n_chunked, self.valid = array('d'), [], [], 0, []
         self.batches, self.stopped = Batches(), False
+        self.samples, self.sampled, self.measures = None, False, Measures()
         self._tensors = Tensors(self.model)
         self._first = {n: t.detach().to('cpu', copy=True) for n, t in self._live().items()}
         self._moved, self._tail, self._result = set(), None, None
@@ -113,6 +115,11 @@ class Recording:
     def validated(self, loss: float):
         "After a validation: its loss at the present step"
         self.valid.append((self.n_steps, loss))
+        self._result = None
+
+    def measured(self, values: dict, epoch_ends: bool = False):
+        "After an epoch or a part of it: name -> what was measured at the present step"
+        self.measures.add(self.n_steps, values, epoch_ends)
         self._result = None
 
     def resume(self):
@@ -247,6 +254,7 @@ class Recording:
             points.only(self._tensors.params), torch.cat([b.steps for b in points.blocks]), losses,
             torch.tensor(self.lrs[:n], dtype=torch.float64), points.only(self._tensors.buffers), model=self.model,
             aliases=dict(self._tensors.aliases), persistent=self._tensors.persistent, data=self.batches.data(),
-            batches=self.batches.steps(),
+            batches=self.batches.steps(), samples=self.samples, metrics=self.measures.series(),
+            epochs=self.measures.epochs,
             valid=(torch.tensor(valid[0], dtype=torch.int64), torch.tensor(valid[1], dtype=torch.float64)), **context)
         return self._result

@@ -60,7 +60,8 @@ class Samples:
     Raises TypeError or ValueError for parts that do not fit together.
 
     >>> import torch
-    >>> Samples((torch.rand(2, 4),), (torch.tensor([0, 1]),), target_kind='category', targets=[0, 1], classes=['cat', 'dog'])
+    >>> x, y = torch.rand(2, 4), torch.tensor([0, 1])
+    >>> Samples((x,), (y,), target_kind='category', targets=[0, 1], classes=['cat', 'dog'])
     Samples: 2 items, values -> category of 2 classes
     """
     xs: tuple # What the model takes: tensors (n, ...), or tuples and dicts of them
@@ -85,16 +86,17 @@ class Samples:
         if self.targets is None: self.targets = [None] * self.n
         for name, kind in (('inputs', self.input_kind), ('targets', self.target_kind)): self._check_items(name, kind)
         check_type('note', self.note, str, 'a string')
-        for name, labels in (('classes', self.classes), *((f'embeddings[{k!r}]', e[1]) for k, e in self.embeddings.items())):
-            for label in check_type(name, labels, list, 'a list of strings'): check_type(name, label, str, 'strings in a list')
+        labels = {'classes': self.classes, **{f'embeddings[{k!r}]': e[1] for k, e in self.embeddings.items()}}
+        for name, given in labels.items():
+            for label in check_type(name, given, list, 'a list of strings'): check_type(name, label, str, 'strings')
 
     def _check_rows(self):
         for name, side in (('xs', self.xs), ('ys', self.ys)):
-            if not _is_nest(side): raise TypeError(f'{name} is {side!r:.100}: expected tensors, or tuples and dicts of them')
-        rows = {len(t) if t.ndim else 0 for t in leaves((self.xs, self.ys))}
-        if len(rows) != 1 or 0 in rows or not leaves(self.xs):
-            raise ValueError(f'xs and ys have shapes {[tuple(t.shape) for t in leaves((self.xs, self.ys))]!r:.200}: expected at '
-                             'least one item, and as many rows in each')
+            if not _is_nest(side):
+                raise TypeError(f'{name} is {side!r:.100}: expected tensors, or tuples and dicts of them')
+        shapes = [tuple(t.shape) for t in leaves((self.xs, self.ys))]
+        if len({s[:1] for s in shapes}) != 1 or not leaves(self.xs) or not any(shapes[0][:1]):
+            raise ValueError(f'xs and ys have shapes {shapes!r:.200}: expected as many rows in each, at least one item')
 
     def _check_items(self, name, kind):
         items, (fits, form) = getattr(self, name), _FORMS[kind]
@@ -102,8 +104,8 @@ class Samples:
         if len(items) != self.n: raise ValueError(f'{name} has {len(items)} items, expected {self.n} as in xs')
         for i, item in enumerate(items):
             if not fits(item):
-                told = f'{item.dtype} of shape {tuple(item.shape)}' if isinstance(item, torch.Tensor) else f'{item!r:.100}'
-                raise ValueError(f'{name}[{i}] is {told}: expected {form}, since these are of kind {kind!r}')
+                shape = f'{item.dtype} of shape {tuple(item.shape)}' if isinstance(item, torch.Tensor) else ''
+                raise ValueError(f'{name}[{i}] is {shape or repr(item)[:100]}: expected {form} for the kind {kind!r}')
 
     @property
     def n(self) -> int:
@@ -122,7 +124,8 @@ class Samples:
         several = isinstance(k, (list, tuple, range))
         rows = [check_whole('k', i) for i in k] if several else range(min(check_whole('k', k, 1), self.n))
         for i in rows:
-            if not 0 <= i < self.n: raise IndexError(f'item {i} does not exist: there are {self.n} items, 0 to {self.n - 1}')
+            if not 0 <= i < self.n:
+                raise IndexError(f'item {i} does not exist: there are {self.n} items, 0 to {self.n - 1}')
         idxs = torch.tensor(list(rows), dtype=torch.int64)
         xs, ys = (map_leaves(lambda t: t[idxs], side) for side in (self.xs, self.ys))
         more = {f: getattr(self, f) for f in ('classes', 'activation', 'embeddings', 'note', 'scale')}

@@ -1,0 +1,23 @@
+"""`Measures`: what was measured in a fit besides the loss of each step, and where its epochs end. Torch only."""
+
+import torch
+
+
+class Measures:
+    "Name -> values and the steps at which they were measured; the steps at which epochs ended"
+    def __init__(self): self.by_name, self.epochs = {}, []
+
+    def add(self,
+        step: int, # Steps that were taken by now
+        values: dict, # Name -> number
+        epoch_ends: bool = False, # Was this the last step of an epoch?
+    ):
+        "Keep what was measured at `step`"
+        for name, value in values.items(): self.by_name.setdefault(name, []).append((step, float(value)))
+        if epoch_ends and step > max(self.epochs, default=0): self.epochs.append(step)
+
+    def series(self) -> dict: # Name -> (steps, values)
+        "All that was measured, as tensors"
+        columns = {name: list(zip(*pairs)) for name, pairs in self.by_name.items()}
+        return {name: (torch.tensor(steps, dtype=torch.int64), torch.tensor(values, dtype=torch.float64))
+                for name, (steps, values) in columns.items()}
