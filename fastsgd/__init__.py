@@ -22,6 +22,7 @@ from .trajectory import Samples, Trajectory
 from .views import (
            BoundaryView,
            ConfusionView,
+           EmbeddingView,
            FitView,
            HistogramView,
            LossView,
@@ -37,9 +38,9 @@ from .views import (
 )
 
 __version__ = '0.1.0'
-__all__ = ['AnimateFitCallback', 'BoundaryView', 'Comparison', 'ConfusionView', 'FitAnimation', 'FitView',
-           'HistogramView', 'LRView', 'LinearModel', 'LogLossCallback', 'LossView', 'MetricsView', 'ParamsView',
-           'ParityView', 'PathView', 'Plane', 'RecordParamsCallback', 'Samples', 'SamplesView', 'Surface',
-           'Trajectory', 'View', 'WeightsView', 'animate', 'blobs_dls', 'circles_dls', 'compare_fits', 'explore',
-           'linear_data', 'linear_dls', 'linear_learner', 'loss_surface', 'moons_dls', 'poly_data', 'poly_dls',
-           'sine_data', 'sine_dls', 'spiral_dls', 'tensor_dls']
+__all__ = ['AnimateFitCallback', 'BoundaryView', 'Comparison', 'ConfusionView', 'EmbeddingView', 'FitAnimation',
+           'FitView', 'HistogramView', 'LRView', 'LinearModel', 'LogLossCallback', 'LossView', 'MetricsView',
+           'ParamsView', 'ParityView', 'PathView', 'Plane', 'RecordParamsCallback', 'Samples', 'SamplesView',
+           'Surface', 'Trajectory', 'View', 'WeightsView', 'animate', 'blobs_dls', 'circles_dls', 'compare_fits',
+           'explore', 'linear_data', 'linear_dls', 'linear_learner', 'loss_surface', 'moons_dls', 'poly_data',
+           'poly_dls', 'sine_data', 'sine_dls', 'spiral_dls', 'tensor_dls']

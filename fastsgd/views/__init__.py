@@ -4,6 +4,7 @@ from .animate import animate
 from .boundary import BoundaryView
 from .choose import choose_views
 from .confusion import ConfusionView
+from .embedding import EmbeddingView
 from .fit import FitView
 from .histogram import HistogramView
 from .loss import LossView
@@ -16,5 +17,6 @@ from .steps import LRView
 from .view import View
 from .weights import WeightsView
 
-__all__ = ['BoundaryView', 'ConfusionView', 'FitView', 'HistogramView', 'LRView', 'LossView', 'MetricsView',
-           'ParamsView', 'ParityView', 'PathView', 'SamplesView', 'View', 'WeightsView', 'animate', 'choose_views']
+__all__ = ['BoundaryView', 'ConfusionView', 'EmbeddingView', 'FitView', 'HistogramView', 'LRView', 'LossView',
+           'MetricsView', 'ParamsView', 'ParityView', 'PathView', 'SamplesView', 'View', 'WeightsView', 'animate',
+           'choose_views']

@@ -1,0 +1,149 @@
+"""`EmbeddingView`: where a model puts things: categories, words, items of a collaborative filter, or its samples."""
+
+import numpy as np
+import torch
+
+from ..checks import check_whole
+from .asked import Asked, samples_of
+from .beside import one_for_each
+from .cells import CHAR, LINE, SIZE, shorten
+from .legends import legend
+from .limits import calm, padded
+from .style import COLORS, GREY, MARKERS, literal, tidy
+from .view import View
+
+PROBES = 8 # points of the fit from which the two directions are found
+ROWS = 2000 # points in the plot at the most
+GROUPS = 6 # classes that have a colour and marker of their own
+
+
+class EmbeddingView(View):
+    """The rows of an embedding, or what the last layer gets of each sample, along the two directions of most spread.
+
+    One pair of directions for all frames, found from the whole fit (principal components): a point that moves did move
+    in the model. The axes say which share of the spread each one shows. Raises ValueError for a setting that does not
+    fit, and when drawn for a model with nothing of the kind.
+
+    >>> import torch
+    >>> from fastai.basics import CrossEntropyLossFlat, Learner
+    >>> model = torch.nn.Sequential(torch.nn.Linear(2, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+    >>> learn = Learner(moons_dls(seed=0), model, CrossEntropyLossFlat(), cbs=RecordParamsCallback())
+    >>> learn.fit(5, 0.1)
+    >>> ax = EmbeddingView().plot(learn.record_params.trajectory)
+    """
+    several = True
+    live_points = 2
+    def __init__(self,
+        name: str | None = None, # Of a parameter; 'samples' for what the last layer gets; None: what the record names
+        labels: int = 20, # Names in the plot at the most
+    ):
+        self.name, self.labels = name, check_whole('labels', labels, 0, example=20)
+
+    @one_for_each
+    def draw(self, traj, ax):
+        name = self._choose(traj)
+        places, names, groups, what = self._of_samples(traj) if name == 'samples' else self._of_parameter(traj, name)
+        last = calm(traj) - 1
+        probes = [places(i) for i in np.unique(np.linspace(0, last, PROBES).round().astype(int)).tolist()]
+        middle, axes, shares = directions(torch.cat(probes))
+        at = lambda i: ((places(i) - middle) @ axes).numpy()
+        shown = torch.cat([(p - middle) @ axes for p in probes])
+        tidy(ax, xlim=padded(shown[:, 0], 0.1) or (-1, 1), ylim=padded(shown[:, 1], 0.1) or (-1, 1))
+        ax.set_xlabel(f'direction 1, {shares[0]:.0%} of the spread')
+        ax.set_ylabel(f'direction 2, {shares[1]:.0%}')
+        ax.tick_params(labelsize=SIZE)
+        title = ax.set_title(shorten(what, ax.get_window_extent().width / ax.figure.dpi), loc='left', fontsize=SIZE)
+        literal(title)
+        dots, classes = self._dots(ax, groups)
+        texts = self._texts(ax, names, (probes[-1] - middle) @ axes)
+        if len(classes) > 1: legend(ax, [shown[:, 0]], [shown[:, 1]], dots)
+        (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+
+        def update(i):
+            xy = at(i)
+            x, y = np.clip(xy[:, 0], left, right), np.clip(xy[:, 1], low, high) # at the edge what lies beyond
+            for dot, rows in zip(dots, classes): dot.set_data(x[rows], y[rows])
+            for k, text in texts:
+                text.set_position((x[k], y[k]) if np.isfinite(x[k] + y[k]) else (left, low))
+            return [*dots, *(text for _, text in texts)]
+        return update
+
+    def _choose(self, traj):
+        if self.name == 'samples': return self.name
+        if self.name is not None:
+            if self.name not in traj.sizes or len(traj.sizes[self.name]) != 2:
+                raise ValueError(f'name={self.name!r}: expected the name of a parameter with two dimensions, or '
+                                 f"'samples': {[n for n, s in traj.sizes.items() if len(s) == 2]!r:.300}")
+            return self.name
+        told = {} if traj.samples is None else traj.samples.embeddings
+        known = [n for n in told if n in traj.sizes and traj.sizes[n][1] >= 2]
+        if not known: return 'samples'
+        # of a table the largest category; of a collaborative filter the items, which come last
+        pair = traj.samples.input_kind == 'pair'
+        return known[-1] if pair else max(known, key=lambda n: traj.sizes[n].numel())
+
+    def _of_parameter(self, traj, name):
+        "`(point -> rows, names, group of each row, title)`"
+        told = {} if traj.samples is None else traj.samples.embeddings
+        what, names = told.get(name, (name, []))
+        n = traj.sizes[name][0]
+        rows = torch.linspace(0, n - 1, min(n, ROWS)).round().long() # of a large vocabulary some, evenly spread
+        places = lambda i: traj.params.row(name, traj.index(i))[rows].double()
+        names = [names[k] if k < len(names) else str(k) for k in rows.tolist()]
+        return places, names, [''] * len(rows), f'embedding of {what}, {n} rows'
+
+    def _of_samples(self, traj):
+        samples = samples_of(traj)
+        asked = Asked(traj, samples)
+        def places(i): # around their middle: where all of them go together is no news
+            rows = asked.before_last(i).double()
+            return rows - rows.mean(0)
+        groups = [''] * samples.n
+        if samples.target_kind == 'category': groups = [samples.label(c) for c in samples.targets]
+        return places, [''] * samples.n, groups, f'what the last layer gets of {samples.n} samples'
+
+    def _dots(self, ax, groups):
+        "A line of dots for each group, and its rows; the rarest share one"
+        order = sorted(set(groups), key=lambda g: (-groups.count(g), g))
+        own = order if len(order) <= GROUPS else order[:GROUPS - 1]
+        named = [g if g in own else 'others' for g in groups]
+        dots, classes = [], []
+        for n, g in enumerate(sorted(set(named), key=lambda g: (g == 'others', g))):
+            look = {'color': COLORS[n % 6], 'marker': MARKERS[n % 6]}
+            if g == 'others': look = {'color': GREY, 'marker': '.'}
+            dots += ax.plot([], [], ls='none', ms=5, mec='white', mew=0.4, label=g or '_', zorder=3, **look)
+            classes.append(np.array([k for k, o in enumerate(named) if o == g]))
+        return dots, classes
+
+    def _texts(self, ax, names, at):
+        "Names of those farthest out at the end, as far as they do not cover each other: `(row, text)`"
+        width, height = ax.get_window_extent().size / ax.figure.dpi
+        (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+        inches = (at.numpy() - (left, low)) / (right - left, high - low) * (width, height)
+        taken, texts = [], []
+        for k in torch.nan_to_num(at.norm(dim=1)).argsort(descending=True, stable=True).tolist():
+            if len(texts) >= self.labels: break
+            if not names[k] or names[k] == '#na#' or not np.isfinite(inches[k]).all(): continue
+            name = shorten(names[k], 18 * CHAR)
+            box = inches[k][0], inches[k][1], inches[k][0] + CHAR * len(name), inches[k][1] + LINE
+            if any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken): continue
+            taken.append(box)
+            beyond = box[2] > width
+            text = ax.text(0, 0, f'{name} ' if beyond else f' {name}', fontsize=SIZE, va='bottom', clip_on=True,
+                           ha='right' if beyond else 'left', parse_math=False, color='0.2', zorder=4)
+            texts.append((k, text))
+        return texts
+
+
+def directions(points) -> tuple:
+    "`(middle, two directions (d, 2), the share of the spread along each)` of points (n, d)"
+    points = points[points.isfinite().all(1)]
+    if not len(points): return torch.zeros(1).double(), torch.zeros(points.shape[1], 2).double(), (0., 0.)
+    middle = points.mean(0)
+    centred = points - middle
+    values, vectors = torch.linalg.eigh(centred.T @ centred)
+    axes = vectors.flip(1)[:, :2]
+    if axes.shape[1] < 2: axes = torch.cat([axes, torch.zeros_like(axes)], 1)
+    axes = axes * torch.where(axes.gather(0, axes.abs().argmax(0, keepdim=True)) < 0, -1, 1) # the same sign on all machines
+    spread = float(values.clamp(min=0).sum()) or 1.
+    return middle, axes, tuple(max(float(v), 0.) / spread for v in (*values.flip(0)[:2], 0.)[:2])

@@ -1,0 +1,87 @@
+"`EmbeddingView` moves a point if the model moved it, and not otherwise"
+
+import looked_at
+import numpy as np
+import pytest
+import torch
+from fits import axes, line, pixels
+
+from fastsgd.trajectory.trajectory import Trajectory
+from fastsgd.views import EmbeddingView
+from fastsgd.views.asked import Asked
+
+
+def places(ax): return np.concatenate([np.stack(one.get_data(), 1) for one in ax.lines])
+
+
+def changed(t, params):
+    return Trajectory(params, losses=t.losses, lrs=t.lrs, buffers=t.buffers, model=t.model, loss_func=t.loss_func,
+                      samples=t.samples)
+
+
+@pytest.mark.parametrize('name', [None, 'samples'])
+def test_an_unchanged_model_does_not_move_by_a_pixel(name):
+    t = looked_at.texts()
+    still, ax = changed(t, {n: torch.cat([p[:1]] * len(t)) for n, p in t.params.items()}), axes()
+    update = EmbeddingView(name).draw(still, ax)
+    first = (update(0), pixels(ax))[1]
+    for i in (7, len(t) - 1):
+        update(i)
+        assert np.array_equal(pixels(ax), first)
+
+
+def test_distances_are_those_of_the_embedding():
+    "In two dimensions nothing is lost: a projection keeps all distances"
+    t = looked_at.texts()
+    flat = {n: p.clone() for n, p in t.params.items()}
+    flat['0.weight'][..., 2:] = 0
+    t, ax = changed(t, flat), axes()
+    update = EmbeddingView().draw(t, ax)
+    for i in (0, 9):
+        update(i)
+        np.testing.assert_allclose(torch.cdist(*[torch.tensor(places(ax))] * 2),
+                                   torch.cdist(*[t.params['0.weight'][i].double()] * 2), atol=1e-6)
+    told = [int(axis.get_label_text().split(', ')[1].split('%')[0]) for axis in (ax.xaxis, ax.yaxis)]
+    assert told[0] >= told[1] and 99 <= sum(told) <= 101
+
+
+def test_names_stand_at_their_points():
+    t, ax = looked_at.texts(), axes()
+    ax.figure.set_size_inches(10, 8)
+    update = EmbeddingView().draw(t, ax)
+    update(4)
+    at, words = places(ax), t.samples.embeddings['0.weight'][1]
+    assert len(ax.texts) >= 4
+    for text in ax.texts: np.testing.assert_allclose(text.get_position(), at[words.index(text.get_text().strip())])
+
+
+def test_what_the_last_layer_gets():
+    t = looked_at.pictures()
+    body = t.model[:-1].eval()
+    for i in (0, 5):
+        body.load_state_dict({n: v for n, v in t.state(i).items() if not n.startswith('5.')})
+        with torch.no_grad(): torch.testing.assert_close(Asked(t, t.samples).before_last(i), body(t.samples.xs[0]))
+    ax = EmbeddingView().plot(t, axes())
+    assert {one.get_label() for one in ax.lines} == {'square', 'cross'} and len({one.get_marker() for one in ax.lines}) == 2
+
+
+def test_update_is_pure_and_several_stand_side_by_side():
+    ax = axes()
+    update = EmbeddingView().draw(looked_at.texts(), ax)
+    first, artists = (update(0), pixels(ax))[1], update(20)
+    assert [id(a) for a in update(0)] == [id(a) for a in artists] and np.array_equal(pixels(ax), first)
+    for a in artists: a.set_visible(False)
+    still = pixels(ax)
+    update(20)
+    assert np.array_equal(pixels(ax), still)
+    assert len(EmbeddingView().plot([looked_at.texts(), looked_at.texts()], axes()).child_axes) == 2
+
+
+def test_what_does_not_fit():
+    with pytest.raises(ValueError, match="name='x': expected the name of a parameter with two dimensions, or 'samples'"):
+        EmbeddingView('x').plot(looked_at.texts(), axes())
+    with pytest.raises(ValueError, match='no layer with a matrix of weights'): EmbeddingView().plot(line(), axes())
+    with pytest.raises(ValueError, match='labels=-1'): EmbeddingView(labels=-1)
+    t = looked_at.texts()
+    lost = changed(t, {n: torch.full_like(p, torch.nan) for n, p in t.params.items()})
+    EmbeddingView().plot(lost, axes()).figure.canvas.draw()
