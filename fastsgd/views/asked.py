@@ -44,8 +44,6 @@ class Asked:
     "The answers of `traj` at any point, for all items of `samples`"
     def __init__(self, traj, samples):
         self.traj, self.samples = traj, samples
-        self.moving = next(((cols, name) for cols in (traj.params, traj.buffers) for name in cols
-                            if not cols.constant(name)), None)
         self.known = _ANSWERS.setdefault(samples, weakref.WeakKeyDictionary()).setdefault(traj, {})
         self.activation = self._activation()
 
@@ -59,9 +57,8 @@ class Asked:
 
     def raw(self, i) -> torch.Tensor:
         "The model's output at point `i`, (items, ...)"
-        i, key = self.traj.index(i), 0
-        # several frames may show one point: it is where its numbers are
-        if self.moving is not None: key = self.moving[0].row(self.moving[1], i).data_ptr()
+        i = self.traj.index(i)
+        key = int(self.traj.steps[i]) # several frames may show one point
         if key in self.known: return self.known[key]
         out = first_tensor(self.traj.predict(i, *self.samples.xs)).as_subclass(torch.Tensor).float()
         if self.samples.target_kind == 'next word' and out.ndim == 3: out = out[:, -1].clone()
