@@ -15,13 +15,13 @@ def as_whole(value) -> int | None:
     return int(value)
 
 
-def as_number(value) -> float | None:
-    "`value` as a finite float, also of NumPy's and torch's types; None for anything else, True and False included"
+def as_number(value, finite=True) -> float | None:
+    "`value` as a float, also of NumPy's and torch's types; None for anything else, True and False included"
     if isinstance(value, (torch.Tensor, np.ndarray)) and value.ndim == 0: value = value.item()
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real): return None
     try: value = float(value)
     except OverflowError: return None
-    return value if math.isfinite(value) else None
+    return value if math.isfinite(value) or not finite else None
 
 
 def _within(value, least, most, above, below):
@@ -50,11 +50,12 @@ def check_whole(name, value, least=None, most=None, *, example=None, or_else='')
     return res
 
 
-def check_number(name, value, least=None, most=None, *, above=None, below=None, example=None, or_else='') -> float:
-    "`value` as a float. Raises ValueError for anything but a finite number within the range."
-    res = as_number(value)
+def check_number(name, value, least=None, most=None, *, above=None, below=None, finite=True, example=None,
+                 or_else='') -> float:
+    "`value` as a float. Raises ValueError for anything but a number within the range, finite unless `finite=False`."
+    res = as_number(value, finite)
     if res is None or not _within(res, least, most, above, below):
-        refuse(name, value, f'a finite number{_range(least, most, above, below)}{or_else}', example)
+        refuse(name, value, f'a {"finite " * finite}number{_range(least, most, above, below)}{or_else}', example)
     return res
 
 

@@ -18,20 +18,12 @@ def as_plain(name, values) -> torch.Tensor:
     return t.as_subclass(torch.Tensor).cpu()
 
 
-def nbytes(tensors) -> int:
-    "Bytes of all `tensors` together"
-    return sum(t.numel() * t.element_size() for t in tensors)
-
-
 class Block:
     """Some points in a row. `data` holds key -> tensor (rows, numbers), which `layout` cuts into name -> (key, start, stop).
 
-    Small points share a block, since a tensor of its own costs some 200 bytes. A name that is not in `layout` had its
-    first value all along.
+    A name that is not in `layout` had its first value all along.
     """
-    def __init__(self, steps, layout, data, events=()):
-        self.steps, self.layout, self.data, self.events = steps, layout, data, events
-        self.nbytes = nbytes(data.values())
+    def __init__(self, steps, layout, data): self.steps, self.layout, self.data = steps, layout, data
 
     def __len__(self): return len(self.steps)
 
@@ -39,31 +31,6 @@ class Block:
         "The values of `name`, shape (rows, *shape)"
         key, start, stop = self.layout[name]
         return self.data[key][:, start:stop].reshape(len(self), *shape)
-
-    def pick(self, mask):
-        "The rows where `mask` is true; a copy, so that the memory of the others is freed"
-        if bool(mask.all()): return self
-        self.settle()
-        return Block(self.steps[mask], self.layout, {k: t[mask] for k, t in self.data.items()})
-
-    def drop(self, names):
-        "The block without `names`"
-        layout, data = {}, {}
-        for key, rows in self.data.items():
-            start, parts = 0, []
-            for name, (k, a, b) in self.layout.items():
-                if k != key or name in names: continue
-                layout[name] = key, start, start + b - a
-                start += b - a
-                parts.append(rows[:, a:b])
-            if parts: data[key] = torch.cat(parts, 1)
-        return Block(self.steps, layout, data)
-
-    def settle(self):
-        "Wait for a transfer from a GPU; then leave page-locked memory to others"
-        if not self.events: return
-        for event in self.events: event.synchronize()
-        self.data, self.events = {k: t.clone() for k, t in self.data.items()}, ()
 
 
 def as_columns(what: str, tensors) -> 'Columns':

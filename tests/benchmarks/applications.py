@@ -135,7 +135,7 @@ def measure(make):
             pair[ours] = run(make, *([AnimateFitCallback()] if ours else []))[1]
         ratios.append(pair[True] / pair[False])
     learn, seconds = run(make, AnimateFitCallback())
-    kept = learn.record_params.recording.nbytes
+    kept = learn.record_params.recording.stored_bytes
     start = time.perf_counter()
     html = learn.animate_fit._repr_html_()
     took = time.perf_counter() - start

@@ -127,7 +127,7 @@ def large_model():
         model.weight.data[0].add_(1.)
         recording.step(loss, 0.1)
     traj = recording.trajectory()
-    show('memory for 300 steps of 25M parameters', f'{recording.nbytes / 2**20:.0f} MiB', '1024 MiB',
+    show('memory for 300 steps of 25M parameters', f'{recording.stored_bytes / 2**20:.0f} MiB', '1024 MiB',
          f'peak {(peak() - before) / 2**20:.0f} MiB, {len(traj)} points kept, stride {recording.stride}')
 
 

@@ -68,9 +68,9 @@ def test_a_learner_goes_with_its_record():
 def test_a_second_fit_keeps_no_second_copy():
     learn = new()
     learn.fit(50, lr=0.01)
-    size = learn.record_params.recording.nbytes
+    size = learn.record_params.recording.stored_bytes
     learn.fit(50, lr=0.01)
-    assert learn.record_params.recording.nbytes <= 2 * size
+    assert learn.record_params.recording.stored_bytes <= 2 * size
 
 
 def test_hooks_of_a_model_stay_as_they_are():

@@ -369,7 +369,7 @@ def test_a_large_model_skips_points_that_would_be_dropped_again():
                             cbs=[RecordParamsCallback(max_bytes=budget)]) # a point has 2 MB
         learn.fit(epochs)
         same_state(traj_of(learn).state(-1), learn.model.state_dict())
-        return traj_of(learn).steps.tolist(), learn.record_params.recording.nbytes
+        return traj_of(learn).steps.tolist(), learn.record_params.recording.stored_bytes
     assert recorded(2, 2**30)[0] == list(range(11))
     steps, size = recorded(2, 2 * 10**7)
     assert steps == [0, 2, 4, 6, 8, 10] and size < 2 * 10**7

@@ -56,7 +56,7 @@ def test_a_step_never_waits_for_the_gpu(size):
     finally: torch.cuda.set_sync_debug_mode('default')
     traj = recording.trajectory()
     assert len(traj.losses) == 100 and torch.equal(traj.params['w'][-1], model.w.detach().cpu())
-    assert traj.params.constant('frozen') and recording.nbytes <= 22 * 4 * size
+    assert traj.params.constant('frozen') and recording.stored_bytes <= 22 * 4 * size
 
 
 # -- the budget
@@ -64,7 +64,7 @@ def test_a_step_never_waits_for_the_gpu(size):
 @given(steps=st.integers(0, 300), budget=st.integers(1, 4000), size=st.integers(1, 20), rows=st.integers(1, 40))
 @settings(max_examples=60, deadline=None)
 def test_any_budget_keeps_first_and_last_and_tells_the_truth(steps, budget, size, rows):
-    import fastsgd.trajectory.recording as module
+    import fastsgd.trajectory.points as module
     old, module.BLOCK_ROWS = module.BLOCK_ROWS, rows # blocks of all sizes
     try:
         model = numbers(size)
@@ -78,7 +78,7 @@ def test_any_budget_keeps_first_and_last_and_tells_the_truth(steps, budget, size
     for i, step in enumerate(kept): same_state(traj.state(i), states[step])
     assert traj.flat.shape == (len(kept), size)
     # the first values, and at least one point beside them
-    assert recording.nbytes <= max(budget, 2 * 4 * size)
+    assert recording.stored_bytes <= max(budget, 2 * 4 * size)
     # no point was dropped that had room
     if recording.stride > 1: assert 4 * size * (1 + steps // (recording.stride // 2)) > budget
 
@@ -105,7 +105,7 @@ def test_a_tensor_that_never_changes_is_kept_once():
     model[0].requires_grad_(False)
     recording = Recording(model)
     train(model, recording, 50)
-    assert recording.nbytes < 1.02 * 4 * 1001 * 1000
+    assert recording.stored_bytes < 1.02 * 4 * 1001 * 1000
     traj = recording.trajectory()
     check(traj, steps=50)
     assert traj.params['0.weight'].untyped_storage().nbytes() == 4 * 10**6 # one value, seen 51 times

@@ -1,0 +1,42 @@
+"""`Slots`: where the tensors of a model are, and whether they are still there. Torch only."""
+
+import torch
+
+
+class Slots:
+    """Where the parameters and buffers of a model are: name, the dict of its module, and the key in it.
+
+    `model.to(...)` and `module.p = nn.Parameter(...)` put others in their place.
+    """
+    def __init__(self, model):
+        self._modules = [(m._modules, list(m._modules.items())) for m in model.modules()]
+        self._counts = [(d, len(d)) for m in model.modules() for d in (m._parameters, m._buffers)]
+        self.slots, self.params, self.buffers, self.aliases, seen, passing = [], [], [], {}, {}, set()
+        for kind, names in (('_parameters', self.params), ('_buffers', self.buffers)):
+            for prefix, module in model.named_modules(remove_duplicate=False):
+                for key, t in getattr(module, kind).items():
+                    if t is None or t.layout is not torch.strided: continue
+                    name = f'{prefix}.{key}' if prefix else key
+                    if key in module._non_persistent_buffers_set: passing.add(name)
+                    if id(t) in seen: self.aliases[name] = seen[id(t)]
+                    else:
+                        seen[id(t)] = name
+                        names.append(name)
+                        self.slots.append((name, getattr(module, kind), key))
+        self.persistent = frozenset({*self.params, *self.buffers, *self.aliases} - passing)
+
+    def same_modules(self) -> bool:
+        "Are the modules still those, and their tensors under the same keys?"
+        for children, items in self._modules:
+            if len(children) != len(items): return False
+            for key, child in items:
+                if children.get(key) is not child: return False
+        return all(len(d) == n for d, n in self._counts) and all(slot.get(key) is not None for _, slot, key in self.slots)
+
+    def match(self, first) -> bool:
+        "Are there tensors of the shapes and types of `first`, and no others?"
+        if len(self.slots) != len(first): return False
+        for name, slot, key in self.slots:
+            t, like = slot.get(key), first.get(name)
+            if t is None or like is None or t.shape != like.shape or t.dtype != like.dtype: return False
+        return True
