@@ -3,6 +3,7 @@
 import os
 import re
 import secrets
+import shutil
 import signal
 import socket
 import stat
@@ -14,14 +15,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 HOST = f'{zlib.crc32(socket.gethostname().encode()):08x}'
-OURS = re.compile(r'\..*\.fastsgd-([0-9a-f]{8})-(\d{1,9})-[0-9a-f]{8}(\.[^.]*)?', re.S)
+OURS = re.compile(r'\..*\.fastsgd-([0-9a-f]{8})-(\d{1,9})-[0-9a-f]{8}', re.S)
 
 
 @contextmanager
 def atomic_path(
     path, # File to write, existing or not
 ):
-    """Yield a temporary path in the same folder, with the same suffix, which takes the place of `path` at the end
+    """Yield a temporary path on the same disk, with the same suffix, whose file takes the place of `path` at the end
 
     After an error, an interrupt or a kill `path` is as it was before. Raises FileNotFoundError where the folder does
     not exist, IsADirectoryError for a folder, ValueError for anything else that is not a regular file.
@@ -31,9 +32,12 @@ def atomic_path(
     if path.exists() and not path.is_file(): raise ValueError(f'{path} is not a regular file: give a new name')
     if not path.parent.is_dir(): raise FileNotFoundError(f'{path.parent} does not exist: create this folder first')
     remove_stale(path.parent)
-    temp = path.with_name(f'.{path.stem[:40]}.fastsgd-{HOST}-{os.getpid()}-{secrets.token_hex(4)}{path.suffix}')
-    with removed_on_signals(temp):
-        temp.touch(exist_ok=False)
+    # a folder of our own: some writers put temporary files beside what they write
+    folder = path.with_name(f'.{path.stem[:40]}.fastsgd-{HOST}-{os.getpid()}-{secrets.token_hex(4)}')
+    with removed_on_signals(folder):
+        folder.mkdir()
+        temp = folder/f'fit{path.suffix}'
+        temp.touch()
         mode = stat.S_IMODE((path if path.exists() else temp).stat().st_mode)
         yield temp
         # on the disk before it takes the old one's place: a power cut must not leave an empty file
@@ -43,11 +47,11 @@ def atomic_path(
 
 
 @contextmanager
-def removed_on_signals(temp):
-    "Remove `temp` at the end, and before a signal ends this process, unless somebody handles that signal already"
+def removed_on_signals(folder):
+    "Remove `folder` at the end, and before a signal ends this process, unless somebody handles that signal already"
     owner, caught = os.getpid(), []
     def end(number, frame):
-        if os.getpid() == owner: temp.unlink(missing_ok=True) # and not a child's
+        if os.getpid() == owner: shutil.rmtree(folder, ignore_errors=True) # and not a child's
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
     if threading.current_thread() is threading.main_thread() and sys.platform != 'win32':
@@ -56,17 +60,17 @@ def removed_on_signals(temp):
         for number in caught: signal.signal(number, end)
         yield
     finally:
-        with suppress(FileNotFoundError): temp.unlink()
+        shutil.rmtree(folder, ignore_errors=True)
         for number in caught: signal.signal(number, signal.SIG_DFL)
 
 
 def remove_stale(folder: Path):
-    "Remove temporary files of ours in `folder` whose process was killed; those of other machines after a day"
-    for file in folder.glob('.*.fastsgd-*'):
-        if not (found := OURS.fullmatch(file.name)): continue
+    "Remove temporary folders of ours in `folder` whose process was killed; those of other machines after a day"
+    for left in folder.glob('.*.fastsgd-*/'):
+        if not (found := OURS.fullmatch(left.name)): continue
         here = found[1] == HOST and sys.platform != 'win32'
         with suppress(OSError):
-            if ended(int(found[2])) if here else time.time() - file.stat().st_mtime > 86400: file.unlink()
+            if ended(int(found[2])) if here else time.time() - left.stat().st_mtime > 86400: shutil.rmtree(left)
 
 
 def ended(pid: int) -> bool:

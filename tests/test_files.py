@@ -17,7 +17,7 @@ def write(path, text):
 
 def test_the_file_appears_whole_and_alone(tmp_path):
     with atomic_path(tmp_path/'fit.html') as temp:
-        assert temp.parent == tmp_path and temp.suffix == '.html'
+        assert temp.parent.parent == tmp_path and temp.suffix == '.html'
         temp.write_text('new')
         assert not (tmp_path/'fit.html').exists()
     assert [p.name for p in tmp_path.iterdir()] == ['fit.html'] and (tmp_path/'fit.html').read_text() == 'new'

@@ -147,8 +147,10 @@ class FitAnimation(FuncAnimation):
                 kind = writers[writer] if isinstance(writer, str) else type(writer)
                 if issubclass(kind, FFMpegBase): check_video(path, mpl.rcParams['animation.ffmpeg_path'])
 
-    def to_html5_video(self, embed_limit=None):
-        "Write a `<video>` with the animation in it, as matplotlib does"
+    def to_html5_video(self,
+        embed_limit: float | None = None, # Megabytes at the most; None: rcParams['animation.embed_limit']
+    ) -> str:
+        "Return a `<video>` with the animation in it, as matplotlib does"
         with matplotlib_finds_ffmpeg(): return super().to_html5_video(embed_limit)
 
     def _frames(self):

@@ -37,7 +37,7 @@ def saved_while_killed(path, savers, whole, rng):
     duration = time.perf_counter()
     for save in savers: save(path)
     duration = time.perf_counter() - duration
-    seen = set()
+    seen, caught = set(), 0
     for _ in range(KILLS):
         pid = os.fork()
         if pid == 0:
@@ -50,7 +50,10 @@ def saved_while_killed(path, savers, whole, rng):
         assert os.waitpid(pid, 0)[1] == signal.SIGKILL, 'the child ended by itself'
         rng.random() # or all children would do the same
         seen.add(whole(path))
-    return len(seen)
+        caught += len(os.listdir(path.parent)) > 1 # what it was writing is still there
+    savers[0](path) # the next save tidies up
+    assert os.listdir(path.parent) == [path.name], os.listdir(path.parent)
+    return len(seen), caught
 
 
 def main(folder):
@@ -62,17 +65,20 @@ def main(folder):
         k = int(traj.losses[0])
         assert torch.equal(traj.flat, made[k].flat) and torch.equal(traj.losses, made[k].losses)
         return k
-    seen = saved_while_killed(folder / 'fit.safetensors', [traj.save for traj in made], which, rng)
+    (folder/'trajectories').mkdir()
+    results = [saved_while_killed(folder/'trajectories'/'fit.safetensors', [traj.save for traj in made], which, rng)]
 
     def text(path): # each player has an identifier of its own
         return re.sub('f[0-9a-f]{10}', 'id', path.read_text())
+    (folder/'animations').mkdir()
+    path = folder/'animations'/'fit.html'
     animations, texts = [line(k) for k in range(3)], {}
     for k, animation in enumerate(animations):
-        animation.save(folder / 'fit.html')
-        texts[text(folder / 'fit.html')] = k
-    seen += saved_while_killed(folder / 'fit.html', [a.save for a in animations], lambda path: texts[text(path)], rng)
-    print(json.dumps({'trajectories': KILLS, 'animations': KILLS, 'different files': seen,
-                      'left behind': len(os.listdir(folder)) - 2}))
+        animation.save(path)
+        texts[text(path)] = k
+    results.append(saved_while_killed(path, [a.save for a in animations], lambda path: texts[text(path)], rng))
+    seen, caught = map(sum, zip(*results))
+    print(json.dumps({'trajectories': KILLS, 'animations': KILLS, 'different files': seen, 'caught in the middle': caught}))
 
 
 if __name__ == '__main__': main(Path(sys.argv[1]))
