@@ -11,6 +11,7 @@ from .work import OPERATIONS, counted
 
 AT_ONCE_BYTES = 2**25 # of tensors in flight under `vmap`: more gain nothing, and memory in larger blocks is fetched anew each time
 SEVERAL = 64 # points for which it pays to measure
+SLOW = 1e-3 # seconds for a point, from which on it is work and no longer calls that take the time
 NOTABLE = 0.02 # share of the time that calls of operators must take, for `vmap` to be able to save any
 
 
@@ -37,30 +38,34 @@ def agree(a, b) -> bool:
 
 def fastest(objective, points) -> tuple:
     "`(way, points at a time)`: of the ways that agree with the loop, the one that takes the least time on a few points"
-    first, wanted, ways = first_layers(objective, points), objective.loop(points, 0, 2), [(objective.loop, 1)]
-    for make, size in ((Loop, first is not None), (AtOnce, points_at_once(objective, points, first))):
+    first, device = first_layers(objective, points), objective.device
+    wanted, seconds = timed(objective.loop, points, 2, device)
+    ways = [[seconds / 2, objective.loop, 1]]
+    work = counted(lambda: Loop(objective, first=first)(points, 0, 1)).work if first is not None else objective.cost
+    for make, size in ((Loop, first is not None), (AtOnce, points_at_once(objective, points, first, work))):
         if not size: continue
         try:
             way = make(objective, first=first)
-            if agree(way(points, 0, 2), wanted): ways.append((way, int(size)))
+            losses, seconds = timed(way, points, 2, device)
         except (KeyboardInterrupt, torch.OutOfMemoryError): raise
-        except Exception: pass # it can't be vectorised
-    if len(ways) == 1: return ways[0]
-    trial, seconds = max(8, len(points) // 64), [float('inf')] * len(ways)
-    for turn in range(3):
-        for k, (way, size) in enumerate(ways):
-            if turn and seconds[k] > 3 * min(seconds): continue # out of the race
-            size = min(size, trial)
-            seconds[k] = min(seconds[k], time_of(way, points, size, objective.device) / size)
-    return ways[seconds.index(min(seconds))]
+        except Exception: continue # it can't be vectorised
+        if agree(losses, wanted): ways.append([seconds / 2, way, int(size)])
+    for _ in range(3): # in turns, while the race is open
+        best = min(seconds for seconds, *_ in ways)
+        for entry in ways:
+            seconds, way, size = entry
+            size = min(size, max(8, len(points) // 256))
+            if len(ways) == 1 or seconds > 3 * best and seconds > SLOW: continue
+            entry[0] = min(seconds, timed(way, points, size, device)[1] / size)
+    return min(ways, key=lambda entry: entry[0])[1:]
 
 
-def time_of(way, points, size, device) -> float:
-    "Seconds: those of the processor, where it is the one that works, whatever else the machine does"
+def timed(way, points, size, device) -> tuple:
+    "Some losses, and the seconds they took: of the processor where it does the work, whatever else the machine does"
     clock = time.process_time if device.type == 'cpu' else time.perf_counter
     begin = clock()
-    way(points, 0, size).cpu()
-    return clock() - begin
+    losses = way(points, 0, size).cpu()
+    return losses, clock() - begin
 
 
 def first_layers(objective, points):
@@ -72,9 +77,12 @@ def first_layers(objective, points):
     return res if res.names else None
 
 
-def points_at_once(objective, points, first) -> int:
-    "How many points `vmap` takes at a time; 0 where calls of operators cost so little that it can save nothing"
-    work = objective.cost
+def points_at_once(objective, points, first, work) -> int:
+    """How many points `vmap` takes at a time; 0 where it can save nothing
+
+    Calls of operators may cost next to nothing already; and a CPU is slow at convolutions with many weights in groups.
+    """
     if work.operations / OPERATIONS < NOTABLE * work.seconds: return 0
-    nbytes = objective.pieces.bytes_in_flight() + 8 * (len(first.origin) if first else objective.size)
+    if objective.device.type == 'cpu' and work.convolved > work.flops / 2 and work.seconds > SLOW: return 0
+    nbytes = objective.pieces.bytes_at_once() + 8 * (len(first.origin) if first else objective.size)
     return min(max(1, int(min(AT_ONCE_BYTES, objective.max_bytes) // nbytes)), len(points))

@@ -42,6 +42,7 @@ class Objective:
         self.data = [tuple(tuple(t.detach().as_subclass(torch.Tensor).to(self.device) for t in side) for side in b)
                      for b in batches]
         self.pieces, self.loop, self.ways, self.method = None, None, {}, 'loop'
+        self.copies_inputs, self.inputs_written = True, False # a module may work in place on its input: known after a call
 
     def fresh_model(self) -> nn.Module:
         "A copy of the model, to be changed at will"
@@ -82,7 +83,9 @@ class Objective:
             outputs = []
             for xs in batch.pieces:
                 self.begin(model)
-                outputs.append(forward(tuple(x.clone() for x in xs), piece)) # a module may work in place on its input
+                own = tuple(x.clone() for x in xs) if self.copies_inputs else xs
+                outputs.append(forward(own, piece))
+                if self.copies_inputs: self.inputs_written |= any(x._version for x in own)
                 piece += 1
             with during_loss(): total = total + self.loss_of(concatenated(outputs), batch.ys).double() * batch.share
         return total
@@ -133,6 +136,7 @@ class Objective:
         self.pieces = Pieces(lambda xs: self.call(model, xs), self.data, self.max_bytes, self.summed,
                              self.seed)
         self.loop, self.cost = checked_loop(self, points)
+        self.copies_inputs = self.inputs_written
 
     def _way(self, points):
         "`(way, points at a time)`"

@@ -32,8 +32,8 @@ class Pieces:
         if rows < self.rows and can_be_cut(call, largest): self.rows = rows
         self.batches = [Batch(inputs_of(b, self.rows), b[1], 1. if summed else rows_of(b) / self.n_samples) for b in data]
 
-    def bytes_in_flight(self) -> float:
-        "What the evaluation of one point holds, beside its parameters"
+    def bytes_at_once(self) -> float:
+        "What each of many points evaluated at once holds, beside its parameters; they share the inputs"
         return self.row_bytes * self.rows + self.row_bytes_of_loss * self.n_samples
 
 
@@ -62,15 +62,13 @@ def inputs_of(batch, rows: int) -> list:
 
 
 def bytes_of_a_row(call, batch) -> tuple:
-    "Bytes that `call(xs)` holds for each sample, and four times its result's: a loss makes about three of its size"
-    cost, n = [], min(rows_of(batch), 64)
-    for k in {n, (n + 1) // 2}:
-        outputs = []
-        most = counted(lambda k=k, outputs=outputs: outputs.append(call(cut(batch, 0, k)[0]))).most
-        cost.append((k, most, sum(t.numel() * t.element_size() for t in tree_leaves(outputs) if isinstance(t, torch.Tensor))))
-    (k1, b1, _), (k2, b2, out) = min(cost), max(cost)
-    slope = max(b2 - b1, 0) / (k2 - k1) if k2 > k1 else b2 / k2
-    return 1.5 * slope, 4 * out / k2 # half as much again for what kernels allocate inside
+    "Bytes that `call(xs)` holds for each sample beside it, and four times its result's: a loss makes about three of its size"
+    n, outputs = min(rows_of(batch), 64), []
+    xs = cut(batch, 0, n)[0]
+    most = counted(lambda: outputs.append(call(xs))).most
+    most -= sum(x.numel() * x.element_size() for x in xs) # which `call` copies
+    out = sum(t.numel() * t.element_size() for t in tree_leaves(outputs) if isinstance(t, torch.Tensor))
+    return 1.5 * most / n, 4 * out / n # half as much again for what kernels allocate inside
 
 
 def can_be_cut(call, batch) -> bool:

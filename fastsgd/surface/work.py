@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 # What two ordinary cores do in a second, rather too little than too much: from counts to seconds that are the same anywhere
 FLOPS, BYTES, OPERATIONS = 4e10, 1e10, 2e5
@@ -20,6 +19,7 @@ class Work(NamedTuple):
     flops: float = 0.
     moved: float = 0.
     operations: float = 0.
+    convolved: float = 0. # those of `flops` that convolutions need
 
     @property
     def seconds(self) -> float:
@@ -40,37 +40,49 @@ class Counted(TorchDispatchMode):
         super().__init__()
         from torch.utils.flop_counter import flop_registry # imports much
         self.rules, self.work, self.touched = flop_registry, Work(), set()
-        self.users, self.live, self.most = Counter(), 0, 0
+        self.holders, self.users, self.live, self.most = {}, Counter(), 0, 0
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
         res = func(*args, **kwargs)
         rule = self.rules.get(func._overloadpacket)
-        made = [t for t in tree_leaves(res) if isinstance(t, torch.Tensor)]
-        read = [t for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)]
+        made, read = tensors_in((res,)), tensors_in((*args, *kwargs.values()))
         flops = rule(*args, **kwargs, out_val=res) if rule is not None else 0
-        if func._overloadpacket.__name__.startswith(WHOLE_LAYERS):
+        name = func._overloadpacket.__name__
+        if name.startswith(WHOLE_LAYERS):
             flops = 2 * sum(t.numel() for t in read[1:] if t.dim() == 2) * read[0].shape[:-1].numel()
         seen = {t.untyped_storage()._cdata for t in read}
         views = made and all(t.untyped_storage()._cdata in seen for t in made) and not func._schema.is_mutable
         moved = 0 if views else sum(t.numel() * t.element_size() for t in (*made, *read))
-        self.work = Work(self.work.flops + flops, self.work.moved + moved, self.work.operations + 1)
+        self.work = Work(self.work.flops + flops, self.work.moved + moved, self.work.operations + 1,
+                         self.work.convolved + flops * ('convolution' in name))
         if not made or made[0].device.type != 'meta':
             self.touched.update(t.untyped_storage().data_ptr() for t in read)
-        for t in made: self._hold(t)
+        for t in made: self._hold(t, seen)
         self.most = max(self.most, self.live)
         return res
 
-    def _hold(self, t):
-        storage = t.untyped_storage()
+    def _hold(self, t, seen):
+        storage, holder = t.untyped_storage(), id(t)
         key, size = storage._cdata, storage.nbytes()
+        if holder in self.holders or key in seen and not self.users[key]: return # a view of what was there before
         if not self.users[key]: self.live += size
         self.users[key] += 1
-        weakref.finalize(t, self._drop, key, size).atexit = False
+        self.holders[holder] = weakref.ref(t, lambda _: self._drop(holder, key, size))
 
-    def _drop(self, key, size):
+    def _drop(self, holder, key, size):
+        del self.holders[holder]
         self.users[key] -= 1
         if not self.users[key]: self.live -= size
+
+
+def tensors_in(values) -> list:
+    "The tensors among `values`, also in lists and tuples"
+    res = []
+    for v in values:
+        if isinstance(v, torch.Tensor): res.append(v)
+        elif isinstance(v, list | tuple): res += tensors_in(v)
+    return res
 
 
 def counted(function, *args) -> Counted:
@@ -85,7 +97,7 @@ def work_of(objective, samples: int | None = None) -> Work:
     rows = (samples or objective.n_samples) - 1
     grown = Work(*(a + max(b - a, 0) * rows for a, b in zip(one, two)))
     # origin and two directions are read for each parameter, and their sum is written
-    return Work(grown.flops, grown.moved + 16 * objective.size, one.operations)
+    return grown._replace(moved=grown.moved + 16 * objective.size, operations=one.operations)
 
 
 def affordable(work: Work, seconds: float) -> int:

@@ -137,26 +137,26 @@ KINDS = {
 }
 
 
-def row(kind, n, threads, seconds=2., share=1.):
-    "A line of the table: both ways over as many points as fit in some seconds"
+def row(kind, n, threads, seconds=1.):
+    "A line of the table: both ways over the same points, and what is measured once before as a number of points of the loop"
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     model, x, y, loss_func = KINDS[kind](n)
     learn, plane = SimpleNamespace(model=model.eval(), loss_func=loss_func), Plane.random(model)
-    grid = lambda k: (torch.linspace(-1, 1, k).repeat(k), torch.linspace(-1, 1, k).repeat_interleave(k))
+    once = best_of(lambda: peers_loop(learn, (x, y), plane, torch.zeros(2), torch.zeros(2)), repeats=2)[0] / 2
+    k = int(min(100, max(9, (seconds / once)**0.5)))
+    at = torch.linspace(-1, 1, k)
+    u, v = at.repeat(k), at.repeat_interleave(k)
     begin = time.perf_counter()
-    for _ in range(2): peers_loop(learn, (x, y), plane, torch.zeros(2), torch.zeros(2))
-    once = (time.perf_counter() - begin) / 4
-    k = int(min(100, max(5, (seconds / 2 / once)**0.5)))
-    ours = lambda: loss_surface(learn, plane, n=k, ulim=(-1, 1), vlim=(-1, 1), data=(x, y))
-    theirs = lambda: peers_loop(learn, (x, y), plane, *grid(k))
-    surface = ours()
-    off = float((theirs() - surface.loss.flatten()).abs().max() / surface.loss.abs().max())
-    a, b = best_of(ours, theirs, repeats=2)
-    size = sum(p.numel() for p in model.parameters())
-    print(f'| {kind}, {size:,} parameters | {n} | {threads} | {k} × {k} | {1e3 * b / k**2:.3g} ms | {1e3 * a / k**2:.3g} ms '
-          f'| {b / a:.2f} | {surface.method}, {type(surface.objective.ways[plane][0]).__name__}, '
-          f'{surface.objective.ways[plane][1]} | {off:.0e} |', flush=True)
+    surface = loss_surface(learn, plane, n=k, ulim=(-1, 1), vlim=(-1, 1), data=(x, y))
+    whole = time.perf_counter() - begin
+    off = float((peers_loop(learn, (x, y), plane, u, v) - surface.loss.flatten()).abs().max() / surface.loss.abs().max())
+    ours, theirs = best_of(lambda: surface.at(u, v), lambda: peers_loop(learn, (x, y), plane, u, v), repeats=3)
+    way, size = surface.objective.ways.get(plane, (surface.objective.loop, 1))
+    n_params = sum(p.numel() for p in model.parameters())
+    print(f'| {kind}, {n_params:,} parameters | {n} | {threads} | {k} × {k} | {1e3 * theirs / k**2:.3g} ms | '
+          f'{1e3 * ours / k**2:.3g} ms | {theirs / ours:.2f} | {way.method}{", first layers known" if way.first else ""}, '
+          f'{size} at a time | {max(whole - ours, 0) / theirs * k**2:.0f} | {off:.0e} |', flush=True)
 
 
 def compare(name, case, threads):
@@ -212,8 +212,9 @@ print(peak() - before)
 if __name__ == '__main__':
     print(f'torch {torch.__version__}')
     chosen, threads = [o for o in sys.argv[1:] if o in KINDS], [int(o) for o in sys.argv[1:] if o.isdigit()] or [1, 2]
-    print('| model | samples | threads | points | plain loop | fastsgd | times faster | way | largest relative difference |')
-    print('|---|---|---|---|---|---|---|---|---|')
+    print('| model | samples | threads | points | plain loop | fastsgd | times faster | way | points to begin with | largest '
+          'relative difference |')
+    print('|---|---|---|---|---|---|---|---|---|---|')
     for kind in chosen or KINDS:
         for k in threads:
             for n in (64, 256): row(kind, n, k)
