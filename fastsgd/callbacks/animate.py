@@ -10,8 +10,9 @@ from fastcore.meta import delegates
 from ..checks import check_flag
 from ..player import FitAnimation
 from ..trajectory import Trajectory
-from ..views import animate, choose_views
+from ..views import animate
 from ..views.animate import check_animate_arguments
+from ..views.choose import choose
 from ..views.given import as_views
 from ..views.live import LiveView
 from .base import ByName, OwnCallback
@@ -92,13 +93,14 @@ class AnimateFitCallback(OwnCallback):
         traj = self.trajectory
         if traj is None: raise RuntimeError(self._nothing)
         if traj is not self._trajectory:
-            self._animation, self._trajectory = animate(traj, *self._choice(traj)[0], **self.kwargs), traj
+            views, _, shown = self._choice(traj)
+            self._animation, self._trajectory = animate(shown, *views, **self.kwargs), traj
         return self._animation
 
     def _choice(self, traj):
-        "The views to draw, and a sentence that says which they are and why"
-        if self.views: return self.views, ', '.join(type(v).__name__ for v in self.views)
-        if self._chosen is None or self._chosen[0] is not traj: self._chosen = traj, choose_views(traj)
+        "The views to draw, a sentence that says which they are and why, and the part of the record that they show"
+        if self.views: return self.views, ', '.join(type(v).__name__ for v in self.views), traj
+        if self._chosen is None or self._chosen[0] is not traj: self._chosen = traj, choose(traj)
         return self._chosen[1]
 
     _nothing = 'nothing to animate yet: call learn.fit(...) first'
@@ -117,7 +119,7 @@ class AnimateFitCallback(OwnCallback):
     def _sentence(self):
         "What is shown and why, and what was left out"
         traj = self.trajectory
-        frames = min(len(traj), self.kwargs.get('max_frames', MAX_FRAMES))
+        frames = min(traj.n_steps + 1, self.kwargs.get('max_frames', MAX_FRAMES))
         thinned = '' if frames == traj.n_steps + 1 else f', {frames:,} of {traj.n_steps + 1:,} points shown'
         return f'{self._choice(traj)[1]} ({traj}{thinned})'
 

@@ -12,6 +12,7 @@ from ..trajectory.samples import describe, leaves
 from .base import types_of
 from .pictures import line_between, looks_like_pictures, scaled, to_pictures
 
+MARKS = {'xxbos', 'xxeos', 'xxpad', 'xxfld', 'xxmaj', 'xxup'}
 FEW = 16 # numbers of a target at the most, to be shown one by one
 
 
@@ -41,10 +42,15 @@ def read_inputs(drawn) -> tuple:
     first = (leaves(drawn.batch[:drawn.n_inp]) or [None])[0]
     kinds, dataset = types_of(first), getattr(drawn.dl, 'dataset', None)
     if 'Tabular' in types_of(dataset): return _rows_of_table(drawn, dataset)
-    if 'TensorText' in kinds and (texts := _part(drawn, 0)) is not None: return 'text', [str(t) for t in texts]
+    if 'TensorText' in kinds and (texts := _part(drawn, 0)) is not None: return 'text', [_without_marks(t) for t in texts]
     if 'TensorImageBase' in kinds: return 'image', _side_by_side(drawn)
     if looks_like_pictures(drawn.xs[0]): return 'image', to_pictures(drawn.xs[0], drawn.notes)[0]
     return 'values', None
+
+
+def _without_marks(text) -> str:
+    "A decoded text without fastai's marks of its beginning, of capitals and of padding"
+    return ' '.join(w for w in str(text).split(' ') if w not in MARKS)
 
 
 def _rows_of_table(drawn, dataset):

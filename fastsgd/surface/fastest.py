@@ -9,7 +9,7 @@ from .points import PlanePoints
 from .ways import AtOnce, Loop
 from .work import OPERATIONS, counted
 
-AT_ONCE_BYTES = 2**25 # of tensors in flight under `vmap`: more gain nothing, and memory in larger blocks is fetched anew each time
+AT_ONCE_BYTES = 2**25 # of tensors at a time under `vmap`: more gain nothing, and larger blocks are fetched anew each time
 SEVERAL = 64 # points for which it pays to measure
 SLOW = 1e-3 # seconds for a point, from which on it is work and no longer calls that take the time
 NOTABLE = 0.02 # share of the time that calls of operators must take, for `vmap` to be able to save any

@@ -28,7 +28,8 @@ class PlanePoints:
 
 class VectorPoints:
     "Flat parameters, shape (points, P)"
-    def __init__(self, flat, device='cpu'): self.flat, self.device, self.dtype, self.n_params = flat, device, flat.dtype, flat.shape[1]
+    def __init__(self, flat, device='cpu'):
+        self.flat, self.device, self.dtype, self.n_params = flat, device, flat.dtype, flat.shape[1]
 
     def __len__(self): return len(self.flat)
 

@@ -30,7 +30,8 @@ def paths_model_and_loss(learn) -> tuple:
         if not isinstance(model, nn.Module) or loss_func is None:
             raise TypeError(f'learn is a {type(learn).__name__}: expected {WANTED}')
         path = getattr(getattr(learn, 'record_params', None), 'trajectory', None)
-        paths = [path] if path is not None and len(path) and {n: tuple(s) for n, s in path.sizes.items()} == sizes_of(unwrapped(model)) else []
+        sizes = {n: tuple(s) for n, s in path.sizes.items()} if path is not None and len(path) else None
+        paths = [path] if sizes == sizes_of(unwrapped(model)) else []
     model = unwrapped(model)
     size = sum(p.numel() for p in model.parameters())
     if size < 2: raise ValueError(f'the model has {size} parameters: a plane needs at least two')

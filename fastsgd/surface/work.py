@@ -38,7 +38,7 @@ class Counted(TorchDispatchMode):
 
     def __init__(self):
         super().__init__()
-        from torch.utils.flop_counter import flop_registry # imports much
+        from torch.utils.flop_counter import flop_registry  # imports much
         self.rules, self.work, self.touched = flop_registry, Work(), set()
         self.holders, self.users, self.live, self.most = {}, Counter(), 0, 0
 

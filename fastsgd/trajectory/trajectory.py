@@ -11,7 +11,6 @@ from .models import Answering, stacked
 from .samples import Samples
 from .tables import html_table, trajectory_df, trajectory_rows
 
-
 POINTS = 'a point, for instance -1, or several as a slice or a sequence'
 
 

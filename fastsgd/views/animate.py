@@ -10,7 +10,7 @@ from ..checks import check_keywords, check_max_frames, optional
 from ..player import FitAnimation, check_interval, check_labels, check_mode
 from ..trajectory.several import as_list, in_step, name_of
 from ..trajectory.tables import step_line
-from .choose import choose_views
+from .choose import choose
 from .given import as_views, kind_of
 from .layout import axes_for, freeze_layout
 from .legends import figure_legend
@@ -61,9 +61,12 @@ def animate(
     """
     views = as_views(views)
     check_animate_arguments({'max_frames': max_frames, 'figsize': figsize, **kwargs})
-    trajs = in_step(as_list(traj), max_frames)
+    trajs = as_list(traj)
+    if not views:
+        views, _, first = choose(trajs)
+        trajs = [first] if len(trajs) == 1 else trajs
+    trajs = in_step(trajs, max_frames)
     if labels is not None: check_labels(labels := list(labels), len(trajs[0]))
-    views = views or choose_views(trajs[0])[0]
     texts = _labels(trajs)
     with without_tex(): fig, func = _drawn(trajs, views, texts, axs, figsize)
     return FitAnimation(fig, func, len(trajs[0]), alt=alt or _describe(trajs, views),
@@ -77,18 +80,21 @@ def _drawn(trajs, views, texts, axs, figsize):
     label = (fig.suptitle('', x=0.01, ha='left', fontsize='medium') if fig.get_suptitle() == ''
              else fig.text(0.01, 0.99, '', va='top'))
     literal(label)
-    updates = [draw_view(view, trajs, ax) for view, ax in zip(views, axs)]
+    pages = [k for k, view in enumerate(views) if view.page]
+    for k in pages: axs[k].set_axis_off()
+    updates = {k: draw_view(view, trajs, axs[k]) for k, view in enumerate(views) if k not in pages}
     panels = [ax.get_legend() for ax in axs if hasattr(ax.get_legend(), 'entries')]
     if own_figure and panels and (len(trajs) > 1 or any(panel.corner is None for panel in panels)):
         figure_legend(fig, panels, grow=figsize is None)
     label.set_text(max(texts, key=len)) # room for the longest
     if fig.get_layout_engine() is not None:
-        for update in updates: update(len(trajs[0]) - 1)
+        for update in updates.values(): update(len(trajs[0]) - 1)
         freeze_layout(fig)
+    updates.update({k: draw_view(views[k], trajs, axs[k]) for k in pages})
 
     def func(i):
         label.set_text(texts[i])
-        return [label, *(artist for update in updates for artist in update(i))]
+        return [label, *(artist for update in updates.values() for artist in update(i))]
     return fig, func
 
 

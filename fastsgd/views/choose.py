@@ -1,4 +1,4 @@
-"""Which views suit a trajectory that comes without a choice."""
+"""Which views suit a trajectory that comes without a choice: by what its samples are, and by what its model takes."""
 
 from textwrap import shorten
 
@@ -8,38 +8,111 @@ from ..surface import loss_surface
 from ..surface.budget import affordable_surface
 from ..trajectory.several import as_list
 from .boundary import BoundaryView, Classifier, two_inputs
+from .budget import within_budget
+from .confusion import ConfusionView
+from .embedding import EmbeddingView
 from .fit import FitView, one_input
+from .histogram import HistogramView
 from .limits import plain
 from .loss import LossView
+from .metrics import MetricsView
 from .params import ParamsView
+from .parity import ParityView
 from .path import PathView
+from .samples import SamplesView
+from .weights import WeightsView, shows_pictures
 
 SECONDS = 1. # of counted work, for a surface that nobody asked for
 PATH = 200 # points of it at the most, in an animation
 SIZES = ((15, 20), (25, 50), (40, 100), (50, 300), (50, 1000)) # points along an axis, and samples
+LARGE = 100_000 # parameters, from which on a path in two directions says little of what was learned
+
+SHOWS = { # what one sees in a view, in a practitioner's words
+    'SamplesView': 'the same {items}, and what the model says of them',
+    'ConfusionView': 'which classes it takes for which', 'MetricsView': 'loss and metrics', 'LossView': 'the loss',
+    'ParityView': 'predicted against true values', 'EmbeddingView': 'what comes to lie near what',
+    'WeightsView': 'what the first layer looks for', 'HistogramView': 'how much each layer changes',
+    'PathView': 'the way down the loss surface', 'ParamsView': 'the parameters'}
+ITEMS = {'image': 'images', 'text': 'texts', 'table': 'rows', 'pair': 'ratings', 'values': 'items'}
 
 
-def choose_views(traj, surface: bool = True) -> tuple:
-    """`(views, sentence)`: views that suit the data and the model of one trajectory or of several, and why they do.
+def choose(traj, surface: bool = True) -> tuple:
+    """`(views, sentence, trajectory)`: views that suit one trajectory or several, why they do, and what they show.
 
     Without `surface` none is evaluated, and there is no `PathView`: for a fit that is still running.
     """
     traj = as_list(traj)[0]
-    n_params = traj.n_params
-    fits, classes = fits_one_input(traj), fits_two_inputs(traj)
-    if classes:
-        return (BoundaryView(), LossView()), 'BoundaryView and LossView, since the model sorts two inputs into classes'
-    if fits and (n_params != 2 or not surface):
-        return (FitView(), LossView()), 'FitView and LossView, since the model has one input and one output'
-    path, why_not = path_over_surface(traj) if surface else (None, 'the fit is still running')
-    if path is None:
-        first, told = ((FitView(),), 'FitView, ') if fits else ((), '')
-        return (*first, LossView(), ParamsView()), f'{told}LossView and ParamsView, since there is no loss surface: {why_not}'
-    if fits:
-        return (FitView(), path, LossView()), ('FitView, PathView and LossView, since the model has one input, one output '
-                                               'and two parameters, over which the loss surface is exact')
-    return (path, LossView()), ('PathView and LossView, which suit any model: this one has neither one input and one output, '
-                                'nor two inputs and classes')
+    if fits_two_inputs(traj):
+        return (BoundaryView(), LossView()), 'BoundaryView and LossView, since the model sorts two inputs into classes', traj
+    if fits_one_input(traj):
+        path, why_not = path_over_surface(traj) if traj.n_params == 2 and surface else (None, '')
+        if path is None:
+            told = f'FitView and LossView, since the model has one input and one output{_because(why_not)}'
+            return (FitView(), LossView()), told, traj
+        told = ('FitView, PathView and LossView, since the model has one input, one output and two parameters, over which '
+                'the loss surface is exact')
+        return (FitView(), path, LossView()), told, traj
+    last = MetricsView() if traj.metrics and surface else LossView()
+    if surface and traj.samples is not None and traj.samples.target_kind != 'none' and traj.model is not None:
+        # what the model or the data raise must not cost the picture
+        try: part, left_out = within_budget(traj)
+        except Exception as e: views, why_not = any_model(traj, last, surface, f'asking the model failed: {_short(e)}')
+        else:
+            views, why_not = by_samples(part, last)
+            return views, describe(part, views) + _because(why_not) + (f'; {left_out}' if left_out else ''), part
+    else: views, why_not = any_model(traj, last, surface)
+    return views, describe(traj, views) + _because(why_not), traj
+
+
+def choose_views(traj, surface: bool = True) -> tuple:
+    """`(views, sentence)`: views that suit the data and the model of one trajectory or of several, and why they do
+
+    Without `surface` none is evaluated: for a fit that is still running.
+    """
+    return choose(traj, surface)[:2]
+
+
+def by_samples(traj, last) -> tuple:
+    "Three views by what the samples are, and why there is no surface where that would have been the third"
+    of, target = traj.samples.input_kind, traj.samples.target_kind
+    near = EmbeddingView() if traj.samples.embeddings else None
+    items = SamplesView() if of != 'values' or target not in ('category', 'value') else None
+    if of == 'pair': views = near, ParityView()
+    elif target == 'category': views = near if of == 'table' and near else items, ConfusionView()
+    elif target == 'value': views = near if of == 'table' and near else items, ParityView()
+    else: views = items, None
+    views = [v for v in views if v is not None]
+    third, why_not = ([], '') if len(views) == 2 else one_more(traj)
+    return (*views, *third, last), why_not
+
+
+def one_more(traj) -> tuple:
+    "What tells most beside samples and metrics: weights that look like something, a path, or each layer's pace"
+    if shows_pictures(traj): return [WeightsView()], ''
+    few = traj.samples.input_kind == 'values' and traj.n_params < LARGE
+    path, why_not = path_over_surface(traj) if few else (None, '')
+    return [HistogramView('updates') if path is None else path], why_not
+
+
+def any_model(traj, last, surface, why_not='') -> tuple:
+    "What suits any model"
+    path = None
+    if not why_not: path, why_not = path_over_surface(traj) if surface else (None, 'the fit is still running')
+    if path is not None: return (path, last), ''
+    return (last, ParamsView() if traj.n_params < LARGE else HistogramView('updates')), why_not
+
+
+def describe(traj, views) -> str:
+    "The views by name, and what one sees in each"
+    names = [_name(v) for v in views]
+    items = ITEMS['values' if traj.samples is None else traj.samples.input_kind]
+    return f'{_listed(names)}: {"; ".join(SHOWS[n].format(items=items) for n in names)}'
+
+
+def _name(view): return type(view).__name__
+def _listed(words): return f'{", ".join(words[:-1])} and {words[-1]}' if len(words) > 1 else words[0]
+def _because(why_not): return f' (no loss surface: {why_not})' if why_not else ''
+def _short(e): return shorten(str(e).strip().split('\n')[0] or type(e).__name__, 200, placeholder=' ...')
 
 
 def fits_one_input(traj) -> bool:
@@ -84,5 +157,5 @@ def path_over_surface(traj) -> tuple:
         if not loss_surface(traj, n=2, max_samples=samples).loss.isfinite().any():
             return None, 'none of its values would be finite'
     except Exception as e: # from the model, the loss or the data: there is still something to show
-        return None, shorten(str(e).strip().split('\n')[0] or type(e).__name__, 200, placeholder=' ...')
+        return None, _short(e)
     return PathView(n=n, max_samples=samples), ''

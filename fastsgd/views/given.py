@@ -7,7 +7,7 @@ class GivenView(View):
     "A user's object with a method `draw` as a View; what it does not say is as in `View`"
     def __init__(self, given):
         self.given = given
-        for name in ('several', 'figsize', 'projection', 'live_points'):
+        for name in ('several', 'page', 'figsize', 'projection', 'live_points'):
             setattr(self, name, getattr(given, name, getattr(View, name)))
 
     def draw(self, traj, ax): return self.given.draw(traj, ax)

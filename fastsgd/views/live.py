@@ -3,7 +3,6 @@
 import base64
 import html
 import io
-import sys
 import warnings
 from contextlib import contextmanager
 from time import perf_counter

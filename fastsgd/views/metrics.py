@@ -74,10 +74,12 @@ class MetricsView(View):
         return shows
 
     def _legend(self, ax, handles, shows):
-        "Names of the lines, where those end that are last"
-        low, high = ax.transData.inverted().transform(ax.transAxes.transform([(0, 0.5), (0, 1)]))[:, 1]
-        ends = np.concatenate([show.y[-1:] for show in shows])
-        loc = 'lower right' if (ends > low).mean() > 0.5 and high > low else 'upper right'
+        "Names of the lines, in the corner where the fewest of them pass"
+        places = np.concatenate([np.column_stack([show.x, show.y]) for show in shows])
+        x, y = (ax.transData + ax.transAxes.inverted()).transform(places[np.isfinite(places).all(1)]).T
+        near = {'right': x > 0.5, 'left': x < 0.5, 'upper': y > 0.5, 'lower': y < 0.5}
+        corners = [f'{v} {h}' for v in ('upper', 'lower') for h in ('right', 'left')]
+        loc = min(corners, key=lambda corner: np.logical_and(*(near[part] for part in corner.split())).sum())
         res = ax.legend(handles, ['x'] * len(handles), loc=loc, fontsize=SIZE, framealpha=0.7, edgecolor='none',
                         borderpad=0.2, labelspacing=0.25)
         literal(*res.get_texts())

@@ -24,7 +24,7 @@ class SamplesView(View):
     >>> learn.fit(5, 0.1)
     >>> ax = SamplesView(n=6).plot(learn.record_params.trajectory)
     """
-    several = True
+    several = page = True
     live_points = 2
     def __init__(self,
         n: int | None = None, # Items at the most; None: as many as can be read, up to 12
@@ -37,7 +37,7 @@ class SamplesView(View):
         self.sort = sort
 
     @property
-    def figsize(self): return (5., 4.) if (self.n or 0) <= 16 else (8., 6.5)
+    def figsize(self): return (6.2, 4.8) if (self.n or 0) <= 16 else (8., 6.5)
 
     @one_for_each
     def draw(self, traj, ax):
@@ -66,7 +66,7 @@ class SamplesView(View):
         "Pictures side by side, their answers below"
         first, extra = form.samples.inputs[items[0]].shape, form.lines * LINE * 1.12 + 0.12
         shape = form.pictures * first[1] / first[0]
-        columns = columns_for(len(items), width, height - top, shape, extra, min(form.longest() * 0.068, width))
+        columns = columns_for(len(items), width, height - top, shape, extra, min(max(form.longest(), 10) * 0.068, width))
         w, h = width / columns, (height - top) / -(-len(items) // columns)
         shows, room = [], w * 0.92
         for j, k in enumerate(items):

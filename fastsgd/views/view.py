@@ -28,6 +28,7 @@ class View:
     """
     several = False # does `draw` take a list of trajectories?
     figsize = (5., 4.) # inches that suit this view
+    page = False # does `draw` lay things out by the size of `ax`? Then it comes last, when that stands
     projection = None # of the axes, as in matplotlib
     live_points = 100 # points that a picture of a running fit is drawn from; 0: too expensive, left out
 

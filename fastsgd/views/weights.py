@@ -32,7 +32,7 @@ class WeightsView(View):
     >>> learn.fit(1, 0.1)
     >>> ax = WeightsView().plot(learn.record_params.trajectory)
     """
-    several = True
+    several = page = True
     def __init__(self,
         name: str | None = None, # Of a parameter; None: the first convolution, or the first layer that sees the pixels
         of: str = 'values', # 'values', or 'changes' since the start, which shows what fine-tuning did
@@ -141,3 +141,11 @@ def _pictures_of(shape, pixels):
     if len(shape) != 2 or pixels is None: return None
     size = pixels[0] * pixels[1] * pixels[2]
     return ('rows', pixels) if shape[1] == size else ('columns', pixels) if shape[0] == size else None
+
+
+def shows_pictures(traj) -> bool:
+    "Has the model a layer whose weights are pictures that one can make out: of 5 × 5 numbers or more?"
+    pixels = _pixels(traj)
+    found = [_pictures_of(shape, pixels) for name, shape in traj.sizes.items() if not traj.params.constant(name)]
+    first = next((f for f in found if f is not None), None)
+    return first is not None and min(first[1][-2:]) >= 5

@@ -142,7 +142,8 @@ def measure(make):
     traj = learn.record_params.trajectory
     print(f'  fit {seconds:.1f} s, with / without {statistics.median(ratios):.3f} ({", ".join(f"{r:.3f}" for r in ratios)})\n'
           f'  record {kept / 2**20:.0f} MiB in {len(traj)} of {traj.n_steps + 1} points; process at its peak '
-          f'{memory("VmHWM") / 2**20:.0f} MiB\n  end of fit to player {took:.2f} s, {len(html) / 1e6:.2f} MB\n  {learn.animate_fit!r}', flush=True)
+          f'{memory("VmHWM") / 2**20:.0f} MiB\n  end of fit to player {took:.2f} s, {len(html) / 1e6:.2f} MB\n'
+          f'  {learn.animate_fit!r}', flush=True)
 
 
 if __name__ == '__main__':

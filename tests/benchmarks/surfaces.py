@@ -121,7 +121,8 @@ KINDS = {
     'small perceptron': lambda n: (mlp(10, 50, 50, 3), torch.randn(n, 10), classes(n, 3), nn.CrossEntropyLoss()),
     'wide perceptron, 3,072 inputs': lambda n: (mlp(3072, 100, 10), torch.randn(n, 3072), classes(n), nn.CrossEntropyLoss()),
     'perceptron of 203,000': lambda n: (mlp(64, 400, 400, 40, 10), torch.randn(n, 64), classes(n), nn.CrossEntropyLoss()),
-    'CNN with BatchNorm': lambda n: (nn.Sequential(conv(1, 8), conv(8, 16, 2), conv(16, 32, 2), nn.Flatten(), nn.Linear(1568, 10)),
+    'CNN with BatchNorm': lambda n: (
+        nn.Sequential(conv(1, 8), conv(8, 16, 2), conv(16, 32, 2), nn.Flatten(), nn.Linear(1568, 10)),
                                      torch.randn(n, 1, 28, 28), classes(n), nn.CrossEntropyLoss()),
     'ResNet-20': lambda n: (nn.Sequential(conv(3, 16), *(Block(i, o) for i, o in zip(
         (16, 16, 16, 16, 32, 32, 32, 64, 64), (16, 16, 16, 32, 32, 32, 64, 64, 64))), nn.AdaptiveAvgPool2d(1), nn.Flatten(),

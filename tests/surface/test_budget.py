@@ -14,7 +14,8 @@ from fastsgd.views.choose import SECONDS, SIZES, path_over_surface
 
 
 def traj_of(model, x, y, loss_func=nn.functional.cross_entropy):
-    params = {n: torch.stack([p.detach() + 0.1 * k * torch.randn(p.shape) for k in range(3)]) for n, p in model.named_parameters()}
+    moved = lambda p: torch.stack([p.detach() + 0.1 * k * torch.randn(p.shape) for k in range(3)])
+    params = {n: moved(p) for n, p in model.named_parameters()}
     buffers = {n: b.expand(3, *b.shape) for n, b in model.named_buffers()}
     return Trajectory(params, buffers=buffers, model=model, loss_func=loss_func, data=((x,), (y,)))
 

@@ -253,7 +253,8 @@ def test_falling_coordinates_are_put_in_order():
         other = Surface(plane, u, v, values)
         assert torch.equal(one.u, other.u) and torch.equal(one.v, other.v) and torch.equal(one.loss, other.loss)
     for u in ([0, 1, 1, 2], [0, 2, 1, 3], [0, 1, 2, float('nan')]):
-        with pytest.raises(ValueError, match='u is .*: expected finite coordinates that rise or fall'): Surface(plane, u, range(3), loss)
+        with pytest.raises(ValueError, match='u is .*: expected finite coordinates that rise or fall'):
+            Surface(plane, u, range(3), loss)
 
 
 def table(x): return SimpleNamespace(__array__=lambda dtype=None, copy=None: np.asarray(x))

@@ -1,0 +1,43 @@
+"""What a picture that nobody asked for may take: by counted work, so that it is the same on every machine."""
+
+from ..surface.work import Work, counted
+from ..trajectory.samples import map_leaves
+
+SECONDS = 2.5 # nominal, of counted work: for what the model is asked of its samples
+FEW_POINTS, FEW_ITEMS = 16, 12 # of a film that still moves, and of a picture that still shows something
+MOST_POINTS = 200 # which an animation has frames for
+
+
+def within_budget(traj) -> tuple:
+    """`(trajectory, what was left out)`: with fewer points and samples where the model would be asked for too long.
+
+    First points go, then samples, then both. Raises what the model raises when it is asked.
+    """
+    samples = traj.samples
+    if samples is None or traj.model is None: return traj, ''
+    points = min(len(traj), MOST_POINTS)
+    for_point, for_item = work_of_samples(traj)
+    seconds = lambda p, n: p * (for_point.seconds + n * for_item.seconds)
+    most = lambda p, n, few: next((k for k in range(p, few, -1) if seconds(k, n) <= SECONDS), min(few, p))
+    p = most(points, samples.n, FEW_POINTS)
+    n = next((k for k in range(samples.n, FEW_ITEMS, -1) if seconds(p, k) <= SECONDS), min(FEW_ITEMS, samples.n))
+    while seconds(p, n) > SECONDS and (p > 2 or n > 1): p, n = max(p * 3 // 4, 2), max(n * 3 // 4, 1)
+    if (p, n) == (points, samples.n): return traj, ''
+    res = traj.thin(p)
+    res.as_recorded = True # scalars move on from step to step
+    if n < samples.n:
+        res = res.take(range(len(res))) if res is traj else res
+        res.samples, res.as_recorded = samples.take(n), True
+    told = [f'{p} of {len(traj)} points' * (p < points), f'{n} of {samples.n} samples' * (n < samples.n)]
+    return res, f'{" and ".join(filter(None, told))}, since the model is large'
+
+
+def work_of_samples(traj) -> tuple:
+    "Counted work of asking the model at one point: once for each point, and more for each item"
+    ask = lambda n: traj.predict(0, *map_leaves(lambda t: t[:n], traj.samples.xs))
+    ask(1) # the first time the model is copied, which does not count
+    one = counted(ask, 1).work
+    if traj.samples.n == 1: return one, Work()
+    two = counted(ask, 2).work
+    item = Work(*(max(b - a, 0) for a, b in zip(one, two)))
+    return Work(*(max(a - b, 0) for a, b in zip(one, item))), item

@@ -1,0 +1,69 @@
+"""What `AnimateFitCallback()` shows of real fastai learners without being told: three views, why, and within the budget."""
+
+import pytest
+import torch
+from applications import APPLICATIONS, fit, make
+
+from fastsgd import AnimateFitCallback
+from fastsgd.views.budget import SECONDS, within_budget, work_of_samples
+
+VIEWS = {
+    'vision': 'SamplesView ConfusionView MetricsView', 'vision_normalized': 'SamplesView ConfusionView MetricsView',
+    'vision_multi': 'SamplesView HistogramView MetricsView', 'vision_points': 'SamplesView HistogramView MetricsView',
+    'vision_value': 'SamplesView ParityView MetricsView', 'segmentation': 'SamplesView HistogramView MetricsView',
+    'mixup': 'SamplesView ConfusionView MetricsView', 'cutmix': 'SamplesView ConfusionView MetricsView',
+    'autoencoder': 'SamplesView HistogramView MetricsView', 'siamese': 'SamplesView ConfusionView MetricsView',
+    'chapter4': 'SamplesView ConfusionView MetricsView', 'chapter4_deep': 'SamplesView ConfusionView MetricsView',
+    'tensors': 'SamplesView ConfusionView MetricsView', 'tabular_classes': 'EmbeddingView ConfusionView MetricsView',
+    'tabular_value': 'EmbeddingView ParityView MetricsView', 'collab': 'EmbeddingView ParityView MetricsView',
+    'collab_nn': 'EmbeddingView ParityView MetricsView', 'text_classes': 'SamplesView ConfusionView MetricsView',
+    'language_model': 'SamplesView HistogramView MetricsView', 'transformer': 'SamplesView ConfusionView MetricsView'}
+
+
+def state(artists):
+    "What an update returned, as far as it can be seen"
+    seen = []
+    for a in artists:
+        for name in ('get_text', 'get_color', 'get_xydata', 'get_width', 'get_array', 'get_position', 'get_facecolor'):
+            value = getattr(a, name, lambda: None)()
+            seen.append(str(value.tolist() if hasattr(value, 'tolist') else value))
+    return seen
+
+
+@pytest.mark.parametrize('name', APPLICATIONS)
+def test_three_views_that_suit(name, count):
+    learn = fit(make(name, [AnimateFitCallback()]), name)
+    traj, cb = learn.record_params.trajectory, learn.animate_fit
+    sentence = repr(cb)
+    names = VIEWS[name].split()
+    assert sentence.startswith(f'AnimateFitCallback: {names[0]}, {names[1]} and {names[2]}: ')
+    animation = cb.animation
+    assert len([ax for ax in animation._fig.axes if ax.get_subplotspec() is not None]) == 3
+    last = animation._save_count - 1
+    assert last == traj.n_steps
+    first, end, again = (state(animation._func(i)) for i in (0, last, 0))
+    assert first == again != end
+    for_point, for_item = work_of_samples(traj)
+    part, _ = within_budget(traj)
+    assert len(part) * (for_point.seconds + part.samples.n * for_item.seconds) <= SECONDS
+    html = cb._repr_html_()
+    assert len(html) < 2e6 and 'fastsgd-player' in html
+    count('real learners that show what they learned')
+
+
+def test_less_is_shown_of_a_model_that_takes_long(monkeypatch):
+    learn = fit(make('tensors', [AnimateFitCallback()]), 'tensors')
+    traj = learn.record_params.trajectory
+    whole = len(traj), traj.samples.n
+    for_point, for_item = work_of_samples(traj)
+    for share in (0.5, 0.1, 0.01):
+        budget = share * whole[0] * (for_point.seconds + whole[1] * for_item.seconds)
+        monkeypatch.setattr('fastsgd.views.budget.SECONDS', budget)
+        part, told = within_budget(traj)
+        assert len(part) * (for_point.seconds + part.samples.n * for_item.seconds) <= budget or (
+            len(part), part.samples.n) == (2, 1)
+        assert 'since the model is large' in told and (len(part), part.samples.n) < whole
+        assert torch.equal(part.flat[0], traj.flat[0]) and torch.equal(part.flat[-1], traj.flat[-1])
+        assert (len(traj), traj.samples.n) == whole, 'the record itself is whole'
+    assert told in repr(learn.animate_fit)
+    assert learn.animate_fit.animation._save_count == traj.n_steps + 1, 'the loss still moves at each step'
