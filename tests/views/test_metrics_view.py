@@ -75,7 +75,7 @@ def test_without_metrics_there_are_losses():
 
 def test_what_is_not_finite_leaves_a_hole_and_the_limits_stand():
     t = measured()
-    t.metrics = {'accuracy': (STEPS, torch.tensor([0.2, torch.nan, 0.6, torch.inf])), 
+    t.metrics = {'accuracy': (STEPS, torch.tensor([0.2, torch.nan, 0.6, torch.inf])),
                  'rmse': (STEPS, torch.full((4,), torch.nan))}
     ax = axes()
     update = MetricsView().draw(t, ax)
