@@ -1,19 +1,23 @@
-"""Draws the pictures of the index and the moving one of the README: `python draw_images.py [FOLDER]`."""
+"""Draws the pictures of the index and the moving ones of the README: `python draw_images.py [FOLDER]`."""
 
 import sys
 from functools import partial
 from pathlib import Path
 
+import nbformat
 import torch
-from fastai.basics import SGD, Adam, CrossEntropyLossFlat, Learner, RMSProp
+from fastai.basics import SGD, Adam, CrossEntropyLossFlat, Learner, RMSProp, accuracy
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from sklearn.datasets import make_moons
+from sklearn.datasets import load_digits, make_moons
 from torch import nn
 
 from fastsgd import (
+    AnimateFitCallback,
     BoundaryView,
+    EmbeddingView,
     PathView,
+    SamplesView,
     View,
     animate,
     compare_fits,
@@ -37,6 +41,31 @@ def lesson(file):
     learn = quiet(linear_learner(linear_dls(n_valid=0, seed=1)))
     learn.fit(100, lr=0.1)
     animate(learn.record_params.trajectory, max_frames=51, interval=60).save(file)
+
+
+def digits(file):
+    "scikit-learn's digits of 8 × 8 pixels, told apart by a small convolutional network"
+    data = load_digits()
+    x, y = torch.tensor(data.images[:, None] / 16, dtype=torch.float32), torch.tensor(data.target)
+    torch.manual_seed(2)
+    model = nn.Sequential(nn.Conv2d(1, 8, 5, padding=2), nn.ReLU(), nn.Conv2d(8, 16, 3, stride=2, padding=1), nn.ReLU(),
+                          nn.Flatten(), nn.Linear(256, 10))
+    learn = quiet(Learner(tensor_dls((x[:1400], y[:1400]), (x[1400:], y[1400:]), bs=128, seed=1), model,
+                          CrossEntropyLossFlat(), metrics=accuracy, cbs=AnimateFitCallback(max_frames=28, interval=250)))
+    learn.fit_one_cycle(5, 0.02)
+    learn.animate_fit.save(file)
+
+
+def from_notebook(name):
+    "The last trajectory of a notebook, run from the top down"
+    space = {}
+    for cell in nbformat.read(Path(__file__).with_name(name), 4).cells:
+        if cell.cell_type == 'code': exec(cell.source, space)
+    return space['learn'].animate_fit.trajectory
+
+
+def books(): return EmbeddingView(labels=12), from_notebook('07_tables_and_ratings.ipynb')
+def next_words(): return SamplesView(n=2), from_notebook('08_texts.ipynb')
 
 
 def learning_rates():
@@ -85,7 +114,8 @@ def residuals():
 
 def main(folder=Path(__file__).parent/'images'):
     lesson(Path(folder)/'lesson.svg')
-    pictures = {'02': learning_rates, '03': optimisers, '04': boundary, '05': residuals}
+    digits(Path(folder)/'digits.svg')
+    pictures = {'02': learning_rates, '03': optimisers, '04': boundary, '05': residuals, '07': books, '08': next_words}
     for name, make in pictures.items():
         view, traj = make()
         fig = Figure(figsize=(4.4, 3), layout='constrained')

@@ -139,8 +139,11 @@ def _pictures_of(shape, pixels):
     "How a weight is pictures: `(kind, shape of one)`, or None"
     if len(shape) == 4: return 'filters', tuple(shape[1:])
     if len(shape) != 2 or pixels is None: return None
-    size = pixels[0] * pixels[1] * pixels[2]
-    return ('rows', pixels) if shape[1] == size else ('columns', pixels) if shape[0] == size else None
+    for picture in (pixels, (1, *pixels[1:])): # all channels, or one of them
+        size = picture[0] * picture[1] * picture[2]
+        if shape[1] == size: return 'rows', picture
+        if shape[0] == size: return 'columns', picture
+    return None
 
 
 def shows_pictures(traj) -> bool:
