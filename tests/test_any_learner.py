@@ -163,31 +163,31 @@ LEARNERS = {
                                        BCEWithLogitsLossFlat()), 'BoundaryView LossView'),
     'regression of two inputs': (lambda: learner(dls_of(torch.randn(32, 2), torch.randn(32, 1)), mlp(2, 1),
                                                  MSELossFlat()),
-                                 'PathView LossView'),
+                                 'ParityView PathView MetricsView'),
     'many inputs': (lambda: learner(dls_of(torch.randn(32, 5), torch.randn(32, 1)), mlp(5, 1), MSELossFlat()),
-                    'PathView LossView'),
+                    'ParityView PathView MetricsView'),
     'several outputs': (lambda: learner(dls_of(torch.randn(32, 1), torch.randn(32, 3)), mlp(1, 3), MSELossFlat()),
-                        'PathView LossView'),
+                        'ParityView PathView MetricsView'),
     'multi-label': (lambda: learner(dls_of(torch.randn(32, 2), (torch.rand(32, 4) > 0.5).float()), mlp(2, 4),
-                                    BCEWithLogitsLossFlat()), 'PathView LossView'),
+                                    BCEWithLogitsLossFlat()), 'SamplesView PathView MetricsView'),
     'CNN': (lambda: learner(dls_of(torch.randn(32, 1, 8, 8), torch.randint(3, (32,))), Cnn(), CrossEntropyLossFlat()),
-            'PathView LossView'),
+            'SamplesView ConfusionView MetricsView'),
     'RNN': (lambda: learner(dls_of(torch.randint(7, (32, 5)), torch.randint(7, (32, 5))), Rnn(),
                             CrossEntropyLossFlat()),
-            'PathView LossView'),
-    'tabular': (tabular, 'PathView LossView'),
+            'PathView MetricsView'),
+    'tabular': (tabular, 'EmbeddingView ConfusionView MetricsView'),
     'several tensors': (lambda: learner(dls_of(torch.randn(32, 3), torch.randn(32, 2), torch.randn(32)), TwoInputs(),
-                                        MSELossFlat()), 'PathView LossView'),
-    'frozen': (frozen, 'PathView LossView'),
+                                        MSELossFlat()), 'ParityView PathView MetricsView'),
+    'frozen': (frozen, 'ParityView PathView MetricsView'),
     'shared': (lambda: learner(dls_of(torch.randn(32, 4), torch.randn(32, 4)), Shared(), MSELossFlat()),
-               'PathView LossView'),
+               'ParityView PathView MetricsView'),
     'in place': (lambda: learner(dls_of(torch.randn(32, 3), torch.randn(32, 1)), InPlace(), MSELossFlat()),
-                 'PathView LossView'),
+                 'ParityView PathView MetricsView'),
     'branches': (lambda: learner(dls_of(torch.randn(32, 3), torch.randn(32, 1)), Branches(), MSELossFlat()),
-                 'PathView LossView'),
+                 'ParityView PathView MetricsView'),
     'a tuple': (lambda: learner(dls_of(torch.randn(32, 3), torch.randn(32, 1)), Tuple(),
                                 lambda p, y: ((p[0] - y)**2).mean()),
-                'PathView LossView'),
+                'ParityView PathView MetricsView'),
     'one parameter': (lambda: learner(dls_of(torch.randn(32, 1), torch.randn(32, 1)), nn.Linear(1, 1, bias=False),
                                       MSELossFlat()),
                       'FitView LossView'),
@@ -238,7 +238,7 @@ def test_something_right_without_arguments(fitted, name):
     anim = animate_fit.animation
     views = LEARNERS[name][1].split()
     told = repr(animate_fit)
-    assert re.findall(r'\w+View', told.split(', since')[0].split(', which')[0]) == views
+    assert re.findall(r'\w+View', told.split(', since')[0].split(': ')[1]) == views
     assert anim.alt.endswith(f'Shown: {", ".join(views)}.')
     for i in (0, anim._save_count - 1): anim._func(i)
     anim._fig.canvas.draw()

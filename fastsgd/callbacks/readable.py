@@ -114,7 +114,8 @@ def _kind_of(kinds, y, drawn, input_kind):
     image = drawn.xs[0].shape[-2:] if input_kind == 'image' and isinstance(drawn.xs[0], torch.Tensor) else None
     if whole and y.shape[-2:] == image: return 'mask'
     if y.ndim == 4 and looks_like_pictures(y): return 'image'
-    return 'value' if size <= FEW else 'none'
+    numbers = size <= FEW and not (whole and drawn.activation in ('softmax', 'log')) # and no class for each word
+    return 'value' if numbers else 'none'
 
 
 def _masks(drawn, y, res):

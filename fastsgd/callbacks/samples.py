@@ -50,7 +50,7 @@ def _loaders(learn):
     for name in ('valid', 'train'):
         try: dl = getattr(learn.dls, name)
         except (AttributeError, IndexError): continue
-        dl = getattr(dl, 'dl', dl) if type(dl).__name__ == 'DistributedDL' else dl
+        while 'DistributedDL' in types_of(dl): dl = dl.dl
         try: empty = len(dl) == 0 and name == 'valid' # a last incomplete batch may be dropped in training
         except TypeError: empty = False
         if not empty: yield dl
@@ -58,7 +58,7 @@ def _loaders(learn):
 
 def _is_indexed(dl):
     "Can items be picked by number?"
-    if isinstance(dl, DataLoader): return bool(dl.indexed and dl.n and not dl.prebatched)
+    if isinstance(dl, DataLoader): return bool(getattr(dl, 'indexed', False) and dl.n and not dl.prebatched)
     if not isinstance(dl, torch.utils.data.DataLoader): return False
     return hasattr(dl.dataset, '__getitem__') and dl.batch_size is not None
 
