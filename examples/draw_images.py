@@ -51,7 +51,8 @@ def digits(file):
     model = nn.Sequential(nn.Conv2d(1, 8, 5, padding=2), nn.ReLU(), nn.Conv2d(8, 16, 3, stride=2, padding=1), nn.ReLU(),
                           nn.Flatten(), nn.Linear(256, 10))
     learn = quiet(Learner(tensor_dls((x[:1400], y[:1400]), (x[1400:], y[1400:]), bs=128, seed=1), model,
-                          CrossEntropyLossFlat(), metrics=accuracy, cbs=AnimateFitCallback(max_frames=28, interval=250)))
+                          CrossEntropyLossFlat(), metrics=accuracy,
+                          cbs=AnimateFitCallback(max_frames=28, interval=250)))
     learn.fit_one_cycle(5, 0.02)
     learn.animate_fit.save(file)
 

@@ -24,7 +24,9 @@ def random_state_kept():
 
 
 def seed_all(seed):
-    "Seed torch on all devices, NumPy and Python; unlike `torch.manual_seed` without a note left for a GPU not in use yet"
+    """Seed torch on all devices, NumPy and Python; unlike `torch.manual_seed` without a note left for a GPU not in use
+    yet
+    """
     random.seed(seed)
     np.random.seed(seed % 2**32) # noqa: NPY002
     torch.default_generator.manual_seed(seed)

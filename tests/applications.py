@@ -1,4 +1,6 @@
-"""Real fastai learners on drawn data, by fastai's own factories: `make(name)` is a new one, `fitted(name)` a fitted one."""
+"""Real fastai learners on drawn data, by fastai's own factories: `make(name)` is a new one, `fitted(name)` a fitted
+one.
+"""
 
 import tempfile
 import warnings

@@ -1,4 +1,6 @@
-"""What `AnimateFitCallback()` shows of real fastai learners without being told: three views, why, and within the budget."""
+"""What `AnimateFitCallback()` shows of real fastai learners without being told: three views, why, and within the
+budget.
+"""
 
 import pytest
 import torch

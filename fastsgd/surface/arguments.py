@@ -13,7 +13,8 @@ def check_surface_arguments(given: dict):
         elif name in ('ulim', 'vlim'): bounds(name, value)
         elif name in ('max_samples', 'max_bytes'): check_whole(name, value, 1)
         elif name == 'seed': check_whole(name, value)
-        elif name == 'plane' and not (value is None or isinstance(value, Plane) or isinstance(value, str) and value in PLANES):
+        elif name == 'plane' and not (value is None or isinstance(value, Plane) or isinstance(value,
+                                                                                              str) and value in PLANES):
             raise ValueError(f"plane={value!r:.100}: expected a Plane, None, 'params', 'pca' or 'random'")
 
 

@@ -9,8 +9,8 @@ from .work import affordable, work_of
 def affordable_surface(traj, sizes, seconds: float, more: int = 0) -> tuple | None:
     """The last `(n, samples)` of `sizes`, which go up, whose n × n points and some `more` fit into nominal `seconds`.
 
-    Counted on a model without numbers, so that it is the same on every machine and nothing large is begun. None where even
-    the first one does not fit.
+    Counted on a model without numbers, so that it is the same on every machine and nothing large is begun. None where
+    even the first one does not fit.
     """
     _, model, loss_func = paths_model_and_loss(traj)
     total, res = rows_of(traj.data), None

@@ -6,7 +6,8 @@ from .paths import columns_of, n_params_of, point_of, points_in_sight
 
 
 def principal_directions(paths, center: str) -> tuple:
-    """`(origin, d1, d2, shares)`: the directions of unit length along which the paths vary most, and their shares of it.
+    """`(origin, d1, d2, shares)`: the directions of unit length along which the paths vary most, and their shares of
+    it.
 
     From the Gram matrix of all points, which is small however many parameters there are.
     """

@@ -9,7 +9,8 @@ from .points import PlanePoints
 from .ways import AtOnce, Loop
 from .work import OPERATIONS, counted
 
-AT_ONCE_BYTES = 2**25 # of tensors at a time under `vmap`: more gain nothing, and larger blocks are fetched anew each time
+# of tensors at a time under `vmap`: more gain nothing, and larger blocks are fetched anew each time
+AT_ONCE_BYTES = 2**25
 SEVERAL = 64 # points for which it pays to measure
 SLOW = 1e-3 # seconds for a point, from which on it is work and no longer calls that take the time
 NOTABLE = 0.02 # share of the time that calls of operators must take, for `vmap` to be able to save any
@@ -23,10 +24,11 @@ def checked_loop(objective, points) -> tuple:
     plain, probe, true = Loop(objective, views=False), len(points) - 1, []
     count = counted(lambda: true.append(plain(points, probe, probe + 1)))
     model = objective.original()
-    params = {} if model is None else {p.untyped_storage().data_ptr(): n for n, p in model.named_parameters() if p.numel()}
+    params = {} if model is None else {p.untyped_storage().data_ptr(): n for n,
+                                       p in model.named_parameters() if p.numel()}
     if names := [n for address, n in params.items() if address in count.touched]:
-        raise ValueError(f'a copy of the model, or the loss, reads {names[0]!r} of the model itself, through a closure or a '
-                         'global name: its loss at other points cannot be evaluated')
+        raise ValueError(f'a copy of the model, or the loss, reads {names[0]!r} of the model itself, through a '
+                         'closure or a global name: its loss at other points cannot be evaluated')
     quick = Loop(objective)
     return (quick if agree(quick(points, probe, probe + 1), true[0]) else plain), count.work
 

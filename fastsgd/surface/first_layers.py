@@ -1,4 +1,6 @@
-"""First layers on a plane: their input is the data, so that three evaluations tell what they answer everywhere. Torch only.
+"""First layers on a plane: their input is the data, so that three evaluations tell what they answer everywhere.
+
+Torch only.
 
 Of parameters `origin + u * d1 + v * d2`, a layer that is linear in them makes `y0 + u * y1 + v * y2`.
 """
@@ -14,7 +16,8 @@ LINEAR = {F.linear: 2, F.conv1d: 2, F.conv2d: 2, F.conv3d: 2, F.embedding: 1, F.
 
 
 class Trace(TorchFunctionMode):
-    """Follows one call of a model: which layers have an input that no parameter goes into, and what else uses parameters.
+    """Follows one call of a model: which layers have an input that no parameter goes into, and what else uses
+    parameters.
 
     `layers` has, by the number of the call, the function, its arguments and the names of its parameters.
     """
@@ -92,7 +95,8 @@ class FirstLayers:
         params = iter([vector[part].view(shape).to(dtype) for part, shape, dtype in map(spec.get, names)])
         own = [a if a is None else next(params) for a in args[1:1 + LINEAR[func]]]
         res = func(args[0], *own, *args[1 + LINEAR[func]:])
-        return res.t().contiguous() if func is F.linear and res.dim() == 2 else res # feature by feature, as `ManyModels` has it
+        # feature by feature, as `ManyModels` has it
+        return res.t().contiguous() if func is F.linear and res.dim() == 2 else res
 
     def rest(self, points):
         "The points without the parameters of these layers"

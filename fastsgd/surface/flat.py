@@ -32,12 +32,14 @@ def flatten(arg: str, values, shapes: dict | None = None) -> torch.Tensor:
         shapes = shapes or {n: t.shape for n, t in values.items()}
         if extra := [n for n in values if n not in shapes]:
             raise ValueError(f'{arg} has {extra[0]!r}: expected names of origin, {list(shapes)}')
-        values = torch.cat([values[n].reshape(-1) if n in values else torch.zeros(s.numel()) for n, s in shapes.items()])
+        values = torch.cat([values[n].reshape(-1) if n in values else torch.zeros(s.numel()) for n,
+                            s in shapes.items()])
     values = torch.as_tensor(values).detach().cpu().clone()
     if values.dim() != 1:
         raise ValueError(f'{arg} has the shape {tuple(values.shape)}: expected flat parameters, shape (P,)')
     if values.is_complex(): raise ValueError(f'{arg} has complex parameters: a plane needs real ones')
-    return values if values.dtype in (torch.float32, torch.float64) else values.float() # of half precision: sums are exact
+    # of half precision: sums are exact
+    return values if values.dtype in (torch.float32, torch.float64) else values.float()
 
 
 def entry_label(state: dict, i: int) -> str:

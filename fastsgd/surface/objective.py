@@ -21,8 +21,9 @@ MAX_BYTES = 2**28
 class Objective:
     """The mean loss over `batches` as a function of flat parameters, evaluated in evaluation mode without gradients.
 
-    Works on copies of the model. Where all samples at once would exceed `max_bytes`, the model takes them in pieces; the loss
-    always gets all outputs, since it alone knows how to weigh them. `method` is the way it goes, 'vmap' or 'loop'.
+    Works on copies of the model. Where all samples at once would exceed `max_bytes`, the model takes them in pieces;
+    the loss always gets all outputs, since it alone knows how to weigh them. `method` is the way it goes, 'vmap' or
+    'loop'.
     """
     def __init__(self,
         model: nn.Module, # Its parameters' values don't matter
@@ -42,7 +43,8 @@ class Objective:
         self.data = [tuple(tuple(t.detach().as_subclass(torch.Tensor).to(self.device) for t in side) for side in b)
                      for b in batches]
         self.pieces, self.loop, self.ways, self.method = None, None, {}, 'loop'
-        self.copies_inputs, self.inputs_written = True, False # a module may work in place on its input: known after a call
+        # a module may work in place on its input: known after a call
+        self.copies_inputs, self.inputs_written = True, False
 
     def fresh_model(self) -> nn.Module:
         "A copy of the model, to be changed at will"
@@ -117,7 +119,8 @@ class Objective:
         n, res = len(points), torch.full((len(points),), torch.nan, dtype=torch.float64)
         if not n: return res
         with random_state_kept(), warnings.catch_warnings(), Progress(n) as bar:
-            # a slow stand-in for an operation without a rule of its own is still right; weights of a GPU's RNN may lie apart
+            # a slow stand-in for an operation without a rule of its own is still right; weights of a GPU's RNN may lie
+            # apart
             warnings.filterwarnings('ignore', message='There is a performance drop|RNN module weights are not part')
             try:
                 self._prepare(points)

@@ -1,4 +1,7 @@
-"""Paths through the space of parameters, some columns at a time: a Trajectory, or flat points (points, P). Torch only."""
+"""Paths through the space of parameters, some columns at a time: a Trajectory, or flat points (points, P).
+
+Torch only.
+"""
 
 import torch
 
@@ -12,8 +15,9 @@ MOST_POINTS = 1000 # points of a path that PCA looks at: its matrix stays below 
 def check_path(arg: str, path):
     "Return `path`. Raises TypeError unless it is one."
     if not isinstance(path, Trajectory) and not (isinstance(path, torch.Tensor) and path.dim() == 2):
-        what = f'a tensor of shape {tuple(path.shape)}' if isinstance(path, torch.Tensor) else f'a {type(path).__name__}'
-        raise TypeError(f'{arg} holds {what}: expected a Trajectory, or flat parameters as a tensor of shape (points, P)')
+        what = f'tensor of shape {tuple(path.shape)}' if isinstance(path, torch.Tensor) else type(path).__name__
+        raise TypeError(f'{arg} holds a {what}: expected a Trajectory, or flat parameters as a tensor of shape '
+                        '(points, P)')
     return path
 
 
@@ -57,8 +61,8 @@ def columns_of(paths, minus=None, dtype=torch.float64):
 def points_in_sight(distances, paths) -> list:
     """For each path a mask of the points to look at, given the `distances` of all points from the first path's start.
 
-    A fit that diverges grows by a factor with each step, and a picture that holds all of it shows nothing. Once a point is
-    1000 times as far away as the parameters are large, only those within ten times count.
+    A fit that diverges grows by a factor with each step, and a picture that holds all of it shows nothing. Once a point
+    is 1000 times as far away as the parameters are large, only those within ten times count.
     """
     reach, res = 1 + float(point_of(paths[0], 0).double().norm()), []
     for d in distances.split([len(p) for p in paths]):

@@ -1,4 +1,7 @@
-"""Data in pieces that fit into memory: the model takes them one by one, the loss gets all outputs at once. Torch only."""
+"""Data in pieces that fit into memory: the model takes them one by one, the loss gets all outputs at once.
+
+Torch only.
+"""
 
 from typing import NamedTuple
 
@@ -30,7 +33,8 @@ class Pieces:
         left = max(max_bytes - self.row_bytes_of_loss * self.n_samples, max_bytes / 4)
         rows = max(1, int(left // max(self.row_bytes, 1e-9)))
         if rows < self.rows and can_be_cut(call, largest): self.rows = rows
-        self.batches = [Batch(inputs_of(b, self.rows), b[1], 1. if summed else rows_of(b) / self.n_samples) for b in data]
+        self.batches = [Batch(inputs_of(b, self.rows), b[1],
+                              1. if summed else rows_of(b) / self.n_samples) for b in data]
 
     def bytes_at_once(self) -> float:
         "What each of many points evaluated at once holds, beside its parameters; they share the inputs"
@@ -62,7 +66,9 @@ def inputs_of(batch, rows: int) -> list:
 
 
 def bytes_of_a_row(call, batch) -> tuple:
-    "Bytes that `call(xs)` holds for each sample beside it, and four times its result's: a loss makes about three of its size"
+    """Bytes that `call(xs)` holds for each sample beside it, and four times its result's: a loss makes about three of
+    its size
+    """
     n, outputs = min(rows_of(batch), 64), []
     xs = cut(batch, 0, n)[0]
     most = counted(lambda: outputs.append(call(xs))).most
@@ -83,10 +89,14 @@ def can_be_cut(call, batch) -> bool:
 
 
 def concatenated(outputs: list):
-    "The outputs of several pieces as one: a tensor, or tensors in tuples, lists or dicts. Raises ValueError for others."
+    """The outputs of several pieces as one: a tensor, or tensors in tuples, lists or dicts.
+
+    Raises ValueError for others.
+    """
     if len(outputs) == 1: return outputs[0]
     flat, specs = zip(*map(tree_flatten, outputs))
     if any(s != specs[0] for s in specs) or not all(isinstance(t, torch.Tensor) and t.dim() for o in flat for t in o):
         raise ValueError('the outputs are not tensors with a row for each sample')
-    if any(len({tuple(t.shape[1:]) for t in ts}) > 1 for ts in zip(*flat)): raise ValueError('the outputs differ in shape')
+    if any(len({tuple(t.shape[1:]) for t in ts}) > 1 for ts in zip(*flat)):
+        raise ValueError('the outputs differ in shape')
     return tree_unflatten([torch.cat(ts) for ts in zip(*flat)], specs[0])

@@ -13,9 +13,9 @@ from .paths import check_path, columns_of, n_params_of, points_in_sight, thinned
 class Plane:
     """The points `origin + u * d1 + v * d2` of a flat parameter space.
 
-    `flat` always has shape (points, P): all parameters in the order of `named_parameters()`. The directions may have any
-    length and any angle but zero: `project` solves the least squares problem. Raises ValueError for parallel directions,
-    and for arguments of different sizes.
+    `flat` always has shape (points, P): all parameters in the order of `named_parameters()`. The directions may have
+    any length and any angle but zero: `project` solves the least squares problem. Raises ValueError for parallel
+    directions, and for arguments of different sizes.
 
     >>> plane = Plane.params(LinearModel())
     >>> plane.at(3., 2.)
@@ -27,7 +27,8 @@ class Plane:
         d2, # What v = 1 adds, likewise
         labels=('u', 'v'), # Axis labels
         explained=None, # Share of the path's variance along each direction
-        reach: float = 0., # How far from the origin `limits` go at least: 1 for random directions, along which paths hardly move
+        # How far from the origin `limits` go at least: 1 for random directions, along which paths hardly move
+        reach: float = 0.,
     ):
         shapes = {n: t.shape for n, t in origin.items()} if isinstance(origin, Mapping) else None
         self.origin = flatten('origin', origin, shapes)
@@ -72,8 +73,8 @@ class Plane:
         idxs = [i for o in ([names] if one else names) for i in entries_called(state, o)]
         if len(set(idxs)) != 2 or len(idxs) != 2:
             few = [entry_label(state, i) for i in range(min(len(origin), 2))]
-            raise ValueError(f'names={names!r} does not select two different ones of {len(origin)} parameters: expected '
-                             f'exactly two, for example names={few}')
+            raise ValueError(f'names={names!r} does not select two different ones of {len(origin)} parameters: '
+                             f'expected exactly two, for example names={few}')
         d = torch.zeros(2, len(origin), dtype=origin.dtype)
         origin[idxs] = 0
         d[[0, 1], idxs] = 1
@@ -86,9 +87,9 @@ class Plane:
     ) -> 'Plane':
         """The two directions along which the path varies most (Li et al. 2018, arXiv 1712.09913, section 7).
 
-        They have unit length; their shares of the variance are in `explained`. At most 1,000 points of each path are looked
-        at, and none of those after it diverged. Raises ValueError where all points are the same, for an empty list, paths of
-        different sizes or another `center`, TypeError for anything that is not a path.
+        They have unit length; their shares of the variance are in `explained`. At most 1,000 points of each path are
+        looked at, and none of those after it diverged. Raises ValueError where all points are the same, for an empty
+        list, paths of different sizes or another `center`, TypeError for anything that is not a path.
         """
         check_in_list('center', center, ('last', 'first', 'mean'))
         paths = [check_path('paths', p) for p in (paths if isinstance(paths, list | tuple) else [paths])]
@@ -107,8 +108,8 @@ class Plane:
         """Two filter-normalised random directions (Li et al. 2018, arXiv 1712.09913).
 
         Each filter, or row, of a direction has the norm of the one at the origin; biases, norm layers' parameters and
-        frozen parameters stay as they are, unless there is nothing else. Raises TypeError for another source, ValueError
-        for another seed.
+        frozen parameters stay as they are, unless there is nothing else. Raises TypeError for another source,
+        ValueError for another seed.
         """
         seed = 0 if seed is None else check_whole('seed', seed, or_else=' or None for 0')
         state = state_of(source)
@@ -161,7 +162,8 @@ class Plane:
     ) -> tuple: # `((u_low, u_high), (v_low, v_high))`
         """Bounds that hold all given points, and `reach`; of a fit that diverged, those before it left for far away.
 
-        Raises ValueError for another number of parameters or a negative margin, TypeError for anything that is not a path.
+        Raises ValueError for another number of parameters or a negative margin, TypeError for anything that is not a
+        path.
         """
         margin = check_number('margin', margin, 0)
         uv = torch.cat([self._in_sight(p) for p in paths] or [torch.zeros(1, 2, dtype=torch.float64)])
@@ -172,7 +174,8 @@ class Plane:
         half[thin] = half.max() if not thin.all() else 1.
         mid, half = (low + high) / 2, half * (1 + 2 * margin)
         lims = zip((mid - half).tolist(), (mid + half).tolist())
-        return tuple((min(low, -self.reach), max(high, self.reach)) if self.reach else (low, high) for low, high in lims)
+        return tuple((min(low, -self.reach), max(high, self.reach)) if self.reach else (low, high) for low,
+                     high in lims)
 
     def _in_sight(self, path):
         distances = sum(x.square_().sum(1) for _, x in columns_of([check_path('paths', path)])).sqrt()

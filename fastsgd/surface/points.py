@@ -45,7 +45,8 @@ class TrajectoryPoints:
     "The points of a trajectory, each with the buffers that it had: BatchNorm's statistics belong to a model"
     def __init__(self, traj, device='cpu'):
         self.traj, self.device, self.n_params = traj, device, traj.n_params
-        self.dtype = torch.cat([t.detach().reshape(-1)[:1] for t in traj.point(0).values()]).dtype if len(traj) else torch.float32
+        firsts = [t.detach().reshape(-1)[:1] for t in traj.point(0).values()] if len(traj) else [torch.empty(0)]
+        self.dtype = torch.cat(firsts).dtype
 
     def __len__(self): return len(self.traj)
 
@@ -57,7 +58,8 @@ class TrajectoryPoints:
 
     def buffers_at(self, k):
         "Name -> tensor at point k"
-        return {n: t for n, t in self.traj.point(k).items() if n in self.traj.buffers} if len(self.traj.buffers) else None
+        return {n: t for n,
+                t in self.traj.point(k).items() if n in self.traj.buffers} if len(self.traj.buffers) else None
 
 
 def as_points(path, device='cpu'):

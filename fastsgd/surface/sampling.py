@@ -30,7 +30,8 @@ def sample_batches(learn, paths, data, max_samples: int, max_bytes: int, seed: i
     return [some_of(batch, keep, seed) if keep < total else batch], total
 
 
-def _is_several(side): return isinstance(side, tuple) or isinstance(side, list) and any(hasattr(o, 'shape') for o in side)
+def _is_several(side): return isinstance(side, tuple) or isinstance(side,
+                                                                    list) and any(hasattr(o, 'shape') for o in side)
 
 
 def _two_batches(data) -> bool:
@@ -48,7 +49,10 @@ def _as_tensor(values):
 
 
 def check_batch(batch) -> int:
-    "How many samples a batch `(xs, ys)` has. Raises TypeError for anything but tensors, ValueError for none or two counts."
+    """How many samples a batch `(xs, ys)` has.
+
+    Raises TypeError for anything but tensors, ValueError for none or two counts.
+    """
     tensors = [t for side in batch for t in side]
     for t in tensors:
         if not isinstance(t, torch.Tensor):
@@ -84,7 +88,8 @@ def _from_loader(dl, max_samples, max_bytes, seed) -> tuple:
 def split_batch(b, n_inp: int | None) -> tuple:
     "A batch as `(xs, ys)`: the first `n_inp` tensors are inputs; None: all but the last"
     b = tuple(b) if isinstance(b, tuple | list) else (b,)
-    if n_inp is None and len(b) == 2: return tuple(tuple(side) if isinstance(side, tuple | list) else (side,) for side in b)
+    if n_inp is None and len(b) == 2: return tuple(tuple(side) if isinstance(side, tuple | list) else (side,
+                                                                                                       ) for side in b)
     cut = n_inp if n_inp is not None else max(1, len(b) - 1)
     return b[:cut], b[cut:]
 
@@ -92,7 +97,8 @@ def split_batch(b, n_inp: int | None) -> tuple:
 def joined(batches: list) -> list:
     "The batches as a single one where all their samples have the same shapes"
     shapes = {tuple(t.shape[1:] for side in b for t in side) for b in batches}
-    if len(batches) == 1 or len(shapes) > 1 or not all(t.dim() for b in batches for side in b for t in side): return batches
+    if len(batches) == 1 or len(shapes) > 1 or not all(t.dim() for b in batches for side in b for t in side):
+        return batches
     return [tuple(tuple(map(torch.cat, zip(*side))) for side in zip(*batches))]
 
 
@@ -100,7 +106,8 @@ class GeneratorsKept:
     "Generators that a DataLoader and its sampler hold themselves go on as if nothing had been drawn"
     def __init__(self, dl):
         owners = [dl, getattr(dl, 'sampler', None), getattr(getattr(dl, 'batch_sampler', None), 'sampler', None)]
-        self.torch = [(g, g.get_state()) for o in owners if isinstance(g := getattr(o, 'generator', None), torch.Generator)]
+        self.torch = [(g, g.get_state()) for o in owners if isinstance(g := getattr(o, 'generator', None),
+                                                                       torch.Generator)]
         self.owner, self.rng = dl, copy.deepcopy(getattr(dl, 'rng', None))
 
     def __enter__(self): return self

@@ -14,7 +14,10 @@ WANTED = 'a learner, a Trajectory, or a list of trajectories of one model'
 
 
 def paths_model_and_loss(learn) -> tuple:
-    "`(paths, model, loss_func)`. Raises TypeError for another `learn`, ValueError where something is missing or does not fit."
+    """`(paths, model, loss_func)`.
+
+    Raises TypeError for another `learn`, ValueError where something is missing or does not fit.
+    """
     if isinstance(learn, Trajectory): learn = [learn]
     if isinstance(learn, list | tuple):
         if not learn or not all(isinstance(t, Trajectory) for t in learn):
@@ -51,8 +54,9 @@ def check_parameters(path, model):
             raise ValueError(f'params of a trajectory holds {name!r}, which is a buffer of the model: expected it in '
                              'Trajectory(..., buffers=...)')
         if has.get(name) != wants.get(name):
-            raise ValueError(f'a trajectory does not fit the model: {name!r} has the shape {has.get(name, "none")} in the '
-                             f'trajectory and {wants.get(name, "none")} in the model; expected trajectories of one model')
+            raise ValueError(f'a trajectory does not fit the model: {name!r} has the shape {has.get(name, "none")} in '
+                             f'the trajectory and {wants.get(name, "none")} in the model; expected trajectories of one '
+                             'model')
     raise ValueError(f'params of a trajectory are {list(has)}: expected them in the order of the model, {list(wants)}')
 
 
@@ -80,6 +84,8 @@ def three_points_differ(path) -> bool:
 
 
 def limits_around(plane, model) -> list:
-    "Bounds around a model as it stands: the coordinates of two parameters by their size, else one unit of the directions"
+    """Bounds around a model as it stands: the coordinates of two parameters by their size, else one unit of the
+    directions
+    """
     at = plane.project(flatten('model', state_of(model))).tolist()
     return [(c - max(1., abs(c)), c + max(1., abs(c))) for c in at]

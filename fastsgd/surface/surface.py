@@ -15,8 +15,8 @@ from .source import check_parameters, choose_plane, limits_around, paths_model_a
 class Surface:
     """The loss over a grid: `loss[j, i]` is the loss at `u[i], v[j]` of `plane`; NaN and infinite values are kept
 
-    Coordinates and losses are float64; falling coordinates are put in rising order. Raises ValueError for a `loss` of another
-    shape, and for coordinates in no order.
+    Coordinates and losses are float64; falling coordinates are put in rising order. Raises ValueError for a `loss` of
+    another shape, and for coordinates in no order.
 
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(20, lr=0.1)
@@ -61,8 +61,9 @@ class Surface:
     ) -> torch.Tensor: # Shape (points,) or (), float64
         """The true loss, over the surface's data, at points in or off the plane.
 
-        The points of a Trajectory have their own buffers, such as BatchNorm's statistics; all others those of the surface.
-        Raises ValueError for a surface that was made from numbers or a path of another model, TypeError for anything else.
+        The points of a Trajectory have their own buffers, such as BatchNorm's statistics; all others those of the
+        surface. Raises ValueError for a surface that was made from numbers or a path of another model, TypeError for
+        anything else.
         """
         if isinstance(path, torch.Tensor) and path.dim() == 1: return self.loss_at(path[None])[0]
         objective = self._objective()
@@ -109,10 +110,10 @@ def loss_surface(
     """The loss of the model over a plane through its parameters, in evaluation mode.
 
     The loss function gets all samples at once, whatever `max_bytes`; only batches of different shapes are averaged over
-    samples, or added where it has `reduction='sum'`. Many points are evaluated at once where that is faster. Shows a progress
-    bar when it takes long; model, optimiser and random state stay as they are. Raises ValueError for a model of one parameter,
-    paths of different models, missing data, or an argument out of its range, TypeError for another `learn` and for data that
-    cannot become tensors.
+    samples, or added where it has `reduction='sum'`. Many points are evaluated at once where that is faster. Shows a
+    progress bar when it takes long; model, optimiser and random state stay as they are. Raises ValueError for a model
+    of one parameter, paths of different models, missing data, or an argument out of its range, TypeError for another
+    `learn` and for data that cannot become tensors.
 
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(20, lr=0.1)

@@ -1,4 +1,7 @@
-"""Ways to the loss at many points: a loop over them, or many at once by `vmap`. They differ in time alone. Torch only."""
+"""Ways to the loss at many points: a loop over them, or many at once by `vmap`.
+
+They differ in time alone. Torch only.
+"""
 
 import torch
 from torch.func import functional_call, vmap
@@ -10,8 +13,9 @@ from .many_models import ManyModels, Reused
 class Loop:
     """The plain way: the weights of a copy of the model are replaced, and it is called.
 
-    With `views` its parameters are parts of one vector, which is filled in place: nothing is copied for a point. A model that
-    keeps its weights' memory elsewhere too needs them written there, without `views`. `first` are layers known beforehand.
+    With `views` its parameters are parts of one vector, which is filled in place: nothing is copied for a point. A
+    model that keeps its weights' memory elsewhere too needs them written there, without `views`. `first` are layers
+    known beforehand.
     """
     method = 'loop'
 

@@ -8,10 +8,12 @@ from typing import NamedTuple
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-# What two ordinary cores do in a second, rather too little than too much: from counts to seconds that are the same anywhere
+# What two ordinary cores do in a second, rather too little than too much: from counts to seconds that are the same
+# anywhere
 FLOPS, BYTES, OPERATIONS = 4e10, 1e10, 2e5
 # Operators that do a whole layer at once, for which torch has no rule: each number of a weight is used for each token
-WHOLE_LAYERS = 'mkldnn_rnn_layer', '_transformer_encoder_layer_fwd', '_native_multi_head_attention', '_cudnn_rnn', '_thnn_fused'
+WHOLE_LAYERS = ('mkldnn_rnn_layer', '_transformer_encoder_layer_fwd', '_native_multi_head_attention', '_cudnn_rnn',
+                '_thnn_fused')
 
 
 class Work(NamedTuple):
@@ -92,7 +94,9 @@ def counted(function, *args) -> Counted:
 
 
 def work_of(objective, samples: int | None = None) -> Work:
-    "What the loss at one point costs, over `samples` samples or all; from two runs with one and two of them, without numbers"
+    """What the loss at one point costs, over `samples` samples or all; from two runs with one and two of them, without
+    numbers
+    """
     one, two = (objective.work(k) for k in (1, 2))
     rows = (samples or objective.n_samples) - 1
     grown = Work(*(a + max(b - a, 0) * rows for a, b in zip(one, two)))

@@ -1,4 +1,7 @@
-"""`Trajectory`: what happened in a fit, and `Recording`, which collects it. Knows torch, and neither fastai nor matplotlib."""
+"""`Trajectory`: what happened in a fit, and `Recording`, which collects it.
+
+Knows torch, and neither fastai nor matplotlib.
+"""
 
 from .recording import Recording
 from .samples import Samples

@@ -19,7 +19,9 @@ def as_plain(name, values) -> torch.Tensor:
 
 
 class Block:
-    """Some points in a row. `data` holds key -> tensor (rows, numbers), which `layout` cuts into name -> (key, start, stop).
+    """Some points in a row.
+
+    `data` holds key -> tensor (rows, numbers), which `layout` cuts into name -> (key, start, stop).
 
     A name that is not in `layout` had its first value all along.
     """
@@ -34,14 +36,18 @@ class Block:
 
 
 def as_columns(what: str, tensors) -> 'Columns':
-    "Name -> tensor (points, *shape) as `Columns`, without a copy. Raises ValueError or TypeError, naming `what`, for others."
+    """Name -> tensor (points, *shape) as `Columns`, without a copy.
+
+    Raises ValueError or TypeError, naming `what`, for others.
+    """
     if isinstance(tensors, Columns): return tensors
     check_type(what, tensors, Mapping, 'a dict, name -> tensor of shape (points, *shape)')
     first, layout, data, points = {}, {}, {}, None
     for name, values in tensors.items():
         t = as_plain(f'{what}[{name!r}]', values)
         check_type(f'a name in {what}', name, str, 'a string')
-        if not t.ndim: raise ValueError(f'{what}[{name!r}] is a single number: expected a tensor of shape (points, *shape)')
+        if not t.ndim:
+            raise ValueError(f'{what}[{name!r}] is a single number: expected a tensor of shape (points, *shape)')
         points = len(t) if points is None else points
         if len(t) != points: raise ValueError(f'{what}[{name!r}] has {len(t)} points, expected {points} as the others')
         first[name] = t[0] if points else t.new_empty(t.shape[1:])

@@ -4,7 +4,8 @@ import mmap
 
 import torch
 
-# From this size on memory is asked of the system itself. Small things that stay, among the large ones that each training
+# From this size on memory is asked of the system itself. Small things that stay, among the large ones that each
+# training
 # step takes and gives back, leave the allocator holes that fit nothing: a process grew by 1.8 GB while it kept 50 MB.
 OWN_PAGES_BYTES = 2**20
 ARENA_BYTES = 2**22 # of a piece for small tensors; untouched pages take no memory

@@ -34,7 +34,10 @@ def copy_model(
     model: nn.Module, # Wrapped or not; it is not touched
     device='cpu', # None: where the model is
 ) -> nn.Module:
-    "A copy of the model inside any wrapper, in evaluation mode and without gradients. Raises ValueError where that fails."
+    """A copy of the model inside any wrapper, in evaluation mode and without gradients.
+
+    Raises ValueError where that fails.
+    """
     model = unwrapped(model)
     try: res = copy.deepcopy(model, copy_memo(model))
     except Exception as e: raise ValueError(f'the model cannot be copied: {type(e).__name__}: {str(e)[:200]}') from e
@@ -89,15 +92,18 @@ def _own(tensors):
 
 
 def stacked(outs):
-    "One output from several, each of its tensors with a first dimension more. Raises TypeError for what can't be stacked."
+    """One output from several, each of its tensors with a first dimension more.
+
+    Raises TypeError for what can't be stacked.
+    """
     first = outs[0]
     if isinstance(first, Mapping): return {k: stacked([o[k] for o in outs]) for k in first}
     if isinstance(first, (tuple, list)): return tuple(map(stacked, zip(*outs, strict=True)))
     if all(o is None for o in outs): return None
     if not isinstance(first, torch.Tensor):
-        raise TypeError(f'the model returns a {type(first).__name__}: expected tensors, or tuples and dicts of them; ask for '
-                        'one point at a time')
+        raise TypeError(f'the model returns a {type(first).__name__}: expected tensors, or tuples and dicts of them; '
+                        'ask for one point at a time')
     if len({o.shape for o in outs}) > 1:
-        raise TypeError(f'the model returns tensors of shapes {[tuple(o.shape) for o in outs]!r:.100}: ask for one point '
-                        'at a time')
+        raise TypeError(f'the model returns tensors of shapes {[tuple(o.shape) for o in outs]!r:.100}: ask for one '
+                        'point at a time')
     return torch.stack(outs)

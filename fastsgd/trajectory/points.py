@@ -16,8 +16,8 @@ LEAST_BLOCK_BYTES, MOST_BLOCK_BYTES = 2**20, 2**26 # of a block, an eighth of th
 class Filling:
     """Some points in a row: room that is allocated once and filled row by row.
 
-    `data` holds key -> tensor (rows, numbers), which `layout` cuts into name -> (key, start, stop); a key is a type and the
-    device where the numbers came from. Small points share a block, since a tensor of its own costs some 200 bytes.
+    `data` holds key -> tensor (rows, numbers), which `layout` cuts into name -> (key, start, stop); a key is a type and
+    the device where the numbers came from. Small points share a block, since a tensor of its own costs some 200 bytes.
     """
     def __init__(self, layout, parts, rows, steps=()):
         self.layout, self.rows, self.steps, self.shown = layout, rows, array('q', steps), False
@@ -105,7 +105,8 @@ class Points:
                     data[key] = rows.cpu()
                     continue
                 with torch.cuda.device(rows.device):
-                    data[key] = torch.empty(rows.shape, dtype=rows.dtype, pin_memory=True).copy_(rows, non_blocking=True)
+                    data[key] = torch.empty(rows.shape, dtype=rows.dtype, pin_memory=True).copy_(rows,
+                                                                                                 non_blocking=True)
                     events.append(torch.cuda.Event())
                     events[-1].record()
             self._arriving = [*self._arriving, (staged.steps, staged.layout, data, events)]

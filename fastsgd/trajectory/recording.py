@@ -19,17 +19,19 @@ LARGE_BYTES = 2**20 # of a point: from here on copying it takes a noticeable par
 LARGE_POINTS = 64 # of a large model: enough for a film
 LARGE_STRIDE = 16 # steps apart at the most before the budget is full, since a fit may be interrupted early
 LOSS_ROWS = 1024 # of which a tensor is made: on a GPU each loss is a tensor of its own until then
-# Another thread may read the record while the fit goes on. One lock for all: it is never held for long, and can't be copied.
+# Another thread may read the record while the fit goes on. One lock for all: it is never held for long, and can't be
+# copied.
 _RECORDING = threading.RLock()
 
 
 class Recording:
-    """Follow a model through a training loop: `point()` before each forward pass, `step(loss, lr)` after each optimiser step.
+    """Follow a model through a training loop: `point()` before each forward pass, `step(loss, lr)` after each optimiser
+    step.
 
     Every `stride`-th point is kept. Once they take more than `max_bytes`, the stride doubles and every other point is
-    dropped; the first one stays, and the last one is read from the model when it is asked for. A tensor that never changes
-    is kept once. A step never waits for a GPU: points are gathered there and fetched in chunks. Tensors that are not strided
-    (sparse ones) are left out. Raises ValueError or TypeError for arguments of another kind.
+    dropped; the first one stays, and the last one is read from the model when it is asked for. A tensor that never
+    changes is kept once. A step never waits for a GPU: points are gathered there and fetched in chunks. Tensors that
+    are not strided (sparse ones) are left out. Raises ValueError or TypeError for arguments of another kind.
 
     >>> import torch
     >>> model = torch.nn.Linear(2, 1)
@@ -149,7 +151,8 @@ class Recording:
         with _RECORDING:
             if self._points.last != self.n_steps: return True
             kept = Columns(self._first, self._points.blocks())
-            return not all(torch.equal(t.detach().cpu(), kept.row(n, kept.n_points - 1)) for n, t in self._live().items())
+            return not all(torch.equal(t.detach().cpu(), kept.row(n, kept.n_points - 1)) for n,
+                           t in self._live().items())
 
     def _snapshot(self):
         "What moves in the model: layout, and (dtype, device) -> flat tensors"
@@ -194,7 +197,8 @@ class Recording:
         """
         with _RECORDING:
             if self._result is not None: return self._result
-            elsewhere = self._thread != threading.get_ident() and any(t.ident == self._thread for t in threading.enumerate())
+            elsewhere = (self._thread != threading.get_ident()
+                         and any(t.ident == self._thread for t in threading.enumerate()))
             result = self._record(context, elsewhere)
             if not elsewhere: self._result = result
             return result

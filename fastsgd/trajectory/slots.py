@@ -31,7 +31,8 @@ class Slots:
             if len(children) != len(items): return False
             for key, child in items:
                 if children.get(key) is not child: return False
-        return all(len(d) == n for d, n in self._counts) and all(slot.get(key) is not None for _, slot, key in self.slots)
+        return all(len(d) == n for d, n in self._counts) and all(slot.get(key) is not None for _, slot,
+                                                                 key in self.slots)
 
     def match(self, first) -> bool:
         "Are there tensors of the shapes and types of `first`, and no others?"

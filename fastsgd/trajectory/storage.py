@@ -11,7 +11,8 @@ from safetensors.torch import save_file
 from ..files import atomic_path
 
 KEY, VERSION = 'fastsgd.trajectory', 1 # one key, since several come in any order: the same bytes each time
-SERIES = {'steps': torch.int64, 'losses': None, 'lrs': None, 'valid.steps': torch.int64, 'valid.losses': None} # None: a float
+# None: a float
+SERIES = {'steps': torch.int64, 'losses': None, 'lrs': None, 'valid.steps': torch.int64, 'valid.losses': None}
 
 
 def save(traj, path) -> Path:
@@ -37,23 +38,28 @@ def save(traj, path) -> Path:
                for k, t in tensors.items()}
     try:
         with atomic_path(path) as temp: save_file(tensors, temp, {KEY: json.dumps(meta)})
-    except (SafetensorError, KeyError) as e: raise ValueError(f'this trajectory does not fit into a file: {e}') from None
+    except (SafetensorError,
+            KeyError) as e: raise ValueError(f'this trajectory does not fit into a file: {e}') from None
     return Path(path)
 
 
 def _pack(tensors, prefix, batches):
-    """All batches in two tensors for each input and target, numbers and shapes: a tensor of its own for each would be slow.
+    """All batches in two tensors for each input and target, numbers and shapes: a tensor of its own for each would be
+    slow.
 
     Returns how many inputs and targets there are.
     """
     sizes = {tuple(map(len, batch)) for batch in batches} or {(0, 0)}
-    if len(sizes) > 1: raise ValueError(f'{prefix} has batches of {sorted(sizes)} inputs and targets: expected the same for all')
+    if len(sizes) > 1:
+        raise ValueError(f'{prefix} has batches of {sorted(sizes)} inputs and targets: expected the same for all')
     (n_x, n_y), = sizes
     for side, k, name in _places(prefix, n_x, n_y):
         parts = [torch.as_tensor(batch[side][k]) for batch in batches]
-        if len({(t.dtype, t.ndim) for t in parts}) > 1: raise ValueError(f'{name}: expected one type and number of dimensions')
+        if len({(t.dtype,
+                 t.ndim) for t in parts}) > 1: raise ValueError(f'{name}: expected one type and number of dimensions')
         tensors[name] = torch.cat([t.flatten() for t in parts])
-        tensors[f'{name}.shape'] = torch.tensor([list(t.shape) for t in parts], dtype=torch.int64).reshape(len(parts), -1)
+        tensors[f'{name}.shape'] = torch.tensor([list(t.shape) for t in parts], dtype=torch.int64).reshape(len(parts),
+                                                                                                           -1)
     return n_x, n_y
 
 
@@ -83,7 +89,8 @@ def load(cls, path, **context):
     if not path.is_file(): raise ValueError(f'{path} is not a plain file')
     try:
         # copies, since the tensors of an open file change with it
-        with safe_open(path, 'pt') as f: header, tensors = f.metadata() or {}, {k: f.get_tensor(k).clone() for k in f.keys()}
+        with safe_open(path,
+                       'pt') as f: header, tensors = f.metadata() or {}, {k: f.get_tensor(k).clone() for k in f.keys()}
     except (SafetensorError, OSError, ValueError, RuntimeError, OverflowError, UnicodeError) as e:
         raise ValueError(f'{path} is damaged, or no file that Trajectory.save wrote: {e}') from None
     if KEY not in header: raise ValueError(f'{path} holds tensors, but no trajectory')
@@ -112,7 +119,8 @@ def _build(cls, tensors, meta, context):
     steps, points = series['steps'], len(series['steps'])
     _expect(points > 0 and int(steps[0]) >= 0, f'steps has {points} points')
     _expect(len(series['valid.steps']) == len(series['valid.losses']), 'valid has more steps than losses, or less')
-    columns = {kind: {name: _column(tensors.pop(f'{kind}.{name}'), how, points, name) for name, how in meta[kind].items()}
+    columns = {kind: {name: _column(tensors.pop(f'{kind}.{name}'), how, points, name) for name,
+                      how in meta[kind].items()}
                for kind in ('params', 'buffers')}
     data = None if meta['data'] is None else _unpack(tensors, 'data', meta['data'], 1)[0]
     at = tensors.pop('batches.steps').tolist()
@@ -123,7 +131,8 @@ def _build(cls, tensors, meta, context):
     aliases, persistent, label = meta['aliases'], meta['persistent'], meta['label']
     _expect(isinstance(label, str) and all(n in names for n in aliases.values()), 'label or aliases')
     _expect(persistent is None or {*persistent} <= {*names, *aliases}, 'persistent has unknown names')
-    return cls(columns['params'], steps, series['losses'], series['lrs'], columns['buffers'], data=data, batches=batches,
+    return cls(columns['params'], steps, series['losses'], series['lrs'], columns['buffers'], data=data,
+               batches=batches,
                valid=(series['valid.steps'], series['valid.losses']), aliases=aliases,
                persistent=None if persistent is None else frozenset(persistent), label=label, **context)
 

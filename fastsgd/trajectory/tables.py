@@ -14,7 +14,9 @@ def html_table(title: str, rows: dict) -> str:
 
 
 def step_line(step: int, n: int, loss: float, diverged: int | None) -> str:
-    "What to write above the picture of one step of `n`; `diverged` is the step at which the fit did, said from there on"
+    """What to write above the picture of one step of `n`; `diverged` is the step at which the fit did, said from there
+    on
+    """
     where = '' if diverged is None or step < diverged else f'   diverged at step {diverged}'
     return f'step {step} of {n}   loss {loss:.4g}{where}'
 

@@ -18,8 +18,8 @@ class Trajectory:
     """The parameters of a model along a fit: n optimiser steps give n + 1 points and n losses.
 
     Point 0 is the initial state and the last point is the model as it stood; `losses[i]` is the raw loss of batch i at
-    the parameters of step i. When points were left out (`steps` tells which are there), losses are still complete. Raises
-    ValueError for arguments that do not fit together.
+    the parameters of step i. When points were left out (`steps` tells which are there), losses are still complete.
+    Raises ValueError for arguments that do not fit together.
 
     >>> import torch
     >>> traj = Trajectory({'a': torch.rand(3, 2)}, losses=[2., 1.], lrs=[0.1, 0.1])
@@ -48,8 +48,10 @@ class Trajectory:
         epochs=None, # Steps that were taken when each epoch ended, shape (epochs,)
         breaks=None, # Steps at which other weights were loaded: no step leads to these points
     ):
-        self.params, self.buffers = as_columns('params', params), as_columns('buffers', {} if buffers is None else buffers)
-        if not self.params: raise ValueError('params is empty: expected at least one name -> tensor of shape (points, *shape)')
+        self.params = as_columns('params', params)
+        self.buffers = as_columns('buffers', {} if buffers is None else buffers)
+        if not self.params:
+            raise ValueError('params is empty: expected at least one name -> tensor of shape (points, *shape)')
         points = len(steps) if steps is not None else self.params.n_points
         self.steps = torch.arange(points) if steps is None else torch.as_tensor(steps, dtype=torch.int64)
         self.losses, self.lrs = torch.as_tensor(losses), torch.as_tensor(lrs)
@@ -60,7 +62,7 @@ class Trajectory:
         self.epochs = torch.as_tensor([] if epochs is None else epochs, dtype=torch.int64)
         self.breaks = torch.as_tensor([] if breaks is None else breaks, dtype=torch.int64)
         self.denser = None # the fit with all its points, where this one was thinned for display: for lines
-        self.shown = self.steps # the step that each point stands for: later than its own where the next one was not kept
+        self.shown = self.steps # that each point stands for: later than its own where the next one was not kept
         self.as_recorded = True # all points that were kept are here
         self._check(points)
 
@@ -70,7 +72,7 @@ class Trajectory:
                 raise ValueError(f'{what} has {columns.n_points} points, expected {points} as in steps')
         if points and (self.steps.diff() < 0).any(): raise ValueError(f'steps={self.steps}: expected them in order')
         if len(self.losses) != len(self.lrs):
-            raise ValueError(f'losses has {len(self.losses)} values and lrs {len(self.lrs)}: expected one of each per step')
+            raise ValueError(f'losses has {len(self.losses)} values and lrs {len(self.lrs)}: expected one each a step')
         if points and int(self.steps[-1]) > len(self.losses) and len(self.losses):
             raise ValueError(f'steps ends at {int(self.steps[-1])}, but there are only {len(self.losses)} losses')
 
@@ -99,7 +101,7 @@ class Trajectory:
     def index(self,
         i: int, # A point; negative ones count from the end
     ) -> int:
-        "Point `i` counted from the start. Raises IndexError for a point that does not exist, ValueError for no whole number."
+        "Point `i` counted from the start. Raises IndexError for a point that is not there, ValueError for no integer."
         i = check_whole('i', i)
         if not -len(self) <= i < len(self):
             raise IndexError(f'point {i} does not exist: this trajectory has {len(self)} points, 0 to {len(self) - 1}')
@@ -108,7 +110,7 @@ class Trajectory:
     def point(self,
         i: int = -1, # A point
     ) -> dict: # Name -> tensor, views of the record: clone what is to be written to
-        "Parameters and buffers at point `i`; no other point is copied. Raises IndexError for a point that does not exist."
+        "Parameters and buffers at point `i`, without a copy. Raises IndexError for a point that does not exist."
         i = self.index(i)
         return {**self.params.point(i), **self.buffers.point(i)}
 
@@ -123,14 +125,15 @@ class Trajectory:
     def predict(self,
         i, # A point, or several as a slice or a sequence
         *x: torch.Tensor, # Inputs of the model; tuples, lists and dicts of tensors too
-    ) -> torch.Tensor: # The model's output at point `i`; for several points stacked, (k, ...); of tuples and dicts each part
+    ) -> torch.Tensor: # What the model answers; of several points stacked, (k, ...); of tuples and dicts each part
         """Let the model answer as it stood at point `i`, in evaluation mode, on the CPU.
 
-        A copy of the model answers: neither your model nor the record nor `x` is written to. A model with a `reset` method
-        is reset first. Raises ValueError without a model or for one of another shape, and for no point; IndexError for a
-        point that does not exist, TypeError for outputs that can't be stacked.
+        A copy of the model answers: neither your model nor the record nor `x` is written to. A model with a `reset`
+        method is reset first. Raises ValueError without a model or for one of another shape, and for no point;
+        IndexError for a point that does not exist, TypeError for outputs that can't be stacked.
         """
-        if self.model is None: raise ValueError('this trajectory has no model: give one with Trajectory.load(path, model)')
+        if self.model is None:
+            raise ValueError('this trajectory has no model: give one with Trajectory.load(path, model)')
         one = as_whole(i) is not None
         points = [i] if one else range(len(self))[i] if isinstance(i, slice) else check_type('i', i, Iterable, POINTS)
         points = [self.index(k) for k in points]
@@ -167,12 +170,13 @@ class Trajectory:
     def at(self,
         steps, # Optimiser steps
     ) -> 'Trajectory':
-        """The same fit with one point for each of `steps`: the last one recorded by then. `shown` says which step it stands for.
+        """The same fit with one point for each of `steps`, as `shown` says: the last one recorded by then.
 
         Raises ValueError for a single step.
         """
         steps = torch.as_tensor(steps)
-        if steps.ndim != 1: raise ValueError(f'steps is {steps.tolist()!r:.100}: expected steps in a row, for instance [0, 10]')
+        if steps.ndim != 1:
+            raise ValueError(f'steps is {steps.tolist()!r:.100}: expected steps in a row, for instance [0, 10]')
         res = self.take((torch.searchsorted(self.steps, steps, right=True) - 1).clamp(min=0))
         res.shown = steps.to(torch.int64).clamp(max=self.n_steps).maximum(res.steps)
         return res
@@ -180,7 +184,7 @@ class Trajectory:
     def loss(self,
         i: int, # A point
     ) -> float:
-        """The raw loss at point `i`; for the last point, whose batch never came, that of the step before; NaN without losses.
+        """The raw loss at point `i`; at the last point, whose batch never came, that of the step before; else NaN.
 
         Raises IndexError for a point that does not exist.
         """
@@ -189,7 +193,7 @@ class Trajectory:
 
     @property
     def diverged(self) -> int | None:
-        "The step from which the loss stays above 100 times the first finite one, or stays no finite number; None if it does not"
+        "The step from which the loss stays above 100 times the first finite one, or stays infinite or NaN; else None"
         losses = self.losses.double()
         first = losses[losses.isfinite()][:1].abs().clamp(min=1e-12)
         fine = (losses.isfinite() & (losses <= 100 * first)).nonzero() if len(first) else ()
@@ -201,7 +205,7 @@ class Trajectory:
     ):
         """Write everything but `model` and `loss_func` to a safetensors file; no pickle. Returns the path.
 
-        Raises ValueError for what the format can't hold or a path that is no plain file, OSError for one that can't be written.
+        Raises ValueError for what the format can't hold and for what is no plain file, OSError as the system does.
         """
         from .storage import save
         return save(self, path)
@@ -214,7 +218,7 @@ class Trajectory:
     ) -> 'Trajectory':
         """Read what `save` wrote; nothing in the file is executed.
 
-        Raises ValueError for anything else, with the reason, FileNotFoundError or IsADirectoryError where there is no file.
+        Raises ValueError with the reason for anything else, FileNotFoundError or IsADirectoryError without a file.
         """
         from .storage import load
         return load(cls, path, model=model, loss_func=loss_func)
@@ -229,7 +233,7 @@ class Trajectory:
     def to_df(self,
         max_params: int = 20, # Single parameters at the most, the first ones
     ):
-        """Return a pandas `DataFrame`, a row for each point: step, loss, lr, valid_loss where there was one, parameters.
+        """Return a pandas `DataFrame`, a row for each point: step, loss, lr, valid_loss if there was one, parameters.
 
         `loss` and `lr` are those of the step that began at this point: NaN at the last one. Raises ImportError without
         pandas, ValueError below 0.

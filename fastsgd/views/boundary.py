@@ -15,7 +15,8 @@ from .predictions import Predictions, check_activation
 from .style import class_style, color_bar, ink, shortened, style, tidy
 from .view import View
 
-PALE = ['#66AACF', 'white', '#E69E66'] # blue and vermilion, mixed with white as `shade` does: black lines are seen on them
+# blue and vermilion, mixed with white as `shade` does: black lines are seen on them
+PALE = ['#66AACF', 'white', '#E69E66']
 DIVERGING = LinearSegmentedColormap.from_list('blue-white-vermilion', PALE)
 MOST_POINTS = 5000 # drawn one by one: more become an image
 

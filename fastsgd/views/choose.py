@@ -43,14 +43,15 @@ def choose(traj, surface: bool = True) -> tuple:
     """
     traj = as_list(traj)[0]
     if fits_two_inputs(traj):
-        return (BoundaryView(), LossView()), 'BoundaryView and LossView, since the model sorts two inputs into classes', traj
+        return (BoundaryView(),
+                LossView()), 'BoundaryView and LossView, since the model sorts two inputs into classes', traj
     if fits_one_input(traj):
         path, why_not = path_over_surface(traj) if traj.n_params == 2 and surface else (None, '')
         if path is None:
             told = f'FitView and LossView, since the model has one input and one output{_because(why_not)}'
             return (FitView(), LossView()), told, traj
-        told = ('FitView, PathView and LossView, since the model has one input, one output and two parameters, over which '
-                'the loss surface is exact')
+        told = ('FitView, PathView and LossView, since the model has one input, one output and two parameters, over '
+                'which the loss surface is exact')
         return (FitView(), path, LossView()), told, traj
     last = MetricsView() if traj.metrics and surface else LossView()
     if surface and traj.samples is not None and traj.samples.target_kind != 'none' and traj.model is not None:

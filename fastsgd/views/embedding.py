@@ -144,6 +144,7 @@ def directions(points) -> tuple:
     values, vectors = torch.linalg.eigh(centred.T @ centred)
     axes = vectors.flip(1)[:, :2]
     if axes.shape[1] < 2: axes = torch.cat([axes, torch.zeros_like(axes)], 1)
-    axes = axes * torch.where(axes.gather(0, axes.abs().argmax(0, keepdim=True)) < 0, -1, 1) # the same sign on all machines
+    # the same sign on all machines
+    axes = axes * torch.where(axes.gather(0, axes.abs().argmax(0, keepdim=True)) < 0, -1, 1)
     spread = float(values.clamp(min=0).sum()) or 1.
     return middle, axes, tuple(max(float(v), 0.) / spread for v in (*values.flip(0)[:2], 0.)[:2])

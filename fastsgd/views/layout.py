@@ -26,7 +26,8 @@ def axes_for(views, axs=None, figsize: tuple | None = None):
         FigureCanvasAgg(fig)
         ratios = [max(widths[k::columns]) for k in range(min(columns, len(views)))]
         # at first as large as can be, and thus with as many ticks and as long labels: there is room for those that stay
-        grid = fig.add_gridspec(rows, len(ratios), width_ratios=ratios, left=0, right=1, bottom=0, top=1, wspace=0, hspace=0)
+        grid = fig.add_gridspec(rows, len(ratios), width_ratios=ratios, left=0, right=1, bottom=0, top=1, wspace=0,
+                                hspace=0)
         return fig, [fig.add_subplot(place, projection=v.projection) for v, place in zip(views, grid)]
     axs = list(axs.flat) if hasattr(axs, 'flat') else list(axs) if isinstance(axs, (list, tuple)) else [axs]
     if len(axs) != len(views): raise ValueError(f'axs has {len(axs)} axes, expected {len(views)}: one for each view')

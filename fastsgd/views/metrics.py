@@ -131,7 +131,8 @@ def panels(trajs) -> list:
         if len(t.losses): losses.append(('', k, np.arange(len(t.losses)), t.losses, True))
         measured = dict(t.metrics)
         if not any(name.startswith('valid') for name in measured) and len(t.valid[0]): measured['valid_loss'] = t.valid
-        for name, (steps, values) in ((n.lstrip('_'), o) for n, o in measured.items()): # of functions as fastai names them
+        # of functions as fastai names them
+        for name, (steps, values) in ((n.lstrip('_'), o) for n, o in measured.items()):
             if not len(steps): continue
             known = finite(values)
             share = len(known) > 0 and known.min() >= 0 and known.max() <= 1

@@ -51,7 +51,8 @@ class ParamsView(View):
         limits = padded(torch.cat([c[:calm(trajs[k])].double() for (k, _), c in curves.items()])) or (-1., 1.)
         tidy(ax, xlabel='step', ylabel='parameter value', xlim=step_limits(trajs), ylim=limits)
         if len(entries) < total:
-            ax.set_title(f'the {len(entries)} that moved most, of {total:,}'.replace('the 1 ', 'the one '), fontsize='small')
+            ax.set_title(f'the {len(entries)} that moved most, of {total:,}'.replace('the 1 ', 'the one '),
+                         fontsize='small')
         lines = []
         for (k, e), curve in curves.items():
             t, j = trajs[k], entries.index(e)

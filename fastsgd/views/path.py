@@ -57,7 +57,7 @@ class PathView(View):
         check_keywords(PathView, kwargs)
         check_surface_arguments({'n': n, **kwargs})
         if surface is not None and not all(hasattr(surface, o) for o in ('u', 'v', 'loss', 'plane')):
-            raise TypeError(f'surface is of type {type(surface).__name__}, expected a Surface, as loss_surface(learn) makes')
+            raise TypeError(f'surface is a {type(surface).__name__}: expected a Surface, as loss_surface(learn) makes')
         if surface is not None and kwargs:
             raise ValueError(f'surface comes with {", ".join(kwargs)}: give these to the loss_surface that makes it')
         self.surface, self.kind, self.log, self.n, self.kwargs = surface, kind, log, n, kwargs
@@ -79,7 +79,8 @@ class PathView(View):
         draw = Solid if self.kind == '3d' else Flat
         picture = draw(ax, surface, paths, log)
         labels = [meaning(trajs[0], label) for label in surface.plane.labels]
-        if self.kind == '3d': labels = [label.replace(" of the path's variance", '') for label in labels] # axes are short
+        # axes are short
+        if self.kind == '3d': labels = [label.replace(" of the path's variance", '') for label in labels]
         tidy(ax, xlim=picture.ulim, ylim=picture.vlim)
         ax.set_xlabel(labels[0], fontsize='small')
         ax.set_ylabel(labels[1], fontsize='small')
@@ -210,7 +211,8 @@ class Solid(Flat):
     def _lift(self, path, losses):
         "Places in space: nothing cuts lines off at the walls"
         with np.errstate(all='ignore'): z = self.height(losses)
-        inside = (path.u >= self.ulim[0]) & (path.u <= self.ulim[1]) & (path.v >= self.vlim[0]) & (path.v <= self.vlim[1])
+        inside = ((path.u >= self.ulim[0]) & (path.u <= self.ulim[1])
+                  & (path.v >= self.vlim[0]) & (path.v <= self.vlim[1]))
         z = np.where(inside & np.isfinite(z), np.clip(np.nan_to_num(z), *self.zlim), np.nan)
         path.x, path.y, path.z = np.where(inside, path.u, np.nan), np.where(inside, path.v, np.nan), z
 

@@ -66,7 +66,8 @@ class SamplesView(View):
         "Pictures side by side, their answers below"
         first, extra = form.samples.inputs[items[0]].shape, form.lines * LINE * 1.12 + 0.12
         shape = form.pictures * first[1] / first[0]
-        columns = columns_for(len(items), width, height - top, shape, extra, min(max(form.longest(), 10) * 0.068, width))
+        columns = columns_for(len(items), width, height - top, shape, extra,
+                              min(max(form.longest(), 10) * 0.068, width))
         w, h = width / columns, (height - top) / -(-len(items) // columns)
         shows, room = [], w * 0.92
         for j, k in enumerate(items):

@@ -28,7 +28,9 @@ class ProjectedPath:
         return int(np.searchsorted(self.traj.steps.numpy(), step, side='right'))
 
     def true_losses(self, surface) -> np.ndarray:
-        "The loss at each point; of a surface of given numbers, where nothing can be evaluated, the one that was recorded"
+        """The loss at each point; of a surface of given numbers, where nothing can be evaluated, the one that was
+        recorded
+        """
         if surface.objective is None: return np.array([self.traj.loss(i) for i in range(len(self))])
         return surface.loss_at(self.traj).numpy()
 

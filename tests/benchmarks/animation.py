@@ -122,7 +122,8 @@ def file(name, writer, what, target):
 def growth():
     few, short = best(lambda: FitAnimation(*three_panels(100), 100).to_jshtml())
     many, long = best(lambda: FitAnimation(*three_panels(1000), 1000).to_jshtml(), 2)
-    row('three panels, 1,000 frames against 100: bytes', f'{len(long):,} / {len(short):,} = {len(long) / len(short):.1f} times',
+    row('three panels, 1,000 frames against 100: bytes',
+        f'{len(long):,} / {len(short):,} = {len(long) / len(short):.1f} times',
         'at most 12 times')
     row('three panels, 1,000 frames against 100: time', f'{many:.2f} s / {few:.3f} s = {many / few:.1f} times',
         'at most 20 times')
@@ -154,7 +155,8 @@ def swapping():
             page = browser.new_page()
             page.goto(path.as_uri())
             middle, high = page.evaluate(SWAP)
-            row(f'three panels, {n} frames, swapping one in Chromium', f'median {middle:.2f} ms, 99 in 100 below {high:.2f} ms',
+            row(f'three panels, {n} frames, swapping one in Chromium',
+                f'median {middle:.2f} ms, 99 in 100 below {high:.2f} ms',
                 'median below 4 ms')
         browser.close()
 

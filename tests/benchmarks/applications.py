@@ -1,7 +1,7 @@
 """What real fastai learners pay for the picture: `python tests/benchmarks/applications.py [name ...]`.
 
-For each: the fit with the recorder beside the fit without, in turns; memory of the record at its peak; from the end of the
-fit to the player; bytes of its HTML. A process of its own for each learner.
+For each: the fit with the recorder beside the fit without, in turns; memory of the record at its peak; from the end of
+the fit to the player; bytes of its HTML. A process of its own for each learner.
 """
 
 import random
@@ -82,7 +82,8 @@ def text():
     df = pd.DataFrame({'text': texts, 'label': [['yes', 'no'][k % 2] for k in range(240)]})
     block = DataBlock([TextBlock.from_df('text', tok=BaseTokenizer(), n_workers=0, min_freq=1), CategoryBlock],
                       get_x=ColReader('text'), get_y=ColReader('label'), splitter=IndexSplitter(range(48)))
-    learn = text_classifier_learner(block.dataloaders(df, bs=16, num_workers=0), AWD_LSTM, pretrained=False, metrics=accuracy)
+    learn = text_classifier_learner(block.dataloaders(df, bs=16, num_workers=0), AWD_LSTM, pretrained=False,
+                                    metrics=accuracy)
     return learn, lambda: learn.fine_tune(1)
 
 
@@ -91,7 +92,8 @@ def tabular():
     df = pd.DataFrame({'a': rng.choice(list('pqrst'), n), 'b': rng.choice(list('uv'), n),
                        **{c: rng.normal(size=n) for c in 'cde'}})
     df['y'] = np.where(df.c + (df.a == 'q') + 0.3 * rng.normal(size=n) > 0.3, 'yes', 'no')
-    dls = TabularDataLoaders.from_df(df, procs=[Categorify, Normalize], cat_names=['a', 'b'], cont_names=['c', 'd', 'e'],
+    dls = TabularDataLoaders.from_df(df, procs=[Categorify, Normalize], cat_names=['a', 'b'],
+                                     cont_names=['c', 'd', 'e'],
                                      y_names='y', valid_idx=list(range(800)), bs=64)
     learn = tabular_learner(dls, metrics=accuracy)
     return learn, lambda: learn.fit_one_cycle(2)
@@ -107,7 +109,8 @@ def collab():
 
 
 LEARNERS = {'resnet18, 64 px, fine_tune(1)': resnet, 'unet on resnet18, 64 px, fine_tune(1)': unet,
-            'AWD_LSTM classifier, fine_tune(1)': text, 'tabular, fit_one_cycle(2)': tabular, 'collab, fit_one_cycle(3)': collab}
+            'AWD_LSTM classifier, fine_tune(1)': text, 'tabular, fit_one_cycle(2)': tabular,
+            'collab, fit_one_cycle(3)': collab}
 
 
 def run(make, *cbs):
@@ -140,7 +143,8 @@ def measure(make):
     html = learn.animate_fit._repr_html_()
     took = time.perf_counter() - start
     traj = learn.record_params.trajectory
-    print(f'  fit {seconds:.1f} s, with / without {statistics.median(ratios):.3f} ({", ".join(f"{r:.3f}" for r in ratios)})\n'
+    print(f'  fit {seconds:.1f} s, with / without {statistics.median(ratios):.3f} '
+          f'({", ".join(f"{r:.3f}" for r in ratios)})\n'
           f'  record {kept / 2**20:.0f} MiB in {len(traj)} of {traj.n_steps + 1} points; process at its peak '
           f'{memory("VmHWM") / 2**20:.0f} MiB\n  end of fit to player {took:.2f} s, {len(html) / 1e6:.2f} MB\n'
           f'  {learn.animate_fit!r}', flush=True)

@@ -1,8 +1,9 @@
-"""Surfaces and planes against the peers' way, in one run.  python tests/benchmarks/surfaces.py [threads ...] [kinds ...]
+"""Surfaces and planes against the peers' way, in one run.  python tests/benchmarks/surfaces.py [threads ...] [kinds
+...]
 
-The peers' way is a Python loop which loads each parameter vector into the model and calls it. Both sides take turns, and
-the fastest of each is compared; peak memory is measured in a process of its own, on Linux. Kinds are names of `KINDS`, for
-a quick look at some of the ten.
+The peers' way is a Python loop which loads each parameter vector into the model and calls it. Both sides take turns,
+and the fastest of each is compared; peak memory is measured in a process of its own, on Linux. Kinds are names of
+`KINDS`, for a quick look at some of the ten.
 """
 
 import subprocess
@@ -58,7 +59,8 @@ def peers_loop(learn, data, plane, u, v):
     before, res = nn.utils.parameters_to_vector(params).detach().clone(), []
     with torch.no_grad():
         for uv in zip(u.tolist(), v.tolist()):
-            nn.utils.vector_to_parameters(torch.add(plane.origin, plane.d1, alpha=uv[0]).add_(plane.d2, alpha=uv[1]), params)
+            nn.utils.vector_to_parameters(torch.add(plane.origin, plane.d1, alpha=uv[0]).add_(plane.d2, alpha=uv[1]),
+                                          params)
             if hasattr(learn.model, 'reset'): learn.model.reset()
             res.append(learn.loss_func(learn.model(*xs), y).item())
         nn.utils.vector_to_parameters(before, params)
@@ -119,19 +121,24 @@ def resnet18(n):
 KINDS = {
     'linear': lambda n: (nn.Linear(20, 10), torch.randn(n, 20), classes(n), nn.CrossEntropyLoss()),
     'small perceptron': lambda n: (mlp(10, 50, 50, 3), torch.randn(n, 10), classes(n, 3), nn.CrossEntropyLoss()),
-    'wide perceptron, 3,072 inputs': lambda n: (mlp(3072, 100, 10), torch.randn(n, 3072), classes(n), nn.CrossEntropyLoss()),
-    'perceptron of 203,000': lambda n: (mlp(64, 400, 400, 40, 10), torch.randn(n, 64), classes(n), nn.CrossEntropyLoss()),
+    'wide perceptron, 3,072 inputs': lambda n: (mlp(3072, 100, 10), torch.randn(n, 3072), classes(n),
+                                                nn.CrossEntropyLoss()),
+    'perceptron of 203,000': lambda n: (mlp(64, 400, 400, 40, 10), torch.randn(n, 64), classes(n),
+                                        nn.CrossEntropyLoss()),
     'CNN with BatchNorm': lambda n: (
         nn.Sequential(conv(1, 8), conv(8, 16, 2), conv(16, 32, 2), nn.Flatten(), nn.Linear(1568, 10)),
                                      torch.randn(n, 1, 28, 28), classes(n), nn.CrossEntropyLoss()),
     'ResNet-20': lambda n: (nn.Sequential(conv(3, 16), *(Block(i, o) for i, o in zip(
-        (16, 16, 16, 16, 32, 32, 32, 64, 64), (16, 16, 16, 32, 32, 32, 64, 64, 64))), nn.AdaptiveAvgPool2d(1), nn.Flatten(),
+        (16, 16, 16, 16, 32, 32, 32, 64, 64), (16, 16, 16, 32, 32, 32, 64, 64, 64))), nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
         nn.Linear(64, 10)), torch.randn(n, 3, 32, 32), classes(n), nn.CrossEntropyLoss()),
     'resnet18': resnet18,
-    'GRU': lambda n: (Last(nn.GRU(8, 32, batch_first=True), 32), torch.randn(n, 20, 8), classes(n, 2), nn.CrossEntropyLoss()),
+    'GRU': lambda n: (Last(nn.GRU(8, 32, batch_first=True), 32), torch.randn(n, 20, 8), classes(n, 2),
+                      nn.CrossEntropyLoss()),
     'transformer': lambda n: (Last(nn.TransformerEncoderLayer(32, 4, 64, batch_first=True), 32), torch.randn(n, 20, 32),
                               classes(n, 2), nn.CrossEntropyLoss()),
-    'embedding bag': lambda n: (nn.Sequential(nn.EmbeddingBag(5000, 32), mlp(32, 32, 4)), torch.randint(0, 5000, (n, 30)),
+    'embedding bag': lambda n: (nn.Sequential(nn.EmbeddingBag(5000, 32), mlp(32, 32, 4)),
+                                torch.randint(0, 5000, (n, 30)),
                                 classes(n, 4), nn.CrossEntropyLoss()),
     'tabular': tabular,
     'AWD_LSTM': awd_lstm,
@@ -139,7 +146,9 @@ KINDS = {
 
 
 def row(kind, n, threads, seconds=1.):
-    "A line of the table: both ways over the same points, and what is measured once before as a number of points of the loop"
+    """A line of the table: both ways over the same points, and what is measured once before as a number of points of
+    the loop
+    """
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     model, x, y, loss_func = KINDS[kind](n)
@@ -151,12 +160,14 @@ def row(kind, n, threads, seconds=1.):
     begin = time.perf_counter()
     surface = loss_surface(learn, plane, n=k, ulim=(-1, 1), vlim=(-1, 1), data=(x, y))
     whole = time.perf_counter() - begin
-    off = float((peers_loop(learn, (x, y), plane, u, v) - surface.loss.flatten()).abs().max() / surface.loss.abs().max())
+    off = float((peers_loop(learn, (x, y), plane, u,
+                            v) - surface.loss.flatten()).abs().max() / surface.loss.abs().max())
     ours, theirs = best_of(lambda: surface.at(u, v), lambda: peers_loop(learn, (x, y), plane, u, v), repeats=3)
     way, size = surface.objective.ways.get(plane, (surface.objective.loop, 1))
     n_params = sum(p.numel() for p in model.parameters())
     print(f'| {kind}, {n_params:,} parameters | {n} | {threads} | {k} × {k} | {1e3 * theirs / k**2:.3g} ms | '
-          f'{1e3 * ours / k**2:.3g} ms | {theirs / ours:.2f} | {way.method}{", first layers known" if way.first else ""}, '
+          f'{1e3 * ours / k**2:.3g} ms | {theirs / ours:.2f} | '
+          f'{way.method}{", first layers known" if way.first else ""}, '
           f'{size} at a time | {max(whole - ours, 0) / theirs * k**2:.0f} | {off:.0e} |', flush=True)
 
 
@@ -197,7 +208,8 @@ import surfaces, torch
 from fastsgd import Plane, loss_surface
 torch.set_num_threads(2)
 peak = lambda: int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) / 1024
-case = {{'two layers': lambda: surfaces.two_layers(torch.nn.Tanh), 'lesson': surfaces.lesson, 'path': surfaces.path}}[{what!r}]()
+cases = {{'two layers': lambda: surfaces.two_layers(torch.nn.Tanh), 'lesson': surfaces.lesson, 'path': surfaces.path}}
+case = cases[{what!r}]()
 if {what!r} == 'path': Plane.pca(case[:, :1000])
 else:
     learn, (x, y), plane = case
@@ -207,14 +219,15 @@ if {what!r} == 'path': Plane.pca(case)
 else: loss_surface(learn, plane, data=(x, y), max_bytes={max_bytes})
 print(peak() - before)
 """
-    return float(subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout.split()[-1])
+    return float(subprocess.run([sys.executable, '-c', code], capture_output=True, text=True,
+                                check=True).stdout.split()[-1])
 
 
 if __name__ == '__main__':
     print(f'torch {torch.__version__}')
     chosen, threads = [o for o in sys.argv[1:] if o in KINDS], [int(o) for o in sys.argv[1:] if o.isdigit()] or [1, 2]
-    print('| model | samples | threads | points | plain loop | fastsgd | times faster | way | points to begin with | largest '
-          'relative difference |')
+    print('| model | samples | threads | points | plain loop | fastsgd | times faster | way | points to begin with | '
+          'largest relative difference |')
     print('|---|---|---|---|---|---|---|---|---|---|')
     for kind in chosen or KINDS:
         for k in threads:

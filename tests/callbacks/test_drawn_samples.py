@@ -1,4 +1,6 @@
-"""The samples that a recorder draws: what a person reads is true, for each kind of fastai learner, and no fit notices them."""
+"""The samples that a recorder draws: what a person reads is true, for each kind of fastai learner, and no fit notices
+them.
+"""
 
 import numpy as np
 import pytest
@@ -90,7 +92,8 @@ def test_classes_of_images():
     assert [samples.classes[t] for t in samples.targets] == [shape_of(path) for path in valid_files()]
     several = samples_of('vision_multi')
     left = ['left' if int(path.stem.split('_')[2]) < 32 else 'right' for path in valid_files()]
-    assert [{several.classes[k] for k in t} for t in several.targets] == [{shape_of(p), o} for p, o in zip(valid_files(), left)]
+    assert [{several.classes[k] for k in t} for t in several.targets] == [{shape_of(p), o} for p,
+                                                                          o in zip(valid_files(), left)]
 
 
 def test_points_are_pixels_of_the_image():
@@ -237,7 +240,8 @@ class Fails(torch.utils.data.Dataset):
 
 def test_rows_of_the_batch_where_no_item_can_be_picked():
     train = DataLoader(list(zip(*points(8))), bs=8)
-    for valid, why in ((None, 'the data cannot be read item by item'), (DataLoader(Fails(), bs=5), 'OSError: no file 3')):
+    for valid, why in ((None, 'the data cannot be read item by item'),
+                       (DataLoader(Fails(), bs=5), 'OSError: no file 3')):
         dls = DataLoaders(DataLoader(Stream(), bs=8)) if valid is None else DataLoaders(train, valid)
         learn = silent(Learner(dls, nn.Linear(4, 2), CrossEntropyLossFlat(), cbs=RecordParamsCallback()))
         learn.create_opt()
@@ -311,7 +315,8 @@ def test_numbers_and_several_of_them():
 
 
 def test_noise_is_no_picture():
-    assert not drawing_of(torch.randn(36, 64)) and drawing_of(torch.rand(36, 1, 8, 8)) and not drawing_of(torch.rand(36, 63))
+    assert drawing_of(torch.rand(36, 1, 8, 8))
+    assert not drawing_of(torch.randn(36, 64)) and not drawing_of(torch.rand(36, 63))
 
 
 def drawing_of(x):

@@ -1,4 +1,5 @@
-"""Work is counted, not timed: what nobody asked for is the same on every machine and never begun where it is too much."""
+"""Work is counted, not timed: what nobody asked for is the same on every machine and never begun where it is too much.
+"""
 
 import time
 

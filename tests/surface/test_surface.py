@@ -258,7 +258,8 @@ def cnn():
 
 classes, many = torch.randint(0, 3, (17,), generator=gen()), torch.randint(0, 2, (17, 2), generator=gen()).float()
 kinds = {
-    'one input': lambda: (nn.Sequential(nn.Linear(1, 5), nn.Tanh(), nn.Linear(5, 1)), rand(17, 1), rand(17, 1), MSELossFlat()),
+    'one input': lambda: (nn.Sequential(nn.Linear(1, 5), nn.Tanh(), nn.Linear(5, 1)), rand(17, 1), rand(17, 1),
+                          MSELossFlat()),
     'classes': lambda: (nn.Sequential(nn.Linear(2, 5), nn.ReLU(), nn.Linear(5, 3)), rand(17, 2), classes,
                         CrossEntropyLossFlat()),
     'plain classes': lambda: (nn.Sequential(nn.Linear(2, 5), nn.Dropout(), nn.Linear(5, 3)), rand(17, 2), classes,
@@ -421,8 +422,10 @@ def test_ragged_batches_are_weighted_by_samples():
 def test_from_trajectories():
     model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Linear(3, 1))
     x, y = rand(20, 2), rand(20, 1)
-    params = {n: p.detach() + 0.1 * rand(8, *p.shape, seed=i).cumsum(0) for i, (n, p) in enumerate(model.named_parameters())}
-    buffers = {'1.running_mean': rand(8, 3), '1.running_var': rand(8, 3)**2 + 1, '1.num_batches_tracked': torch.arange(8)}
+    params = {n: p.detach() + 0.1 * rand(8, *p.shape, seed=i).cumsum(0) for i,
+              (n, p) in enumerate(model.named_parameters())}
+    buffers = {'1.running_mean': rand(8, 3), '1.running_var': rand(8, 3)**2 + 1,
+               '1.num_batches_tracked': torch.arange(8)}
     traj = Trajectory(params, buffers=buffers, model=model, loss_func=nn.MSELoss(), data=((x,), (y,)))
     s = loss_surface(traj, n=5)
     assert s.plane.labels[0].startswith('PC 1')
@@ -486,7 +489,8 @@ def test_budget_bounds_what_is_in_flight():
 def test_activations_take_the_memory_of_the_layer_before_them_unless_it_is_used_again():
     x, y = rand(17, 3), rand(17, 1)
     plain = nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 1))
-    for model, in_place in ((plain, True), (Residual('view'), True), (Residual('relu'), False), (Residual('hook'), False)):
+    for model, in_place in ((plain, True), (Residual('view'), True), (Residual('relu'), False),
+                            (Residual('hook'), False)):
         objective = Objective(model, nn.MSELoss(), [((x,), (y,))])
         points = VectorPoints(flat_of(model)[None])
         want = objective(points)
@@ -495,10 +499,12 @@ def test_activations_take_the_memory_of_the_layer_before_them_unless_it_is_used_
         assert way.in_place == in_place
 
 
-@pytest.mark.parametrize('bad, what', [(3, 'a int'), ([None], 'a NoneType'), (torch.ones(3), r'a tensor of shape \(3,\)'),
+@pytest.mark.parametrize('bad, what',
+                         [(3, 'a int'), ([None], 'a NoneType'), (torch.ones(3), r'a tensor of shape \(3,\)'),
                                        (np.ones((3, 2)), 'a ndarray')])
 def test_what_is_no_path_is_refused(bad, what, count):
-    with pytest.raises(TypeError, match=f'paths holds {what}: expected a Trajectory, or flat parameters'): Plane.pca(bad)
+    with pytest.raises(TypeError,
+                       match=f'paths holds {what}: expected a Trajectory, or flat parameters'): Plane.pca(bad)
     with pytest.raises(ValueError, match='paths is empty: expected at least one Trajectory'): Plane.pca([])
     plane = Plane(torch.zeros(3), *torch.eye(3)[:2])
     with pytest.raises(TypeError, match='flat holds a str: expected a Trajectory'): plane.project('path')

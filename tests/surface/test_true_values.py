@@ -32,7 +32,8 @@ def fitted(model, x, y, loss_func, steps=12, lr=0.05, label=''):
         loss_func(model.train()(x), y).backward()
         opt.step()
     stacked = {side: {n: torch.stack(t) for n, t in named.items()} for side, named in points.items()}
-    return Trajectory(stacked['params'], buffers=stacked['buffers'], model=model, loss_func=loss_func, data=((x,), (y,)),
+    return Trajectory(stacked['params'], buffers=stacked['buffers'], model=model, loss_func=loss_func,
+                      data=((x,), (y,)),
                       label=label), np.array(true)
 
 
@@ -270,7 +271,8 @@ FORMS = {
     'tensors': lambda x, y: (x, y), 'list of two': lambda x, y: [x, y], 'tuples': lambda x, y: ((x,), (y,)),
     'lists': lambda x, y: ([x], [y]), 'arrays': lambda x, y: (x.double().numpy(), y.double().numpy()),
     'numbers': lambda x, y: (x.tolist(), y.tolist()), 'data set': Pairs,
-    'two batches': lambda x, y: [(x[:7], y[:7]), (x[7:], y[7:])], 'batches': lambda x, y: list(zip(x.split(4), y.split(4))),
+    'two batches': lambda x, y: [(x[:7], y[:7]), (x[7:], y[7:])], 'batches': lambda x,
+    y: list(zip(x.split(4), y.split(4))),
     'loader': lambda x, y: torch.utils.data.DataLoader(Pairs(x, y), 5),
     'loaders': lambda x, y: SimpleNamespace(train=torch.utils.data.DataLoader(Pairs(x, y), 5), valid=None),
 }
@@ -303,11 +305,13 @@ def test_trajectories_that_do_not_fit_are_refused(count):
     with pytest.raises(ValueError, match=r"'0\.weight' has the shape none in the trajectory.*trajectories of one model|"
                                          r"'weight' has the shape"):
         loss_surface([make(own), make(other, nn.Linear(4, 1))], n=3)
-    with pytest.raises(ValueError, match=r"'1.running_mean', which is a buffer of the model: expected it in Trajectory"):
+    with pytest.raises(ValueError,
+                       match=r"'1.running_mean', which is a buffer of the model: expected it in Trajectory"):
         loss_surface(make({**own, '1.running_mean': torch.zeros(3, 16)}), n=3)
     with pytest.raises(ValueError, match='expected them in the order of the model'):
         loss_surface(make(dict(reversed(own.items()))), n=3)
-    with pytest.raises(ValueError, match='paths have .* expected paths of one model'): Plane.pca([rand(3, 4), rand(3, 5)])
+    with pytest.raises(ValueError,
+                       match='paths have .* expected paths of one model'): Plane.pca([rand(3, 4), rand(3, 5)])
     with pytest.raises(TypeError, match='from_states'): loss_surface([model.state_dict()], n=3)
     surface = loss_surface(make(own), n=3)
     with pytest.raises(ValueError, match='expected trajectories of one model'): surface.loss_at(make(other))

@@ -78,7 +78,8 @@ def main(folder):
         texts[text(path)] = k
     results.append(saved_while_killed(path, [a.save for a in animations], lambda path: texts[text(path)], rng))
     seen, caught = map(sum, zip(*results))
-    print(json.dumps({'trajectories': KILLS, 'animations': KILLS, 'different files': seen, 'caught in the middle': caught}))
+    print(json.dumps({'trajectories': KILLS, 'animations': KILLS, 'different files': seen,
+                      'caught in the middle': caught}))
 
 
 if __name__ == '__main__': main(Path(sys.argv[1]))

@@ -73,7 +73,8 @@ X, WORDS = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)), torch.
 HALF = X.half(), X.bfloat16()
 KINDS = {
     'linear': (lambda: nn.Linear(3, 2), X),
-    'batch norm and dropout': (lambda: nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(), nn.Linear(4, 2)), X),
+    'batch norm and dropout': (lambda: nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(), nn.Linear(4, 2)),
+                               X),
     'old weight_norm': (lambda: old_style(weight_norm), X),
     'old spectral_norm': (lambda: spectral_norm(nn.Linear(3, 2)), X),
     'new weight_norm': (lambda: parametrizations.weight_norm(nn.Linear(3, 2)), X),
@@ -128,7 +129,8 @@ def bits(traj):
 def same(out, wanted):
     got = [t for t in tree_leaves(out) if t is not None]
     # an LSTM whose weights lie elsewhere in memory rounds otherwise
-    return len(got) == len(wanted) and all(a.dtype == b.dtype and torch.allclose(a, b, atol=1e-7) for a, b in zip(got, wanted))
+    return len(got) == len(wanted) and all(a.dtype == b.dtype and torch.allclose(a, b, atol=1e-7) for a,
+                                           b in zip(got, wanted))
 
 
 @pytest.mark.parametrize('kind', KINDS)
@@ -152,7 +154,8 @@ def test_batches_that_are_dicts_and_outputs_that_are_dicts():
     for i in range(4): assert same(traj.predict(i, batch, 2.), answers[i])
     every = traj.predict([0, 2], batch, 2.)
     assert every['logits'].shape == (2, 5, 2) and torch.equal(every['parts'][0][1], answers[2][1])
-    assert every['parts'][1][1] is None and torch.equal(every['b'][0], answers[0][-1]) # not overwritten by the point after it
+    # not overwritten by the point after it
+    assert every['parts'][1][1] is None and torch.equal(every['b'][0], answers[0][-1])
 
 
 def test_a_wrapped_or_other_model_may_be_given_to_a_loaded_record(tmp_path):
@@ -171,7 +174,8 @@ def test_copying_touches_nothing_and_shares_nothing():
     assert not twin.training and model.training and not any(p.requires_grad for p in twin.parameters())
     with torch.no_grad():
         for p in (*twin.parameters(), twin.weight): p.fill_(7.)
-    assert all(p.requires_grad and torch.equal(p.grad, g) and not (p == 7).any() for p, g in zip(model.parameters(), grads))
+    assert all(p.requires_grad and torch.equal(p.grad, g) and not (p == 7).any() for p,
+               g in zip(model.parameters(), grads))
 
 
 def test_a_model_that_cannot_be_copied_is_refused_in_one_sentence(count):

@@ -96,7 +96,8 @@ def test_what_was_handed_out_does_not_change():
     first = recording.trajectory()
     flat, losses = first.flat, first.losses.clone()
     train(model, recording, 500)
-    assert recording.stride > 1 and torch.equal(first.flat, flat) and torch.equal(first.losses, losses) and len(first) == 31
+    assert recording.stride > 1 and torch.equal(first.flat, flat) and torch.equal(first.losses,
+                                                                                  losses) and len(first) == 31
     assert recording.trajectory() is recording.trajectory()
 
 

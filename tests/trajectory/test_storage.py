@@ -30,7 +30,8 @@ def same(a, b):
     for kind in ('params', 'buffers'):
         x, y = getattr(a, kind), getattr(b, kind)
         assert list(x) == list(y) and all(same_tensor(x[n], y[n]) for n in x), kind
-    assert same_side(a.valid, b.valid) and a.aliases == b.aliases and a.persistent == b.persistent and a.label == b.label
+    assert same_side(a.valid,
+                     b.valid) and a.aliases == b.aliases and a.persistent == b.persistent and a.label == b.label
     assert (a.data is None) == (b.data is None) and (a.data is None or same_batch(a.data, b.data))
     assert list(a.batches) == list(b.batches) and all(same_batch(a.batches[s], b.batches[s]) for s in a.batches)
     assert a.n_steps == b.n_steps and len(a) == len(b)
@@ -64,7 +65,8 @@ def test_saving_again_what_was_loaded_gives_the_same_bytes(saved, tmp_path):
     assert again.read_bytes() == saved.read_bytes()
 
 
-tensors = st.sampled_from([torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.bool, torch.complex64])
+tensors = st.sampled_from([torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.bool,
+                           torch.complex64])
 names = st.text(min_size=1, max_size=12)
 
 
@@ -73,11 +75,13 @@ names = st.text(min_size=1, max_size=12)
 def test_round_trip_of_anything(tmp_path, data, points, label):
     shapes = st.lists(st.integers(0, 3), max_size=3)
     columns = [{n: torch.randint(0, 2, (points, *data.draw(shapes))).to(data.draw(tensors)) for n in part}
-               for part in data.draw(st.lists(names, min_size=1, max_size=6, unique=True).map(lambda o: (o[:3], o[3:])))]
+               for part in data.draw(st.lists(names, min_size=1, max_size=6,
+                                              unique=True).map(lambda o: (o[:3], o[3:])))]
     steps = sorted(data.draw(st.lists(st.integers(0, 50), min_size=points, max_size=points, unique=True)))
     n = steps[-1] + data.draw(st.integers(0, 3))
     losses = torch.tensor(data.draw(st.lists(st.floats(width=32), min_size=n, max_size=n)))
-    batches = {s: ((torch.rand(data.draw(st.integers(0, 3)), 2),), (torch.rand(1),)) for s in range(data.draw(st.integers(0, 3)))}
+    batches = {s: ((torch.rand(data.draw(st.integers(0, 3)), 2),),
+                   (torch.rand(1),)) for s in range(data.draw(st.integers(0, 3)))}
     traj = Trajectory(columns[0], steps, losses, torch.rand(n), columns[1], label=label, batches=batches,
                       data=((torch.rand(3, 1), torch.arange(2)), ()) if data.draw(st.booleans()) else None)
     same(traj, Trajectory.load(traj.save(tmp_path / 'any.safetensors')))
@@ -141,7 +145,8 @@ def test_a_flipped_byte_of_the_header_is_refused_or_harmless(traj, tmp_path, dat
     else: assert len(loaded.losses) == len(loaded.lrs) and all(len(p) == len(loaded) for p in loaded.params.values())
 
 
-@pytest.mark.parametrize('content', [b'', b'x', b'GIF89a' + b'\x00' * 100, b'PK\x03\x04' + b'\x00' * 100, b'\x80\x04\x95' * 50,
+@pytest.mark.parametrize('content',
+                         [b'', b'x', b'GIF89a' + b'\x00' * 100, b'PK\x03\x04' + b'\x00' * 100, b'\x80\x04\x95' * 50,
                                      struct.pack('<Q', 2**63) + b'{}', struct.pack('<Q', 10**9) + b'{' * 1000,
                                      struct.pack('<Q', 99_000_000) + b'{"a":' * 1000, struct.pack('<Q', 2) + b'[]',
                                      struct.pack('<Q', 100_000) + b'[' * 100_000])
@@ -162,13 +167,15 @@ def rewritten(path, change=None, header=None, **meta):
     from safetensors import safe_open
     with safe_open(path, 'pt') as f: head, tensors = f.metadata(), {k: f.get_tensor(k).clone() for k in f.keys()}
     if change: change(tensors)
-    head['fastsgd.trajectory'] = json.dumps({**json.loads(head['fastsgd.trajectory']), **meta}) if header is None else header
+    head['fastsgd.trajectory'] = json.dumps({**json.loads(head['fastsgd.trajectory']),
+                                             **meta}) if header is None else header
     save_file(tensors, path, head)
     return path
 
 
 @pytest.mark.parametrize('version, message', [
-    (VERSION + 1, 'newer fastsgd .*pip install --upgrade fastsgd'), (10**30, 'newer'), ('', 'damaged'), ('2', 'damaged'),
+    (VERSION + 1, 'newer fastsgd .*pip install --upgrade fastsgd'), (10**30, 'newer'), ('', 'damaged'),
+    ('2', 'damaged'),
     (-1, 'damaged'), (0, 'damaged'), (1.5, 'damaged'), (True, 'damaged'), (None, 'damaged'), ([2], 'damaged')])
 def test_other_versions_are_refused(saved, version, message, count):
     refused(rewritten(saved, version=version), message, count)
@@ -183,8 +190,10 @@ def pop(name): return lambda tensors: tensors.pop(name)
     put('steps', torch.arange(11).flip(0)), put('steps', torch.arange(11) - 5), put('steps', torch.arange(11) * 2**40),
     put('steps', torch.tensor([], dtype=torch.int64)), put('losses', torch.ones(3)), put('losses', torch.ones(10, 2)),
     put('losses', torch.ones(10, dtype=torch.int64)), put('lrs', torch.ones(11)), put('valid.steps', torch.arange(5)),
-    put('valid.losses', torch.ones(2, 2)), put('params.head.bias', torch.ones(4, 1)), put('params.head.bias', torch.ones(())),
-    put('extra', torch.ones(1)), put('../../etc/passwd', torch.ones(1)), pop('steps'), pop('lrs'), pop('params.head.bias'),
+    put('valid.losses', torch.ones(2, 2)), put('params.head.bias', torch.ones(4, 1)),
+    put('params.head.bias', torch.ones(())),
+    put('extra', torch.ones(1)), put('../../etc/passwd', torch.ones(1)), pop('steps'), pop('lrs'),
+    pop('params.head.bias'),
     pop('data.x.0'), pop('data.x.0.shape'), pop('batches.steps'), put('data.x.0.shape', torch.tensor([[2**40, 3]])),
     put('data.x.0.shape', torch.tensor([[-1, 3]])), put('data.x.0.shape', torch.tensor([40, 3])),
     put('data.x.0.shape', torch.tensor([[2**32, 2**32]])), put('batches.steps', torch.arange(3)),
@@ -195,10 +204,13 @@ def test_wrong_tensors_are_refused(saved, change, count):
 
 
 @pytest.mark.parametrize('meta', [
-    {'params': {}}, {'params': []}, {'params': {'nobody': 'varying'}}, {'params': {'head.bias': 'other'}}, {'params': None},
+    {'params': {}}, {'params': []}, {'params': {'nobody': 'varying'}}, {'params': {'head.bias': 'other'}},
+    {'params': None},
     {'buffers': {'head.bias': 'varying'}}, {'aliases': {'x': 'nobody'}}, {'aliases': 3}, {'aliases': ['head.bias']},
-    {'persistent': ['nobody']}, {'persistent': 1}, {'persistent': [[1]]}, {'label': 1}, {'label': ['x']}, {'data': [-1, 1]},
-    {'data': [10**12, 10**12]}, {'data': [1.5, 1]}, {'data': 'x'}, {'data': [1]}, {'batches': None}, {'batches': [999, 1]},
+    {'persistent': ['nobody']}, {'persistent': 1}, {'persistent': [[1]]}, {'label': 1}, {'label': ['x']},
+    {'data': [-1, 1]},
+    {'data': [10**12, 10**12]}, {'data': [1.5, 1]}, {'data': 'x'}, {'data': [1]}, {'batches': None},
+    {'batches': [999, 1]},
 ])
 def test_wrong_metadata_is_refused(saved, meta, count):
     refused(rewritten(saved, **meta), 'is damaged', count)

@@ -46,7 +46,8 @@ def test_trajectory_table(traj):
     assert table['steps'] == '40' and table['points'] == 'all 41' and table['parameters'] == '2: a (2,)'
     assert table['loss'] == (f'{float(traj.losses[0]):.4g} at first, {float(traj.losses[-1]):.4g} at last, '
                              f'{float(traj.losses.min()):.4g} at best')
-    assert table['learning rate'] == '0.1' and table['validation loss'].endswith('after step 40') and 'diverged' not in table
+    assert table['learning rate'] == '0.1' and table['validation loss'].endswith('after step 40')
+    assert 'diverged' not in table
 
 
 def test_thinned_trajectory_says_what_is_left(traj):
@@ -67,7 +68,8 @@ def test_many_parameters_are_counted_and_four_are_named():
 
 def test_data_frame(traj):
     df = traj.to_df()
-    assert list(df.columns) == ['step', 'loss', 'lr', 'valid_loss', 'a[0]', 'a[1]'] and df.step.tolist() == list(range(41))
+    assert list(df.columns) == ['step', 'loss', 'lr', 'valid_loss', 'a[0]',
+                                'a[1]'] and df.step.tolist() == list(range(41))
     assert df.loss[:40].tolist() == traj.losses.tolist() and np.isnan(df.loss[40]) and np.isnan(df.lr[40])
     assert np.array_equal(df[['a[0]', 'a[1]']], traj.flat.numpy())
     assert np.isnan(df.valid_loss[0]) and df.valid_loss[1:].tolist() == traj.valid[1].tolist()
@@ -79,7 +81,8 @@ def test_data_frame_of_thinned_points(traj):
 
 
 def test_data_frame_is_bounded():
-    t = Trajectory({'s': torch.arange(2.), 'w': torch.arange(12.).reshape(2, 2, 3).bfloat16(), 'v': torch.zeros(2, 100)})
+    t = Trajectory({'s': torch.arange(2.), 'w': torch.arange(12.).reshape(2, 2, 3).bfloat16(),
+                    'v': torch.zeros(2, 100)})
     assert list(t.to_df(4).columns) == ['step', 'loss', 'lr', 's', 'w[0,0]', 'w[0,1]', 'w[0,2]']
     assert t.to_df(4)['w[0,2]'].tolist() == [2, 8]
     assert len(t.to_df().columns) == 23 and list(t.to_df(0).columns) == ['step', 'loss', 'lr']

@@ -49,7 +49,8 @@ def test_wrong_parts_are_refused(kwargs, message, count):
 
 def test_one_kind_of_storage_whatever_it_was_made_of():
     p, still = torch.rand(4, 2, 3), torch.rand(3).expand(4, 3)
-    traj = Trajectory({'p': p, 'still': still, 'array': np.arange(4.), 'none': torch.zeros(4, 0)}, buffers={'b': torch.rand(4)})
+    traj = Trajectory({'p': p, 'still': still, 'array': np.arange(4.), 'none': torch.zeros(4, 0)},
+                      buffers={'b': torch.rand(4)})
     assert type(traj.params) is type(net_learner_record().params)
     assert traj.sizes == {'p': (2, 3), 'still': (3,), 'array': (), 'none': (0,)} and traj.n_params == 10
     assert torch.equal(traj.params['p'], p) and traj.params['p'].data_ptr() == p.data_ptr() # no copy
@@ -107,7 +108,8 @@ def test_what_is_no_whole_number_is_no_point(i, count):
 
 @pytest.mark.parametrize('i', [6, -7, 100])
 def test_a_point_that_does_not_exist_is_refused(i, count):
-    with pytest.raises(IndexError, match=f'point {i} does not exist: this trajectory has 6 points, 0 to 5'): made().state(i)
+    with pytest.raises(IndexError,
+                       match=f'point {i} does not exist: this trajectory has 6 points, 0 to 5'): made().state(i)
     count('bad inputs refused')
 
 
@@ -173,8 +175,10 @@ def test_predict_without_a_model_or_with_another_is_refused(count):
     count('bad inputs refused', 3)
 
 
-@pytest.mark.parametrize('losses, step', [([3, 2, 1], None), ([1, 200, 300], 1), ([1, 200, 2], None), ([1, float('nan')], 1),
-                                          ([float('inf'), 1], None), ([float('nan')] * 3, 0), ([], None), ([0, 0], None),
+@pytest.mark.parametrize('losses, step',
+                         [([3, 2, 1], None), ([1, 200, 300], 1), ([1, 200, 2], None), ([1, float('nan')], 1),
+                                          ([float('inf'), 1], None), ([float('nan')] * 3, 0), ([], None),
+                                          ([0, 0], None),
                                           ([float('inf')] * 3, 0), ([float('inf'), float('nan')], 0),
                                           ([float('inf'), 1, float('inf')], 2), ([float('nan'), 1, 2], None),
                                           ([float('inf'), 1, 200, 300], 2), ([1, -5], None), ([-1, 99, 101], 2)])
@@ -203,7 +207,8 @@ def test_take_counts_from_the_end_and_takes_none(learn):
     traj = learn.record_params.trajectory
     for t in (traj, traj.take(range(11)), made(11)):
         last = t.take([-1, 0, -11])
-        assert last.steps.tolist() == [10, 0, 0] and all(torch.equal(last.params[n], t.params[n][[10, 0, 0]]) for n in t.params)
+        assert last.steps.tolist() == [10, 0, 0]
+        assert all(torch.equal(last.params[n], t.params[n][[10, 0, 0]]) for n in t.params)
     assert len(made().take([])) == 0
 
 

@@ -39,7 +39,8 @@ class Moody(nn.Linear):
     (bare(nn.Linear(3, 1), ((torch.randn(4, 3),), (torch.randn(4, 1),)), None), 'no loss function'),
     (bare(nn.Linear(3, 1), ((torch.randn(4, 5),), (torch.randn(4, 1),))), 'cannot be multiplied'),
     (bare(Moody(3, 1), ((torch.randn(4, 3),), (torch.randn(4, 1),))), 'not today'),
-    (bare(nn.Linear(3, 1), ((torch.full((4, 3), torch.nan),), (torch.randn(4, 1),))), 'none of its values would be finite'),
+    (bare(nn.Linear(3, 1), ((torch.full((4, 3), torch.nan),), (torch.randn(4, 1),))),
+     'none of its values would be finite'),
     (bare(nn.Linear(3, 1), ((torch.randn(4, 3),), (torch.randn(4, 1),)), lambda p, y: 'much'), 'no attribute'),
     (Trajectory({'a': torch.zeros(3, 2)}), 'no tensor data')])
 def test_without_a_surface_it_says_why(traj, why_not):
@@ -54,7 +55,8 @@ def test_two_inputs_that_are_no_classification():
     assert chosen(regression)[0] == chosen(counts)[0] == 'PathView LossView'
 
 
-@pytest.mark.parametrize('make, names', [(line, 'FitView LossView'), (lambda: bare(nn.Linear(3, 1)), 'LossView ParamsView')])
+@pytest.mark.parametrize('make, names',
+                         [(line, 'FitView LossView'), (lambda: bare(nn.Linear(3, 1)), 'LossView ParamsView')])
 def test_without_a_surface_for_a_fit_that_is_still_running(make, names):
     views, why = choose_views(make(), surface=False)
     assert ' '.join(type(v).__name__ for v in views) == names and all(name in why for name in names.split())

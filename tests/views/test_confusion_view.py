@@ -112,6 +112,7 @@ def test_several_and_recorded_data_and_what_has_no_classes():
     ax = ConfusionView().plot([looked_at.pictures(), looked_at.pictures(n=3)], wide())
     assert len([part for part in ax.child_axes if part.images]) == 2
     assert ConfusionView().plot(classes(3), axes()).images[0].get_array().shape == (3, 3)
-    with pytest.raises(ValueError, match='ConfusionView is for classes; ParityView'): ConfusionView().plot(line(), axes())
+    with pytest.raises(ValueError, match='ConfusionView is for classes; ParityView'): ConfusionView().plot(line(),
+                                                                                                           axes())
     with pytest.raises(ValueError, match='data is of type int: expected Samples'): ConfusionView(data=3)
     with pytest.raises(ValueError, match='most=1: expected a whole number of at least 2'): ConfusionView(most=1)

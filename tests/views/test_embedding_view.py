@@ -62,7 +62,8 @@ def test_what_the_last_layer_gets():
         body.load_state_dict({n: v for n, v in t.state(i).items() if not n.startswith('5.')})
         with torch.no_grad(): torch.testing.assert_close(Asked(t, t.samples).before_last(i), body(t.samples.xs[0]))
     ax = EmbeddingView().plot(t, axes())
-    assert {one.get_label() for one in ax.lines} == {'square', 'cross'} and len({one.get_marker() for one in ax.lines}) == 2
+    assert {one.get_label() for one in ax.lines} == {'square',
+                                                     'cross'} and len({one.get_marker() for one in ax.lines}) == 2
 
 
 def test_update_is_pure_and_several_stand_side_by_side():
@@ -78,7 +79,8 @@ def test_update_is_pure_and_several_stand_side_by_side():
 
 
 def test_what_does_not_fit():
-    with pytest.raises(ValueError, match="name='x': expected the name of a parameter with two dimensions, or 'samples'"):
+    with pytest.raises(ValueError,
+                       match="name='x': expected the name of a parameter with two dimensions, or 'samples'"):
         EmbeddingView('x').plot(looked_at.texts(), axes())
     with pytest.raises(ValueError, match='no layer with a matrix of weights'): EmbeddingView().plot(line(), axes())
     with pytest.raises(ValueError, match='labels=-1'): EmbeddingView(labels=-1)

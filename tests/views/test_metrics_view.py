@@ -9,8 +9,10 @@ from fits import axes, line, pixels
 from fastsgd.views import MetricsView
 
 STEPS = torch.tensor([5, 10, 15, 20])
-METRICS = {'train_loss': (STEPS, torch.tensor([4., 2., 1., 0.5])), 'valid_loss': (STEPS, torch.tensor([5., 3., 2., 1.])),
-           'accuracy': (STEPS, torch.tensor([0.2, 0.4, 0.6, 0.9])), 'f1_score': (STEPS, torch.tensor([0.1, 0.3, 0.5, 0.8])),
+METRICS = {'train_loss': (STEPS, torch.tensor([4., 2., 1., 0.5])),
+           'valid_loss': (STEPS, torch.tensor([5., 3., 2., 1.])),
+           'accuracy': (STEPS, torch.tensor([0.2, 0.4, 0.6, 0.9])),
+           'f1_score': (STEPS, torch.tensor([0.1, 0.3, 0.5, 0.8])),
            'perplexity': (STEPS, torch.tensor([90., 50., 20., 8.]))}
 
 
@@ -81,7 +83,8 @@ def test_what_is_not_finite_leaves_a_hole_and_the_limits_stand():
     update = MetricsView().draw(t, ax)
     update(20)
     limits = [part.get_ylim() for part in ax.child_axes]
-    assert np.isfinite(limits).all() and np.isnan(lines(ax)['accuracy'].get_ydata()).tolist() == [False, True, False, True]
+    assert np.isfinite(limits).all() and np.isnan(lines(ax)['accuracy'].get_ydata()).tolist() == [False, True, False,
+                                                                                                  True]
     update(0)
     assert [part.get_ylim() for part in ax.child_axes] == limits
     MetricsView().plot(line(n=30, lr=1.5), axes()).figure.canvas.draw()

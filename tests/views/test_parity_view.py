@@ -79,6 +79,7 @@ def test_what_does_not_fit():
 
 def test_what_is_not_finite_is_left_out():
     t = looked_at.rows()
-    lost = looked_at.Trajectory({n: torch.full_like(p, torch.nan) for n, p in t.params.items()}, losses=t.losses, lrs=t.lrs,
+    lost = looked_at.Trajectory({n: torch.full_like(p, torch.nan) for n, p in t.params.items()}, losses=t.losses,
+                                lrs=t.lrs,
                                 model=t.model, loss_func=t.loss_func, samples=t.samples)
     ParityView().plot(lost, axes()).figure.canvas.draw()

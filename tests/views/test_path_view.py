@@ -100,7 +100,8 @@ def test_diverged_leaves_the_picture_and_names_the_step(kind):
     t, ax = line(n=60, lr=1.5), axes(PathView(kind=kind))
     update = PathView(n=8, kind=kind).draw(t, ax)
     assert np.abs([*ax.get_xlim(), *ax.get_ylim()]).max() < 100
-    note = lambda i: ''.join(a.get_text() for a in update(i) if hasattr(a, 'get_text') and not a.get_text().startswith('loss'))
+    texts = lambda i: [a.get_text() for a in update(i) if hasattr(a, 'get_text')]
+    note = lambda i: ''.join(text for text in texts(i) if not text.startswith('loss'))
     step = int(note(60).rsplit(' ', 1)[1])
     assert 0 < step <= t.diverged and note(step - 1) == '' and note(step) == f'left the plot at step {step}'
     ax.figure.canvas.draw()
@@ -205,7 +206,8 @@ def test_errors_teach():
     with pytest.raises(TypeError, match='surface is of type int, expected a Surface'): PathView(3)
     with pytest.raises(ValueError, match='surface comes with max_samples: give these to the loss_surface'):
         PathView(given([[1., 2.], [3., 4.]]), max_samples=3)
-    with pytest.raises(ValueError, match=r"ax has the projection 'rectilinear': PathView\(kind='3d'\) wants axes made with"):
+    with pytest.raises(ValueError,
+                       match=r"ax has the projection 'rectilinear': PathView\(kind='3d'\) wants axes made with"):
         PathView(kind='3d').plot(line(), axes())
     with pytest.raises(ValueError, match='training data'): PathView().plot(Trajectory(
         {'a': torch.zeros(3, 2)}, model=Line(), loss_func=torch.nn.functional.mse_loss), axes())
@@ -215,7 +217,8 @@ def test_classification(): PathView(n=5).plot(classes(3), axes())
 
 
 @pytest.mark.parametrize('settings, error, message', [
-    ({'nonsense': 1}, TypeError, 'nonsense=1: PathView has no such argument, expected one of surface, kind, log, n, plane, ulim'),
+    ({'nonsense': 1}, TypeError,
+     'nonsense=1: PathView has no such argument, expected one of surface, kind, log, n, plane, ulim'),
     ({'learn': 1}, TypeError, 'learn=1: PathView has no such argument'),
     ({'n': 1}, ValueError, 'n=1: expected a whole number of at least 2'),
     ({'plane': 'pcs'}, ValueError, "plane='pcs': expected a Plane, None, 'params', 'pca' or 'random'"),

@@ -83,7 +83,8 @@ def test_right_and_wrong_differ_by_edge_and_sign_too():
 def test_probabilities_are_what_the_loss_takes_them_for(end, loss_func, outputs):
     t = looked_at.pictures(outputs=outputs, loss_func=loss_func, end=end)
     out = by_hand(t, 5)
-    p = {F.cross_entropy: out.softmax(-1), F.nll_loss: out.exp(), F.binary_cross_entropy: out}.get(loss_func, out.sigmoid())
+    p = {F.cross_entropy: out.softmax(-1), F.nll_loss: out.exp(), F.binary_cross_entropy: out}.get(loss_func,
+                                                                                                   out.sigmoid())
     p = torch.cat([1 - p, p], 1) if outputs == 1 else p
     torch.testing.assert_close(Asked(t, t.samples)(5), p)
 
@@ -171,7 +172,8 @@ def test_what_is_not_finite_is_said():
     t = looked_at.pictures()
     bad = {n: p.clone() for n, p in t.params.items()}
     bad['5.weight'][-1] = torch.nan
-    broken = looked_at.Trajectory(bad, losses=t.losses, lrs=t.lrs, buffers=t.buffers, model=t.model, loss_func=t.loss_func,
+    broken = looked_at.Trajectory(bad, losses=t.losses, lrs=t.lrs, buffers=t.buffers, model=t.model,
+                                  loss_func=t.loss_func,
                                   samples=t.samples)
     ax = SamplesView(n=2).plot(broken, axes_of_size(8, 4), -1)
     assert answers(ax) == ['✗ not finite'] * 2

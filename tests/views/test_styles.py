@@ -43,8 +43,10 @@ def drawn(anim):
 def apart(fig):
     boxes = [ax.get_tightbbox() for ax in fig.axes] + [legend.get_window_extent() for legend in fig.legends]
     for a, b in itertools.combinations(boxes, 2):
-        if min(a.x1, b.x1) - max(a.x0, b.x0) >= 1 and min(a.y1, b.y1) - max(a.y0, b.y0) >= 1: return False
-    return all(box.x0 >= -3 and box.y0 >= -3 and box.x1 <= fig.bbox.x1 + 3 and box.y1 <= fig.bbox.y1 + 3 for box in boxes)
+        width, height = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
+        if min(width, height) >= 1: return False
+    w, h = fig.bbox.x1 + 3, fig.bbox.y1 + 3
+    return all(box.x0 >= -3 and box.y0 >= -3 and box.x1 <= w and box.y1 <= h for box in boxes)
 
 
 def test_panels_of_one_fit(style):
@@ -62,7 +64,8 @@ def test_panels_of_a_classifier(style):
     image, = ax.images
     edge = {a.get_label(): a for a in ax.lines}['boundary'].get_color()
     for share in (0., 0.5, 1.): assert contrast(edge, image.cmap(share)) > 3 and image.get_alpha() is None
-    if legend := ax.get_legend(): assert contrast(legend.get_texts()[0].get_color(), legend.get_frame().get_facecolor()) > 4
+    if legend := ax.get_legend(): assert contrast(legend.get_texts()[0].get_color(),
+                                                  legend.get_frame().get_facecolor()) > 4
 
 
 def test_panels_of_several(style):

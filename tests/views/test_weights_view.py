@@ -108,9 +108,12 @@ def test_several_fits_side_by_side():
 
 
 def test_what_does_not_fit():
-    with pytest.raises(ValueError, match='neither a convolution nor a layer that sees pixels'): WeightsView().plot(line(), axes())
-    with pytest.raises(ValueError, match="name='x': expected one of"): WeightsView(name='x').plot(looked_at.pictures(), axes())
-    with pytest.raises(ValueError, match='expected a convolution'): WeightsView(name='5.bias').plot(looked_at.pictures(), axes())
+    with pytest.raises(ValueError,
+                       match='neither a convolution nor a layer that sees pixels'): WeightsView().plot(line(), axes())
+    with pytest.raises(ValueError, match="name='x': expected one of"): WeightsView(name='x').plot(looked_at.pictures(),
+                                                                                                  axes())
+    with pytest.raises(ValueError,
+                       match='expected a convolution'): WeightsView(name='5.bias').plot(looked_at.pictures(), axes())
     with pytest.raises(ValueError, match="of='sizes': expected one of 'values', 'changes'"): WeightsView(of='sizes')
     with pytest.raises(ValueError, match='most=0'): WeightsView(most=0)
 
