@@ -46,8 +46,7 @@ def columns_of(paths, minus=None, dtype=torch.float64):
     width = max(1, COLUMN_BYTES // (8 * max(rows, 1)))
     buffer = torch.empty(rows * min(width, len(minus)), dtype=dtype)
     for tensors in zip(*([n for n in p.params] if isinstance(p, Trajectory) else [None] for p in paths), strict=True):
-        parts = [(p if n is None else p.params[n]).detach() for p, n in zip(paths, tensors)]
-        parts = [t.reshape(len(t), -1) for t in parts]
+        parts = [t for p, n in zip(paths, tensors) for t in _parts(p, n)]
         for i in range(0, parts[0].shape[1], width):
             w = min(width, parts[0].shape[1] - i)
             piece, x, row = slice(start, start + w), buffer[:rows * w].view(rows, w), 0
@@ -56,6 +55,14 @@ def columns_of(paths, minus=None, dtype=torch.float64):
                 row += len(t)
             start += w
             yield piece, x
+
+
+def _parts(path, name) -> list:
+    "What all points of `path` have for `name`, (points, numbers), in parts: a large one point by point, without a copy"
+    if name is None: return [path.detach().reshape(len(path), -1)]
+    if len(path) * path.sizes[name].numel() <= COLUMN_BYTES // 8:
+        return [path.params[name].detach().reshape(len(path), -1)]
+    return [path.params.row(name, i).detach().reshape(1, -1) for i in range(len(path))]
 
 
 def points_in_sight(distances, paths) -> list:

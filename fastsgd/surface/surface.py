@@ -139,7 +139,8 @@ def loss_surface(
     surface = Surface(plane, u, v, torch.zeros(nv, nu), objective)
     vv, uu = torch.meshgrid(v, u, indexing='ij')
     surface.loss = surface.at(uu, vv)
-    own = f'; buffers of the {"last point" if buffers is not None else "model"}' if objective.has_buffers else ''
+    whose = 'model' if buffers is None else f'last point{" of the first fit" if len(paths) > 1 else ""}'
+    own = f'; buffers of the {whose}' if objective.has_buffers else ''
     of = f'a random sample of {objective.n_samples} of {total}' if total > objective.n_samples else f'{total}'
     surface.note = f'mean over {of} samples{own}'
     return surface

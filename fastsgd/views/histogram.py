@@ -71,7 +71,8 @@ class HistogramView(View):
         return update
 
     def _names(self, trajs):
-        sizes = {name: shape.numel() for name, shape in trajs[0].sizes.items()}
+        sizes = {name: shape.numel() for name, shape in trajs[0].sizes.items() if shape.numel()}
+        if not sizes: raise ValueError('the parameters hold no numbers: expected at least one')
         if self.names is None:
             most = max(self.most // len(trajs), 1)
             chosen = sorted(sizes, key=sizes.get, reverse=True)[:most]
@@ -82,8 +83,9 @@ class HistogramView(View):
 
     def _histogram(self, traj, name):
         "`(bins, points)` shares of the entries, and the limits of the bins"
-        values = traj.params[name].reshape(len(traj), -1)
-        values = values[:, ::-(-values.shape[1] // MOST_ENTRIES)].double()
+        every = -(-traj.sizes[name].numel() // MOST_ENTRIES)
+        # point by point: a whole column may be larger than memory
+        values = torch.stack([traj.params.row(name, i).reshape(-1)[::every].double() for i in range(len(traj))])
         if self.of == 'updates':
             before = (torch.searchsorted(traj.steps, traj.steps) - 1).clamp(min=0) # a point may stand in several places
             gaps = (traj.steps - traj.steps[before]).clamp(min=1)

@@ -13,7 +13,7 @@ def plain(t) -> torch.Tensor:
 def finite(values) -> torch.Tensor:
     "Those of `values` that can be drawn, as a flat float64 tensor"
     values = torch.as_tensor(values, dtype=torch.float64).flatten()
-    return values[values.isfinite() & (values.abs() < 1e100)]
+    return values[values.isfinite() & (values.abs() < 1e250)]
 
 
 def padded(values, pad=0.05) -> tuple | None:

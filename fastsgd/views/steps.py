@@ -53,7 +53,8 @@ class StepView(View):
         limits = tuple(10**v for v in limits) if log else limits
         ax.set_ylim(limits)
         if not len(shown): # none of the values is a number
-            told = f'no finite {self.label}'
+            beyond = any(bool(plain(self._shown(t)).isfinite().any()) for t in trajs)
+            told = f'no {self.label} below 1e250' if beyond else f'no finite {self.label}'
             ax.text(0.5, 0.5, told, transform=ax.transAxes, ha='center', va='center', color=VERMILION)
         shows = [show for k, t in enumerate(trajs) for show in self._draw_one(t, ax, k, len(trajs), limits, log)]
         self._name_more(ax, trajs)

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from ..surface.paths import columns_of
 from .limits import finite, within
 
 TRAIL = 1000 # points of the line behind a path, which is drawn at fewer: a fit that zigzags between two frames shows it
@@ -66,11 +67,7 @@ class PathOnSurface(ProjectedPath):
 
 def travelled(traj) -> np.ndarray:
     "How far each point is from the first one"
-    total = torch.zeros(len(traj), dtype=torch.float64)
-    for p in traj.params.values(): # one after another: a whole path may be large
-        p = p.flatten(1) if p.ndim > 1 else p[:, None]
-        total += torch.stack([(row - p[0]).double().square().sum() for row in p])
-    return total.sqrt().numpy()
+    return sum(x.square_().sum(1) for _, x in columns_of([traj])).sqrt().numpy()
 
 
 def between(surface, u, v) -> np.ndarray:

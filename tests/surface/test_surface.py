@@ -162,6 +162,18 @@ def test_limits_hold_all_paths():
     assert same[0][0] < 1 < same[0][1] and same[1][0] < 0.5 < same[1][1]
 
 
+def test_large_columns_are_read_point_by_point(monkeypatch):
+    from fastsgd.surface import paths
+    wanted = {}
+    for nbytes in (paths.COLUMN_BYTES, 2000):
+        monkeypatch.setattr(paths, 'COLUMN_BYTES', nbytes)
+        traj = Trajectory({'w': rand(30, 4, 50).cumsum(0), 'b': rand(30, 6, seed=1).cumsum(0)})
+        plane = Plane.pca(traj)
+        got = {'d1': plane.d1, 'uv': plane.project(traj), 'off': plane.distance(traj)}
+        for name, t in got.items(): torch.testing.assert_close(t, wanted.setdefault(name, t), rtol=1e-4, atol=1e-5)
+        if nbytes == 2000: assert [len(p) for p in paths._parts(traj, 'w')] == [1] * 30
+
+
 # -- surfaces
 
 class Asymmetric(nn.Module):

@@ -5,6 +5,7 @@ import pytest
 import torch
 from fits import axes, classes, line, mlp, pixels
 
+from fastsgd.trajectory.columns import Block, Columns
 from fastsgd.trajectory.trajectory import Trajectory
 from fastsgd.views import HistogramView
 from fastsgd.views.histogram import time_edges
@@ -29,6 +30,25 @@ def test_histogram_is_numpys():
     for i in (0, 11, 20):
         expected, _ = np.histogram(t.params['0.weight'][i].double().flatten(), 7, limits)
         assert np.array_equal(share[:, i] * t.params['0.weight'][i].numel(), expected)
+
+
+@pytest.mark.parametrize('of', ['values', 'updates'])
+def test_no_column_is_put_together(of, monkeypatch):
+    "A column of a large parameter may not fit into memory: entries are picked point by point, the same ones"
+    values = torch.randn(9, 30, 1000, generator=torch.Generator().manual_seed(0)).cumsum(0)
+    whole = Trajectory({'w': values})
+    block = lambda i, j: Block(range(i, j), {'w': ('w', 0, 30_000)}, {'w': values[i:j].reshape(j - i, -1)})
+    parts = Columns({'w': values[0]}, [block(0, 4), block(4, 9)])
+    wanted = HistogramView(of)._histogram(whole, 'w')
+    x = values.reshape(9, -1)[:, ::3].double()
+    x = x if of == 'values' else torch.cat([torch.zeros_like(x[:1]), x.diff(dim=0)])
+    assert wanted[1] == (x.min(), x.max())
+    assert np.allclose(wanted[0][:, 5] * 10_000, np.histogram(x[5], 40, wanted[1])[0])
+    monkeypatch.delattr(Columns, '__getitem__')
+    for thin in (9, 4):
+        t = Trajectory(parts).thin(thin)
+        HistogramView(of).plot(t, axes())
+        if thin == 9: assert np.array_equal(HistogramView(of)._histogram(t, 'w')[0], wanted[0])
 
 
 def test_updates_are_changes_per_step():
@@ -83,3 +103,9 @@ def test_errors_teach():
     with pytest.raises(ValueError, match='bins=0: expected a whole number of at least 1'): HistogramView(bins=0)
     with pytest.raises(ValueError, match=r"names has 'x', expected names among \['a'\]"):
         HistogramView(names='x').plot(line(), axes())
+    empty = {'a': torch.rand(3, 2), 'none': torch.zeros(3, 0)}
+    assert ticks(HistogramView().plot(Trajectory(empty), axes()))[0].startswith('a')
+    with pytest.raises(ValueError, match=r"names has 'none', expected names among \['a'\]"):
+        HistogramView(names='none').plot(Trajectory(empty), axes())
+    with pytest.raises(ValueError, match='the parameters hold no numbers'):
+        HistogramView().plot(Trajectory({'none': torch.zeros(3, 0)}), axes())

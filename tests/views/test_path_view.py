@@ -9,6 +9,8 @@ import pytest
 import torch
 from fits import Line, axes, classes, line, mlp, pixels
 from matplotlib.colors import LogNorm
+from torch import nn
+from torch.nn import functional as F
 
 from fastsgd.surface.plane import Plane
 from fastsgd.surface.surface import Surface, loss_surface
@@ -93,6 +95,48 @@ def test_of_many_paths_the_legend_is_below():
     assert len({t.get_text() for t in fig.legends[0].get_texts()}) == 30 and not fig.axes[0].get_legend()
 
 
+
+def with_batchnorm(lr):
+    "A fit with BatchNorm in training mode, and the loss of the model itself at each point"
+    gen = torch.Generator().manual_seed(3)
+    x = torch.randn(200, 4, generator=gen) * 5 + 3
+    y = x[:, :1]**2
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 1))
+    opt, states, true = torch.optim.Adam(model.parameters(), lr), [], []
+    for _ in range(13):
+        states.append({n: t.clone() for n, t in model.state_dict().items()})
+        true.append(F.mse_loss(model.eval()(x), y).item())
+        opt.zero_grad()
+        F.mse_loss(model.train()(x), y).backward()
+        opt.step()
+    stacked = {n: torch.stack([s[n] for s in states]) for n in states[0]}
+    params = {n: stacked.pop(n) for n, _ in model.named_parameters()}
+    traj = Trajectory(params, buffers=stacked, model=model, loss_func=F.mse_loss, data=((x,), (y,)), label=f'lr {lr}')
+    return traj, true
+
+
+def test_paths_with_batchnorm_have_each_its_own_statistics():
+    fits, true = zip(*map(with_batchnorm, (1e-3, 0.05)))
+    surface = loss_surface(list(fits), n=3)
+    assert 'last point of the first fit' in surface.note
+    ax = axes()
+    update = PathView(surface).draw(list(fits), ax)
+    for i in (0, 5, 12):
+        update(i)
+        for text, t, losses in zip(ax.get_legend().get_texts(), fits, true):
+            name, loss = re.match(r'(.*): loss ([^,]*)', text.get_text()).groups()
+            assert name == t.label and float(loss) == pytest.approx(losses[i], rel=6e-3)
+
+
+@pytest.mark.parametrize('kind', ['flat', '3d'])
+@pytest.mark.parametrize('scale', [1e-300, 1e120, 1e300])
+def test_numbers_of_any_size_are_losses(scale, kind):
+    bowl = (torch.linspace(-1, 1, 6, dtype=torch.float64)**2 + 0.1) * torch.ones(5, 1, dtype=torch.float64) * scale
+    for log in (False, True):
+        ax = PathView(given(bowl), kind=kind, log=log).plot(line(), axes(PathView(kind=kind)))
+        assert not [a for a in ax.texts if 'no finite' in a.get_text()]
+        ax.figure.canvas.draw()
 
 
 @pytest.mark.parametrize('kind', ['flat', '3d'])

@@ -227,3 +227,15 @@ def test_diverged_after_a_first_loss_that_is_no_number():
     t = losses([torch.inf, 1., 2., 1e9, torch.nan])
     ax = LossView().plot(t, axes())
     assert t.diverged == 3 and ax.get_ylim()[1] < 10, 'the axis shows what came before'
+
+
+@pytest.mark.parametrize('size', [1e120, 1e240])
+def test_large_losses_are_drawn(size):
+    ax = LossView().plot(Trajectory({'a': torch.rand(4, 2)}, losses=size * torch.arange(1, 4, dtype=torch.float64),
+                                    lrs=torch.ones(3)), axes())
+    assert not ax.texts and ax.get_ylim()[0] < size < 3 * size < ax.get_ylim()[1]
+    ax.figure.canvas.draw()
+    for losses, told in (([1e290] * 3, 'no loss below 1e250'), ([float('nan')] * 3, 'no finite loss')):
+        losses = torch.tensor(losses, dtype=torch.float64)
+        ax = LossView().plot(Trajectory({'a': torch.rand(4, 2)}, losses=losses, lrs=torch.ones(3)), axes())
+        assert ax.texts[0].get_text() == told
