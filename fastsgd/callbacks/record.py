@@ -106,7 +106,6 @@ class RecordParamsCallback(OwnCallback):
         model = get_model(self.learn.model)
         if self.recording is None or not self.recording.n_steps:
             self.recording = Recording(model, self.max_bytes)
-            self.recording.expect(self.learn.n_epoch * len(self.learn.dl))
         elif self.recording.stopped or not self.recording.follows(model): self._begin_another(model)
         else:
             end = self._trajectory().point(-1)
@@ -114,6 +113,7 @@ class RecordParamsCallback(OwnCallback):
             if not all(torch.equal(t.nan_to_num(), end[n].nan_to_num()) for n, t in live):
                 self._breaks.append(self.recording.n_steps)
             self.recording.resume()
+        self.recording.expect(self.learn.n_epoch * len(self.learn.dl))
         self._loss_func, self._now.phase = own_loss(self.learn), Phase.recording
         self._count_steps()
 

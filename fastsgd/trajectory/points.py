@@ -149,6 +149,9 @@ class Points:
         while rest:
             source = rest.pop(0)
             rows = [r for r, step in enumerate(source.steps) if step % stride == 0]
+            if len(rows) == len(source.steps) == source.rows: # nothing to move
+                done.append(source)
+                continue
             while rows:
                 if not (done and done[-1].takes(source.layout)):
                     done.append(Filling(source.layout, source.row(0), source.rows))

@@ -18,6 +18,7 @@ from .trajectory import Trajectory
 LARGE_BYTES = 2**20 # of a point: from here on copying it takes a noticeable part of a step
 LARGE_POINTS = 64 # of a large model: enough for a film
 LARGE_STRIDE = 16 # steps apart at the most before the budget is full, since a fit may be interrupted early
+COPIED_BYTES = 12 * 2**20 # for each step, on average: takes some 5 ms, and a step of such a model 100 and more
 LOSS_ROWS = 1024 # of which a tensor is made: on a GPU each loss is a tensor of its own until then
 # Another thread may read the record while the fit goes on. One lock for all: it is never held for long, and can't be
 # copied.
@@ -28,10 +29,11 @@ class Recording:
     """Follow a model through a training loop: `point()` before each forward pass, `step(loss, lr)` after each optimiser
     step.
 
-    Every `stride`-th point is kept. Once they take more than `max_bytes`, the stride doubles and every other point is
-    dropped; the first one stays, and the last one is read from the model when it is asked for. A tensor that never
-    changes is kept once. A step never waits for a GPU: points are gathered there and fetched in chunks. Tensors that
-    are not strided (sparse ones) are left out. Raises ValueError or TypeError for arguments of another kind.
+    Every `stride`-th point is kept. Once they take more than `max_bytes` (large ones half of it), the stride doubles
+    and every other point is dropped; the first one stays, and the last one is read from the model when it is asked for.
+    A tensor that never changes is kept once. A step never waits for a GPU: points are gathered there and fetched in
+    chunks. Tensors that are not strided (sparse ones) are left out. Raises ValueError or TypeError for arguments of
+    another kind.
 
     >>> import torch
     >>> model = torch.nn.Linear(2, 1)
@@ -83,12 +85,18 @@ class Recording:
     def expect(self,
         steps: int, # Steps of the fit that begins
     ):
-        "Announce the number of steps, so that a large model starts with a suitable stride"
+        """Announce the number of steps, so that a large model gets a suitable stride.
+
+        Copying then takes a few percent of a fit, and points half of the budget; the stride never falls.
+        """
         steps = check_whole('steps', steps, 0, example=1000)
-        size = total_bytes(t for n, t in self._live().items() if t.requires_grad or n in self._slots.buffers)
-        if self.n_steps or size < LARGE_BYTES: return
-        enough = min(LARGE_POINTS, (self.max_bytes - self.stored_bytes) // size)
-        while self.stride < LARGE_STRIDE and steps // self.stride > enough: self.stride *= 2
+        live = self._live().items()
+        size = total_bytes(t for n, t in live if t.requires_grad or n in self._slots.buffers)
+        touched = size + (total_bytes(t for _, t in live) - size) // 2 # what stays is read, and not written
+        if touched < LARGE_BYTES: return
+        enough = min(LARGE_POINTS, (self.max_bytes // 2 - self.stored_bytes) // max(size, LARGE_BYTES))
+        while self.stride < LARGE_STRIDE and (steps // self.stride > enough or touched // self.stride > COPIED_BYTES):
+            self.stride *= 2
 
     def point(self):
         "Keep the point that the coming loss belongs to, if its turn has come"
@@ -171,7 +179,8 @@ class Recording:
 
     def _keep(self, layout, parts):
         size = total_bytes(t for ts in parts.values() for t in ts)
-        while self.stored_bytes + size > self.max_bytes and self._points.last > 0:
+        room = self.max_bytes // 2 if size >= LARGE_BYTES else self.max_bytes # the picture needs memory as well
+        while self.stored_bytes + size > room and self._points.last > 0:
             self._points.thin(2 * self.stride)
             self.stride *= 2
             if self.n_steps % self.stride: return
