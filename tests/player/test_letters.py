@@ -51,14 +51,33 @@ def test_what_changes_with_each_frame_is_put_together():
 
 
 def test_ligatures_are_left_to_matplotlib():
-    prop = FontProperties(size=10)
+    prop, text = FontProperties(size=10), LetterByLetter()
     alone = len(plainly('fi', prop)[0]) == 2 # matplotlib makes one glyph of them from 3.11 on
-    assert (LetterByLetter().line('fi', prop, {}) is not None) == alone
+    assert (text._letters(prop).places('fi') is not None) == alone
+    assert text.line('fi', prop, {})[0] == plainly('fi', prop)[0]
 
 
-@pytest.mark.parametrize('s', ['e\u0301', '\u0645\u0631', 'a\nb', ''])
-def test_what_takes_another_form_is_left_to_matplotlib(s):
-    assert LetterByLetter().line(s, FontProperties(size=10), {}) is None
+@pytest.mark.parametrize('s', ['e\u0301', '\u0645\u0631'])
+def test_what_takes_another_form_is_shaped_by_matplotlib_once(s, monkeypatch):
+    monkeypatch.setattr(LetterByLetter, 'fonts', {})
+    text, prop = LetterByLetter(), FontProperties(size=10)
+    assert text._letters(prop).places(s) is None
+    glyphs, paths = plainly(s, prop)
+    for _ in range(2):
+        letters, new = text.line(s, prop, {})
+        assert letters == glyphs and new.keys() == paths.keys()
+        assert not text.line(s, prop, paths)[1]
+        monkeypatch.setattr(Letters, '_shape', None) # from here on it is known
+
+
+def test_no_text_and_letters_off_the_line_are_left_to_matplotlib(monkeypatch):
+    monkeypatch.setattr(LetterByLetter, 'fonts', {})
+    text, prop = LetterByLetter(), FontProperties(size=10)
+    assert text.line('', prop, {}) is None
+    shape = Letters._shape
+    raised = lambda self, s: ([(name, x, 1, 1) for name, x, *_ in shape(self, s)[0]], *shape(self, s)[1:])
+    monkeypatch.setattr(Letters, '_shape', raised)
+    assert text.line('\u0645\u0631', prop, {}) is None
 
 
 def test_only_new_glyphs_are_given():
@@ -71,7 +90,9 @@ def test_a_font_that_does_not_fit_is_left_to_matplotlib(monkeypatch):
     step = Letters._step
     monkeypatch.setattr(Letters, '_step', lambda self, a, b: step(self, a, b) + 1)
     monkeypatch.setattr(LetterByLetter, 'fonts', {})
-    assert all(LetterByLetter().line(s, FontProperties(size=10), {}) is None for s in (SAMPLE, 'step'))
+    text, prop = LetterByLetter(), FontProperties(size=10)
+    for s in (SAMPLE, 'step'):
+        assert text._letters(prop).places(s) is None and text.line(s, prop, {})[0] == plainly(s, prop)[0]
 
 
 def test_a_font_that_others_draw_with_at_another_size(monkeypatch):

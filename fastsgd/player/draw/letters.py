@@ -6,13 +6,15 @@ from math import nan
 from matplotlib.textpath import TextToPath
 
 SAMPLE = 'step 10 of 100   loss 0.5678, AV To'
+MOST_LINES = 1000 # that were shaped as a whole, remembered for a font
 
 
 class LetterByLetter(TextToPath):
     """Matplotlib's `TextToPath`, which remembers the glyph of each letter, and how far from it the next one stands
 
     A text of printable ASCII is put together from that, unless two of its letters side by side take another form
-    (ligatures), or a sample in the same font comes out otherwise than matplotlib shapes it. All else matplotlib shapes.
+    (ligatures), or a sample in the same font comes out otherwise than matplotlib shapes it. All else matplotlib shapes,
+    once for each text.
     """
     fonts = {} # id -> Letters, which keep the font: no other one gets this id
 
@@ -27,7 +29,9 @@ class LetterByLetter(TextToPath):
         """
         letters = self._letters(prop)
         places = letters.places(s)
-        if places is None: return None
+        if places is None:
+            placed, glyphs = letters.shaped(s) if s else (None, ())
+            return placed and (placed, {n: path for n, path in glyphs if n not in known})
         glyphs = [letters.glyphs[c] for c in s]
         return [(name, x) for (name, _), x in zip(glyphs, places)], {n: path for n, path in glyphs if n not in known}
 
@@ -57,7 +61,7 @@ class Letters:
     "What is known of the letters of one font, at the size at which `TextToPath` shapes text"
     def __init__(self, font):
         self.font, self.text_to_path = font, TextToPath()
-        self.glyphs, self.steps, self.sizes = {}, {}, {}
+        self.glyphs, self.steps, self.sizes, self.lines = {}, {}, {}, {}
         self.last = None, None # text and places: first it is measured, then it is drawn
         self.fit = True # to be put together at all?
         places, glyphs = self._places(SAMPLE), self._shape(SAMPLE)[0]
@@ -73,6 +77,15 @@ class Letters:
         for pair in set(pairwise(s)) - self.steps.keys(): self.steps[pair] = self._step(*pair)
         res = [*accumulate(map(self.steps.__getitem__, pairwise(s)), initial=0.)]
         return res if self._glyph(s[0]) and res[-1] == res[-1] else None
+
+    def shaped(self, s):
+        "`(letters, [(name, path)])` of a line that matplotlib shapes as a whole; no letters if one is off the line"
+        if s not in self.lines:
+            if len(self.lines) >= MOST_LINES: self.lines.clear()
+            glyphs, paths, _ = self._shape(s)
+            level = all(g[2:] == (0, 1) for g in glyphs)
+            self.lines[s] = ([(name, x) for name, x, *_ in glyphs] if level else None), list(paths.items())
+        return self.lines[s]
 
     def _step(self, a, b):
         "From the beginning of `a` to that of `b` behind it; NaN if one of them looks otherwise there"
