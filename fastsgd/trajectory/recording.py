@@ -18,6 +18,7 @@ from .trajectory import Trajectory
 LARGE_BYTES = 2**20 # of a point: from here on copying it takes a noticeable part of a step
 LARGE_POINTS = 64 # of a large model: enough for a film
 LARGE_STRIDE = 16 # steps apart at the most before the budget is full, since a fit may be interrupted early
+LEAST_POINTS = 3 # of a short fit, whatever they cost
 COPIED_BYTES = 12 * 2**20 # for each step, on average: takes some 5 ms, and a step of such a model 100 and more
 LOSS_ROWS = 1024 # of which a tensor is made: on a GPU each loss is a tensor of its own until then
 # Another thread may read the record while the fit goes on. One lock for all: it is never held for long, and can't be
@@ -95,7 +96,8 @@ class Recording:
         touched = size + (total_bytes(t for _, t in live) - size) // 2 # what stays is read, and not written
         if touched < LARGE_BYTES: return
         enough = min(LARGE_POINTS, (self.max_bytes // 2 - self.stored_bytes) // max(size, LARGE_BYTES))
-        while self.stride < LARGE_STRIDE and (steps // self.stride > enough or touched // self.stride > COPIED_BYTES):
+        while self.stride < LARGE_STRIDE and (steps // self.stride > enough or (
+                touched // self.stride > COPIED_BYTES and steps // (2 * self.stride) >= LEAST_POINTS)):
             self.stride *= 2
 
     def point(self):

@@ -3,24 +3,28 @@
 from ..surface.work import Work, counted
 from ..trajectory.samples import map_leaves
 
-SECONDS = 2.5 # nominal, of counted work: for what the model is asked of its samples
-FEW_POINTS, FEW_ITEMS = 16, 12 # of a film that still moves, and of a picture that still shows something
+# Of counted work, nominally, for what the model is asked of its samples: real networks take a quarter of that on two
+# cores of today, and half on older ones
+SECONDS = 6
+# of a film that still moves, and of a picture that still shows something: at first, and where that is too much
+FEW_POINTS, FEW_ITEMS = (16, 6), (12, 6)
 MOST_POINTS = 200 # which an animation has frames for
 
 
 def within_budget(traj) -> tuple:
     """`(trajectory, what was left out)`: with fewer points and samples where the model would be asked for too long.
 
-    First points go, then samples, then both. Raises what the model raises when it is asked.
+    First points go, then samples, then both again. Raises what the model raises when it is asked.
     """
     samples = traj.samples
     if samples is None or traj.model is None: return traj, ''
     points = min(len(traj), MOST_POINTS)
     for_point, for_item = work_of_samples(traj)
     seconds = lambda p, n: p * (for_point.seconds + n * for_item.seconds)
-    most = lambda p, n, few: next((k for k in range(p, few, -1) if seconds(k, n) <= SECONDS), min(few, p))
-    p = most(points, samples.n, FEW_POINTS)
-    n = next((k for k in range(samples.n, FEW_ITEMS, -1) if seconds(p, k) <= SECONDS), min(FEW_ITEMS, samples.n))
+    p, n = points, samples.n
+    for few_points, few_items in zip(FEW_POINTS, FEW_ITEMS):
+        p = next((k for k in range(p, few_points, -1) if seconds(k, n) <= SECONDS), min(few_points, p))
+        n = next((k for k in range(n, few_items, -1) if seconds(p, k) <= SECONDS), min(few_items, n))
     while seconds(p, n) > SECONDS and (p > 2 or n > 1): p, n = max(p * 3 // 4, 2), max(n * 3 // 4, 1)
     if (p, n) == (points, samples.n): return traj, ''
     res = traj.thin(p)
