@@ -1,4 +1,4 @@
-"""What all tests share: counts for the report, notebook cells that run in a kernel."""
+"""What all tests share: counts and tables for the report, notebook cells that run in a kernel."""
 
 import os
 import textwrap
@@ -16,6 +16,12 @@ settings.load_profile('fastsgd')
 def count(record_property):
     "`count('faults survived', 3)`: adds to the counts at the end of the report, if the test passes"
     return lambda what, n=1: record_property(f'count {what}', n)
+
+
+@pytest.fixture
+def tell(record_property):
+    "`tell('agreement', 'lr=0.1  1e-12')`: a line of a table at the end of the report, if the test passes"
+    return lambda table, line: record_property(f'table {table}', line)
 
 
 @pytest.fixture(scope='session')
@@ -36,9 +42,13 @@ def run_cells(tmp_path_factory):
 
 
 def pytest_terminal_summary(terminalreporter):
-    totals = Counter()
+    totals, tables = Counter(), {}
     for report in terminalreporter.getreports('passed'):
         for key, n in report.user_properties:
             if key.startswith('count '): totals[key.removeprefix('count ')] += n
+            if key.startswith('table '): tables.setdefault(key.removeprefix('table '), []).append(n)
+    for table, lines in tables.items():
+        terminalreporter.section(table)
+        for line in lines: terminalreporter.write_line(line)
     if totals: terminalreporter.section('counts')
     for what, n in sorted(totals.items()): terminalreporter.write_line(f'{n:6} {what}')

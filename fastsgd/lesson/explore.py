@@ -1,10 +1,13 @@
-"""`explore`: sliders that fit the lesson anew, for use in class. Needs ipywidgets."""
+"""`explore`: sliders that fit the lesson anew, for use in class. As widgets with ipywidgets, else as a page."""
 
+import importlib.util
+from contextlib import suppress
 from functools import partial
 
 import torch
-from fastai.basics import SGD
+from fastai.basics import SGD, delegates
 from fastai.callback.core import Callback, CancelFitException
+from torch.nn.functional import mse_loss
 
 from ..callbacks import RecordParamsCallback
 from ..checks import check_max_frames, check_number, check_numbers, check_whole
@@ -13,6 +16,7 @@ from ..trajectory.several import label_of
 from ..views import animate
 from ..views.given import as_views
 from .learner import linear_learner
+from .page import ExplorePage
 
 BATCH_SIZES = 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000
 # that of lr as powers of 10
@@ -29,19 +33,24 @@ class _StopAfter(Callback):
         if self.n >= self.steps: raise CancelFitException('enough steps')
 
 
+def mean_squared_error(pred, y):
+    "As precise as `pred`, where fastai's loss rounds `y` to single precision; its Recorder wants such a result"
+    return mse_loss(pred, y).float()
+
+
 class Explorer:
     """Sliders and the animation of their fit; as the last expression of a cell it shows itself.
 
-    `lr`, `momentum`, `bs`, `slope` and `intercept` are ipywidgets: setting their `value` fits anew. `learn` is the
-    present fit, `trajectory` its record, `animation` what is shown, and `kept` are the fits kept beside it. `explore`
-    makes one, and checks the arguments.
+    `lr`, `momentum`, `bs`, `slope` and `intercept` are ipywidgets: setting their `value` fits anew, in double
+    precision. `learn` is the present fit, `trajectory` its record, `animation` what is shown, and `kept` are the fits
+    kept beside it. `save` writes a page with these sliders. `explore` makes one, and checks the arguments.
     """
     def __init__(self, data, steps, views, seed, max_frames, lr, momentum, bs, init):
         w = _widgets()
         self.data, self.steps, self.views, self.seed = data, steps, views, seed
         self.max_frames, self.kept = max_frames, []
         n = len(data[0])
-        sizes = [*((str(s), s) for s in sorted({bs, *BATCH_SIZES}) if s < n), (f'all {n}', n)]
+        sizes = [(str(s) if s < n else f'all {n}', s) for s in batch_sizes(n, bs)]
         look = dict(continuous_update=False, style={'description_width': '8em'}, layout=w.Layout(width='360px'))
         self.lr = w.FloatLogSlider(lr, base=10, min=RANGES['lr'][0], max=RANGES['lr'][1], step=0.05,
                                    readout_format='.3g',
@@ -66,10 +75,11 @@ class Explorer:
     def fit(self):
         "Fit with what the sliders say, and show it"
         bs = None if self.bs.value == len(self.data[0]) else self.bs.value
-        dls = tensor_dls(self.data, bs=bs, seed=self.seed)
+        dls = tensor_dls(tuple(t.double() for t in self.data), bs=bs, seed=self.seed)
         self.learn = learn = linear_learner(
             dls, (self.slope.value, self.intercept.value), log_every=None, cbs=_StopAfter(self.steps),
-            opt_func=partial(SGD, mom=self.momentum.value))
+            opt_func=partial(SGD, mom=self.momentum.value), loss_func=mean_squared_error)
+        learn.model.double()
         with learn.no_bar(), learn.no_logging(): learn.fit(-(-self.steps // len(dls.train)), lr=self.lr.value)
         self.trajectory = learn.record_params.trajectory
         self.trajectory.label = f'momentum={self.momentum.value:g}, batch {self.bs.label}'
@@ -89,6 +99,18 @@ class Explorer:
         self.out.outputs = ({'output_type': 'display_data', 'metadata': {},
                              'data': {'text/html': self.animation._repr_html_(), 'text/plain': repr(self)}},)
 
+    @delegates(ExplorePage.save)
+    def save(self,
+        path, # File to write, such as 'explore.html'
+        **kwargs
+    ):
+        "Write a page with these sliders, as they stand, that needs neither a kernel nor a network. Returns the path."
+        return self._page().save(path, **kwargs)
+
+    def _page(self):
+        start = {k: getattr(self, k).value for k in ('lr', 'momentum', 'bs', 'slope', 'intercept')}
+        return page_of(self.data, self.steps, start, self.seed)
+
     def _keep(self, kept):
         self.kept = kept
         self.show()
@@ -98,7 +120,23 @@ class Explorer:
                 f'init=({self.slope.value:g}, {self.intercept.value:g}) ({self.trajectory})')
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        return {**self.box._repr_mimebundle_(include=include, exclude=exclude), 'text/plain': repr(self)}
+        bundle = {**self.box._repr_mimebundle_(include=include, exclude=exclude), 'text/plain': repr(self)}
+        with suppress(ValueError): # where there are no widgets, in nbviewer or a static book, the page is shown
+            bundle['text/html'] = self._page()._repr_html_()
+        return bundle
+
+
+def batch_sizes(n, bs):
+    "Batch sizes to choose from, for `n` points: `bs` is one of them, and so is the full batch"
+    return [*(s for s in sorted({bs, *BATCH_SIZES}) if s < n), n]
+
+
+def page_of(data, steps, start, seed) -> ExplorePage:
+    low, high = RANGES['lr']
+    ranges = {'lr': (low, high, 0.05), 'momentum': (*RANGES['momentum'], 0.01)}
+    for k in ('slope', 'intercept'):
+        ranges[k] = min(start[k], RANGES[k][0]), max(start[k], RANGES[k][1]), 0.25
+    return ExplorePage(data, steps, batch_sizes(len(data[1]), start['bs']), ranges, start, seed)
 
 
 def explore(
@@ -113,18 +151,17 @@ def explore(
     init: tuple = (0.5, 0.75), # and first guess of slope and intercept
     seed: int = 0, # Seed of points and batches: the same sliders show the same fit
     max_frames: int = 50, # Frames at the most
-) -> Explorer:
+) -> Explorer: # An `ExplorePage` without ipywidgets
     """Sliders for learning rate, momentum, batch size and first guess: each change fits the lesson anew and replays it.
 
-    Raises ImportError without ipywidgets, TypeError for non-views and other data, ValueError for any other invalid
-    argument.
+    `save(path)` writes a page with these sliders that needs no kernel. Raises TypeError for non-views and other data,
+    ValueError for any other invalid argument, ImportError for `views` without ipywidgets.
 
     >>> explorer = explore(lr=0.05, steps=20) # as the last expression of a cell it shows itself
     >>> explorer.momentum.value = 0.9
     >>> explorer.trajectory.n_steps
     20
     """
-    _widgets()
     steps = check_whole('steps', steps, 1, example=100)
     check_max_frames(max_frames)
     views = as_views(views)
@@ -136,8 +173,12 @@ def explore(
     lr = check_number('lr', lr, low, round(high, 2), example=0.1)
     momentum = check_number('momentum', momentum, 0, 0.99, example=0.9)
     if bs is not None: bs = check_whole('bs', bs, 1, len(x), or_else=' or None for the full batch')
-    return Explorer((x, y), steps, views, seed, max_frames, lr, momentum, len(x) if bs is None else bs,
-                    check_numbers('init', init, 2, example=(0.5, 0.75)))
+    bs, init = len(x) if bs is None else bs, check_numbers('init', init, 2, example=(0.5, 0.75))
+    seed = check_whole('seed', seed, example=0)
+    if importlib.util.find_spec('ipywidgets') is None and not views:
+        start = dict(lr=lr, momentum=momentum, bs=bs, slope=init[0], intercept=init[1])
+        return page_of((x, y), steps, start, seed)
+    return Explorer((x, y), steps, views, seed, max_frames, lr, momentum, bs, init)
 
 
 def _points(data):
@@ -154,5 +195,5 @@ def _widgets():
     try:
         import ipywidgets
     except ImportError as e:
-        raise ImportError('explore needs ipywidgets: pip install ipywidgets') from e
+        raise ImportError('explore with views of your choice needs ipywidgets: pip install ipywidgets') from e
     return ipywidgets

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from fastsgd import LossView, explore, linear_data, linear_learner, tensor_dls
-from fastsgd.lesson.explore import Explorer
+from fastsgd.lesson.explore import Explorer, mean_squared_error
+from fastsgd.lesson.page import ExplorePage
 
 
 @pytest.fixture(scope='module')
@@ -26,7 +27,9 @@ def html(explorer):
 
 
 def test_same_fit_as_by_hand(explorer):
-    learn = linear_learner(tensor_dls(linear_data(seed=0)), log_every=None)
+    learn = linear_learner(tensor_dls(tuple(t.double() for t in linear_data(seed=0))), log_every=None,
+                           loss_func=mean_squared_error)
+    learn.model.double()
     with learn.no_bar(), learn.no_logging(): learn.fit(30, lr=0.1)
     assert torch.equal(explorer.trajectory.flat, learn.record_params.trajectory.flat)
     assert explorer.trajectory.n_steps == 30 and f'{learn.model.a[0]:.4g}' in explorer.note.value
@@ -80,10 +83,15 @@ def test_own_data_and_batch_size():
     assert explorer.bs.value == 7 and len(explorer.learn.dls.train) == 5
 
 
+def test_data_that_the_page_can_not_draw():
+    explorer = explore((torch.rand(9, 2), torch.rand(9)), steps=2)
+    assert 'text/html' not in explorer._repr_mimebundle_() and explorer.trajectory.n_steps == 2
+
+
 def test_shows_itself_as_a_widget(explorer):
     bundle = explorer._repr_mimebundle_()
     assert bundle['application/vnd.jupyter.widget-view+json']['model_id'] == explorer.box.model_id
-    assert bundle['text/plain'] == repr(explorer)
+    assert bundle['text/plain'] == repr(explorer) and bundle['text/html'].startswith('<iframe ')
     assert repr(explorer).startswith('Explorer: lr=0.1, momentum=0, bs=100, init=(0.5, 0.75) (Trajectory: 30 steps')
 
 
@@ -119,4 +127,7 @@ def test_a_single_view(): assert [type(v) for v in explore(views=LossView(), ste
 
 def test_without_ipywidgets(monkeypatch):
     monkeypatch.setitem(sys.modules, 'ipywidgets', None)
-    with pytest.raises(ImportError, match='explore needs ipywidgets: pip install ipywidgets'): explore()
+    page = explore(lr=0.2, steps=7)
+    assert isinstance(page, ExplorePage) and 'lr=0.2' in repr(page) and '7 steps' in repr(page)
+    assert page._repr_html_().startswith('<iframe ') and '\n' not in page._repr_html_()
+    with pytest.raises(ImportError, match='needs ipywidgets: pip install ipywidgets'): explore(views=LossView())
