@@ -95,6 +95,22 @@ class Columns(Mapping):
         "Did `name` keep its first value all along?"
         return not any(name in b.layout for b in self.blocks)
 
+    def still(self, name) -> int:
+        "For how many points, from the beginning on, `name` keeps its first value; 0 if that is kept for one at most"
+        of_block = [name not in b.layout for b in self.blocks]
+        if self.points is None:
+            lead = next((k for k, fixed in enumerate(of_block) if not fixed), len(of_block))
+            still = self.starts[lead]
+        else:
+            fixed = [of_block[bisect_right(self.starts, i) - 1] for i in self.points.tolist()]
+            still = next((k for k, yes in enumerate(fixed) if not yes), len(fixed))
+        return still if still > 1 else 0
+
+    def moving(self, name, still) -> torch.Tensor:
+        "The first value, if it is kept for `still` points, and those of the points that follow"
+        if not still: return self[name]
+        return torch.stack([self.first[name], *(self.row(name, i) for i in range(still, self.n_points))])
+
     def only(self, names): return Columns({n: self.first[n] for n in names}, self.blocks, self.points)
 
     def point(self, i) -> dict:

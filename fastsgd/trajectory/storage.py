@@ -1,38 +1,53 @@
-"""Trajectories in files: safetensors, with plain JSON for what is not a tensor. Knows torch only."""
+"""Trajectories in files: safetensors, with plain JSON for what is not a tensor. Torch only."""
 
 import json
 import os
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
+from safetensors.torch import load as read_tensors
 from safetensors.torch import save_file
 
 from ..files import atomic_path
+from .columns import Block, Columns
+from .nests import from_json, to_json
+from .samples import Samples
 
-KEY, VERSION = 'fastsgd.trajectory', 1 # one key, since several come in any order: the same bytes each time
-# None: a float
+KEY, VERSION = 'fastsgd.trajectory', 2 # one key, since several come in any order: the same bytes each time
+FLOATS = torch.float16, torch.bfloat16, torch.float32, torch.float64
+NUMBERS = (*FLOATS, torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8, torch.bool, torch.complex64)
+# None: floats
 SERIES = {'steps': torch.int64, 'losses': None, 'lrs': None, 'valid.steps': torch.int64, 'valid.losses': None}
+SINCE_2 = {'epochs': torch.int64, 'breaks': torch.int64, 'shown': torch.int64}
+# Limits of what a file may say, far beyond what a fit has: whoever draws it later relies on them
+MOST_NAMES, MOST_LETTERS, MOST_STEPS = 10_000, 10_000, 10**8
+SAMPLES = ('xs', 'ys', 'input_kind', 'target_kind', 'inputs', 'targets', 'classes', 'activation', 'embeddings', 'note',
+           'scale')
 
 
-def save(traj, path) -> Path:
+def save(traj, path, data=True) -> Path:
     "Write `traj` to `path`, whole or not at all"
     tensors = {'steps': traj.steps, 'losses': traj.losses, 'lrs': traj.lrs,
-               'valid.steps': traj.valid[0], 'valid.losses': traj.valid[1]}
+               'valid.steps': traj.valid[0], 'valid.losses': traj.valid[1],
+               'epochs': traj.epochs, 'breaks': traj.breaks, 'shown': traj.shown}
     meta = {'version': VERSION, 'label': str(traj.label), 'aliases': dict(traj.aliases),
+            'as_recorded': bool(traj.as_recorded),
             'persistent': None if traj.persistent is None else sorted(traj.persistent)}
+    if len(meta['label']) > MOST_LETTERS: raise ValueError(f'label has {len(meta["label"])} letters: expected at most '
+                                                           f'{MOST_LETTERS}')
     for kind, columns in (('params', traj.params), ('buffers', traj.buffers)):
-        meta[kind] = {}
-        for name in columns:
-            values = columns[name]
-            # one value for all points is stored once
-            constant = len(values) > 1 and values.stride(0) == 0
-            meta[kind][name] = 'constant' if constant else 'varying'
-            tensors[f'{kind}.{name}'] = values[0] if constant else values
+        if len(columns) > MOST_NAMES: raise ValueError(f'{len(columns)} {kind}: expected at most {MOST_NAMES}')
+        meta[kind] = {name: columns.still(name) for name in columns}
+        for name, still in meta[kind].items(): tensors[f'{kind}.{name}'] = columns.moving(name, still)
     # the data is packed as a single batch
-    meta['data'] = None if traj.data is None else _pack(tensors, 'data', [traj.data])
-    meta['batches'] = _pack(tensors, 'batches', list(traj.batches.values()))
-    tensors['batches.steps'] = torch.tensor([int(s) for s in traj.batches], dtype=torch.int64)
+    meta['data'] = None if traj.data is None or not data else _pack(tensors, 'data', [traj.data])
+    batches = traj.batches if data else {}
+    meta['batches'] = _pack(tensors, 'batches', list(batches.values()))
+    tensors['batches.steps'] = torch.tensor([int(s) for s in batches], dtype=torch.int64)
+    meta['metrics'] = to_json({k: list(v) for k, v in traj.metrics.items()}, tensors, 'metrics')
+    samples = traj.samples if data else None
+    meta['samples'] = samples and to_json({k: getattr(samples, k) for k in SAMPLES}, tensors, 'samples')
     # `save_file` refuses tensors that share memory
     tensors = {k: torch.as_tensor(t).detach().to('cpu', copy=True, memory_format=torch.contiguous_format)
                for k, t in tensors.items()}
@@ -88,21 +103,32 @@ def load(cls, path, **context):
     if not path.exists(): raise FileNotFoundError(f'{path} does not exist')
     if not path.is_file(): raise ValueError(f'{path} is not a plain file')
     try:
-        # copies, since the tensors of an open file change with it
-        with safe_open(path,
-                       'pt') as f: header, tensors = f.metadata() or {}, {k: f.get_tensor(k).clone() for k in f.keys()}
-    except (SafetensorError, OSError, ValueError, RuntimeError, OverflowError, UnicodeError) as e:
-        raise ValueError(f'{path} is damaged, or no file that Trajectory.save wrote: {e}') from None
+        content = path.read_bytes() # once: another process may put another file in its place at any time
+        size = int.from_bytes(content[:8], 'little')
+        header = json.loads(content[8:8 + size], object_pairs_hook=_once)
+        tensors = read_tensors(content)
+        del content
+        header = header.get('__metadata__') or {}
+    except (SafetensorError, OSError, ValueError, RuntimeError, OverflowError, UnicodeError, KeyError, AttributeError,
+            RecursionError, MemoryError) as e:
+        raise ValueError(f'{path} is damaged, or no file that Trajectory.save wrote: {str(e)[:200]}') from None
     if KEY not in header: raise ValueError(f'{path} holds tensors, but no trajectory')
     try:
-        meta = json.loads(header[KEY])
+        meta = json.loads(header[KEY], object_pairs_hook=_once)
         version = meta['version']
         _expect(type(version) is int and version > 0, f'version={version!r}')
         if version <= VERSION: return _build(cls, tensors, meta, context)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError, RecursionError) as e:
         raise ValueError(f'{path} is damaged: {type(e).__name__}: {str(e)[:200]}') from None
     raise ValueError(f'{path} was written by a newer fastsgd (format {version}, this one reads up to {VERSION}): '
-                     'pip install --upgrade fastsgd')
+                     'load it with that version')
+
+
+def _once(pairs):
+    "A JSON object as a dict, in which no name comes twice"
+    res = dict(pairs)
+    _expect(len(res) == len(pairs), 'a name comes twice')
+    return res
 
 
 def _expect(true, message):
@@ -111,34 +137,86 @@ def _expect(true, message):
 
 def _build(cls, tensors, meta, context):
     "A trajectory from the parts of a file, each of which may be wrong"
-    series = {name: tensors.pop(name) for name in SERIES}
-    for name, dtype in SERIES.items():
-        t = series[name]
-        _expect(t.ndim == 1 and (t.dtype == dtype if dtype else t.is_floating_point()),
-                f'{name} is {t.dtype} of shape {tuple(t.shape)}')
-    steps, points = series['steps'], len(series['steps'])
+    for name, t in tensors.items(): _expect(t.dtype in NUMBERS, f'{name!r:.100} has the type {t.dtype}')
+    wanted = SERIES if meta['version'] == 1 else {**SERIES, **SINCE_2}
+    series = {name: _series(tensors.pop(name), name, dtype) for name, dtype in wanted.items()}
+    steps, points, losses = series['steps'], len(series['steps']), series['losses']
     _expect(points > 0 and int(steps[0]) >= 0, f'steps has {points} points')
-    _expect(len(series['valid.steps']) == len(series['valid.losses']), 'valid has more steps than losses, or less')
-    columns = {kind: {name: _column(tensors.pop(f'{kind}.{name}'), how, points, name) for name,
-                      how in meta[kind].items()}
-               for kind in ('params', 'buffers')}
+    _expect(bool((steps.diff() >= 0).all()), 'steps are not in order')
+    n = len(losses) or int(steps[-1])
+    _expect(int(steps[-1]) <= n <= MOST_STEPS, f'steps end at {int(steps[-1])}, with {len(losses)} losses')
+    _expect(len(series['valid.steps']) == len(series['valid.losses']), 'valid has not as many steps as losses')
+    for name in wanted: _expect(wanted[name] is None or _within(series[name], n), f'{name} is beyond the {n} steps')
+    columns = {kind: _columns(tensors, kind, meta[kind], points) for kind in ('params', 'buffers')}
     data = None if meta['data'] is None else _unpack(tensors, 'data', meta['data'], 1)[0]
-    at = tensors.pop('batches.steps').tolist()
-    batches = dict(zip(at, _unpack(tensors, 'batches', meta['batches'], len(at))))
-    _expect(not tensors, f'unknown tensors {list(tensors)[:3]}')
+    at = _series(tensors.pop('batches.steps'), 'batches.steps', torch.int64)
+    _expect(_within(at, n), 'batches.steps is beyond the steps')
+    batches = dict(zip(at.tolist(), _unpack(tensors, 'batches', meta['batches'], len(at))))
+    metrics = _metrics(from_json(meta.get('metrics'), tensors) or {}, n)
+    samples = _samples(from_json(meta.get('samples'), tensors))
+    _expect(not tensors, f'unknown tensors {list(tensors)[:3]!r:.200}')
     names = [*columns['params'], *columns['buffers']]
     _expect(len(set(names)) == len(names), 'a name is a parameter and a buffer')
     aliases, persistent, label = meta['aliases'], meta['persistent'], meta['label']
-    _expect(isinstance(label, str) and all(n in names for n in aliases.values()), 'label or aliases')
+    _expect(isinstance(label, str) and len(label) <= MOST_LETTERS, 'label is no text, or too long')
+    _expect(len(aliases) <= MOST_NAMES and all(n in names for n in aliases.values()), 'aliases')
     _expect(persistent is None or {*persistent} <= {*names, *aliases}, 'persistent has unknown names')
-    return cls(columns['params'], steps, series['losses'], series['lrs'], columns['buffers'], data=data,
-               batches=batches,
-               valid=(series['valid.steps'], series['valid.losses']), aliases=aliases,
-               persistent=None if persistent is None else frozenset(persistent), label=label, **context)
+    res = cls(columns['params'], steps, losses, series['lrs'], columns['buffers'], data=data, batches=batches,
+              valid=(series['valid.steps'], series['valid.losses']), aliases=aliases, samples=samples, metrics=metrics,
+              persistent=None if persistent is None else frozenset(persistent), label=label,
+              epochs=series.get('epochs'), breaks=series.get('breaks'), **context)
+    res.shown, res.as_recorded = series.get('shown', res.shown), bool(meta.get('as_recorded', True))
+    _expect(len(res.shown) == points and bool((res.shown >= steps).all()), 'shown does not fit the steps')
+    return res
 
 
-def _column(t, how, points, name):
-    if how == 'constant': return t.expand(points, *t.shape)
-    _expect(how == 'varying' and t.ndim > 0 and len(t) == points,
-            f'{name!r} has shape {tuple(t.shape)}, expected {points} points')
+def _series(t, name, dtype):
+    _expect(t.ndim == 1 and (t.dtype == dtype if dtype else t.dtype in FLOATS),
+            f'{name} is {t.dtype} of shape {tuple(t.shape)}')
     return t
+
+
+def _within(steps, n): return not len(steps) or (int(steps.min()) >= 0 and int(steps.max()) <= n)
+
+
+def _metrics(metrics, n):
+    _expect(len(metrics) <= MOST_NAMES, 'too many metrics')
+    res = {}
+    for name, (steps, values) in metrics.items():
+        _series(steps, name, torch.int64), _series(values, name, None)
+        _expect(len(steps) == len(values) and _within(steps, n), f'metrics[{name!r:.100}]')
+        res[name] = steps, values
+    return res
+
+
+def _samples(fields):
+    if fields is None: return None
+    _expect({*fields} == {*SAMPLES}, f'samples has the parts {[*fields]!r:.200}')
+    fields['embeddings'] = {k: (str(what), labels) for k, (what, labels) in fields['embeddings'].items()}
+    fields['scale'] = tuple(fields['scale'])
+    _expect(len(fields['scale']) == 2 and all(isinstance(v, (int, float, list)) for v in fields['scale']), 'scale')
+    return Samples(**fields)
+
+
+def _columns(tensors, kind, stills, points):
+    """The columns that `Columns.moving` gave, in blocks.
+
+    At each block's beginning further names leave their first value.
+    """
+    if not stills: return {}
+    _expect(len(stills) <= MOST_NAMES, f'{len(stills)} {kind}')
+    first, moving = {}, {}
+    for name, still in stills.items():
+        _expect(len(name) <= MOST_LETTERS, 'a name is too long')
+        t = tensors.pop(f'{kind}.{name}')
+        still = {'constant': points, 'varying': 0}.get(still, still) # as version 1 had it
+        _expect(type(still) is int and 0 <= still <= points, f'{name!r:.100} stands still for {still!r:.100} points')
+        if stills[name] == 'constant': t = t[None]
+        rows = points - still + (still > 0)
+        _expect(t.ndim > 0 and len(t) == rows, f'{name!r:.100} has shape {tuple(t.shape)}, expected {rows} points')
+        first[name] = t[0]
+        if still < points: moving[name] = still, t[still > 0:].reshape(points - still, -1)
+    ends = sorted({0, points, *(still for still, _ in moving.values())})
+    blocks = [Block(torch.arange(a, b), {n: (n, 0, t.shape[1]) for n, (s, t) in moving.items() if s <= a},
+                    {n: t[a - s:b - s] for n, (s, t) in moving.items() if s <= a}) for a, b in zip(ends, ends[1:])]
+    return Columns(first, blocks)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 import torch
 
-from ..checks import as_whole, check_max_frames, check_type, check_whole
+from ..checks import as_whole, check_flag, check_max_frames, check_type, check_whole
 from .columns import as_columns
 from .models import Answering, stacked
 from .samples import Samples
@@ -202,13 +202,14 @@ class Trajectory:
 
     def save(self,
         path, # File to write; what was there is replaced whole or not at all
+        data: bool = True, # With what was recorded of the data? Not if who gets the file must not see it
     ):
         """Write everything but `model` and `loss_func` to a safetensors file; no pickle. Returns the path.
 
         Raises ValueError for what the format can't hold and for what is no plain file, OSError as the system does.
         """
         from .storage import save
-        return save(self, path)
+        return save(self, path, check_flag('data', data))
 
     @classmethod
     def load(cls,

@@ -5,6 +5,7 @@ import os
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,9 @@ from hypothesis import strategies as st
 from learners import Net, line_learner, net_learner
 from safetensors.torch import save_file
 
-from fastsgd import Trajectory
+from fastsgd import Samples, Trajectory
 from fastsgd.trajectory.recording import Recording
-from fastsgd.trajectory.storage import VERSION
+from fastsgd.trajectory.storage import SAMPLES, VERSION
 
 
 def same_side(a, b): return len(a) == len(b) and all(same_tensor(x, y) for x, y in zip(a, b))
@@ -34,7 +35,19 @@ def same(a, b):
                      b.valid) and a.aliases == b.aliases and a.persistent == b.persistent and a.label == b.label
     assert (a.data is None) == (b.data is None) and (a.data is None or same_batch(a.data, b.data))
     assert list(a.batches) == list(b.batches) and all(same_batch(a.batches[s], b.batches[s]) for s in a.batches)
-    assert a.n_steps == b.n_steps and len(a) == len(b)
+    assert a.n_steps == b.n_steps and len(a) == len(b) and a.as_recorded == b.as_recorded
+    for name in ('epochs', 'breaks', 'shown'): assert same_tensor(getattr(a, name), getattr(b, name)), name
+    assert list(a.metrics) == list(b.metrics) and all(same_side(a.metrics[n], b.metrics[n]) for n in a.metrics)
+    assert (a.samples is None) == (b.samples is None)
+    if a.samples is None: return
+    for name in SAMPLES: assert same_nest(getattr(a.samples, name), getattr(b.samples, name)), name
+
+
+def same_nest(a, b):
+    if isinstance(a, torch.Tensor): return same_tensor(a, b)
+    if isinstance(a, dict): return list(a) == list(b) and all(same_nest(a[k], b[k]) for k in a)
+    if isinstance(a, (list, tuple)): return len(a) == len(b) and all(map(same_nest, a, b))
+    return a == b and type(a) is type(b)
 
 
 @pytest.fixture(scope='module')
@@ -100,6 +113,85 @@ def test_the_lesson_with_its_batches_and_a_thinned_record(tmp_path):
     traj = recording.trajectory()
     assert len(traj) < 201
     same(traj, Trajectory.load(traj.save(tmp_path / 'thinned')))
+
+
+SHOWN = { # kinds of inputs and of targets, with two items of each
+    'image': [torch.zeros(4, 5, 3, dtype=torch.uint8), torch.full((3, 2), 255, dtype=torch.uint8)],
+    'text': ['xxbos a film', '\x00 <b> ✓'], 'table': [{'age': '3'}, {'age': ''}],
+    'pair': [{'user': 'a'}, {'user': 'b'}],
+    'category': [0, 1], 'categories': [[0, 1], []], 'mask': [torch.ones(2, 3, dtype=torch.int64)] * 2,
+    'points': [torch.rand(3, 2), torch.rand(1, 2)], 'value': [1.5, [1., float('inf')]], 'next word': ['the', 'end'],
+    'none': [None, None], 'values': ['1, 2', 'float32 (3, 4)']}
+
+
+@pytest.mark.parametrize('target', ['category', 'categories', 'mask', 'points', 'image', 'value', 'next word', 'none'])
+@pytest.mark.parametrize('kind', ['image', 'text', 'table', 'pair', 'values'])
+def test_samples_and_measures_come_back(traj, tmp_path, kind, target):
+    xs = torch.rand(2, 4), {'mask': torch.ones(2, 1, dtype=torch.bool)}
+    samples = Samples(xs, (torch.arange(2),), kind, target,
+                      list(SHOWN[kind]), list(SHOWN[target]), ['cat', 'dog ✓'], 'softmax',
+                      {'emb.weight': ('film', ['a', 'b', 'c'])}, 'why not', ([1., 2.], 0.5))
+    whole = Trajectory(traj.params, traj.steps, traj.losses, traj.lrs, traj.buffers, samples=samples, epochs=[5, 10],
+                       breaks=[7], metrics={'accuracy': (torch.tensor([5, 10]), torch.tensor([0.25, 1.]))})
+    for t in (whole, whole.at([0, 3, 3, 9]), whole.thin(4)): same(t, Trajectory.load(t.save(tmp_path/'fit')))
+    assert Trajectory.load(whole.save(tmp_path/'fit')).samples.inputs[1] is not None
+
+
+def test_without_data_nothing_of_it_is_in_the_file(traj, saved):
+    row, secret = torch.full((1, 3), 12345.678), 'a secret review'
+    t = Trajectory(traj.params, traj.steps, traj.losses, traj.lrs, traj.buffers, data=((row,), (row,)),
+                   batches={0: ((row,), (row,))}, samples=Samples((row,), (), 'text', inputs=[secret]))
+    found = lambda: [row.numpy().tobytes() in saved.read_bytes(), secret.encode() in saved.read_bytes()]
+    t.save(saved)
+    assert found() == [True, True]
+    t.save(saved, data=False)
+    assert found() == [False, False]
+    loaded = Trajectory.load(saved)
+    assert loaded.data is None and loaded.samples is None and not loaded.batches
+    assert torch.equal(loaded.flat, t.flat)
+    with pytest.raises(ValueError, match="data='no': expected True or False"): t.save(saved, data='no')
+
+
+def test_a_part_that_stood_still_at_first_is_kept_once(tmp_path):
+    "As in `fine_tune`: the head learns, then everything does"
+    model = torch.nn.Sequential(torch.nn.Linear(200, 200), torch.nn.Linear(200, 2))
+    recording = Recording(model)
+    def step(parts):
+        recording.point()
+        with torch.no_grad():
+            for p in parts.parameters(): p.add_(1)
+        recording.step(1., 0.1)
+    for _ in range(20): step(model[1])
+    for _ in range(3): step(model)
+    traj = recording.trajectory()
+    path = traj.save(tmp_path/'fit')
+    assert path.stat().st_size < 5.5 * 4 * traj.n_params # of 24 points the first and four have all of the model
+    loaded = Trajectory.load(path)
+    same(traj, loaded)
+    assert loaded.params.still('0.weight') == traj.params.still('0.weight') == 21
+    for part in (traj.take([0, 3, 21, 23]), traj.take([0, 22]), traj.take([5]), traj.take([2, 4])):
+        same(part, Trajectory.load(part.save(path)))
+
+
+def test_no_load_mixes_two_files(tmp_path, count):
+    "While two other processes save, each load is one of their fits, with its own label"
+    script, path = Path(__file__).with_name('saves_in_turns.py'), tmp_path/'fit'
+    savers = [subprocess.Popen([sys.executable, script, path, str(k)], stdin=subprocess.PIPE) for k in range(2)]
+    loads, seen = 0, set()
+    try:
+        end = time.monotonic() + 120
+        while loads < 400 or len(seen) < 4:
+            assert time.monotonic() < end
+            if not path.exists(): continue
+            t = Trajectory.load(path)
+            assert (t.params['a'] == float(t.label)).all() and (t.losses == float(t.label)).all()
+            loads += 1
+            seen.add(t.label)
+    finally:
+        for saver in savers:
+            saver.stdin.close()
+            assert saver.wait(30) == 0
+    count('loads during saves of other processes', loads)
 
 
 def test_no_pickle_anywhere(saved):
@@ -174,7 +266,7 @@ def rewritten(path, change=None, header=None, **meta):
 
 
 @pytest.mark.parametrize('version, message', [
-    (VERSION + 1, 'newer fastsgd .*pip install --upgrade fastsgd'), (10**30, 'newer'), ('', 'damaged'),
+    (VERSION + 1, 'newer fastsgd .*: load it with that version'), (10**30, 'newer'), ('', 'damaged'),
     ('2', 'damaged'),
     (-1, 'damaged'), (0, 'damaged'), (1.5, 'damaged'), (True, 'damaged'), (None, 'damaged'), ([2], 'damaged')])
 def test_other_versions_are_refused(saved, version, message, count):
@@ -198,6 +290,14 @@ def pop(name): return lambda tensors: tensors.pop(name)
     put('data.x.0.shape', torch.tensor([[-1, 3]])), put('data.x.0.shape', torch.tensor([40, 3])),
     put('data.x.0.shape', torch.tensor([[2**32, 2**32]])), put('batches.steps', torch.arange(3)),
     put('data.y.0', torch.ones(1, 1, 1)),
+    # well-formed, and a trap for whoever uses it later
+    lambda tensors: tensors.update({'losses': torch.ones(0), 'lrs': torch.ones(0), 'steps': torch.arange(11) * 2**31}),
+    lambda tensors: tensors.update({'valid.steps': torch.tensor([11]), 'valid.losses': torch.ones(1)}),
+    lambda tensors: tensors.update({'valid.steps': torch.tensor([-1]), 'valid.losses': torch.ones(1)}),
+    put('epochs', torch.tensor([2**40])), put('breaks', torch.tensor([-3])), put('epochs', torch.ones(1)),
+    put('shown', torch.arange(11) - 1), put('shown', torch.arange(3)), put('batches.steps', torch.tensor([2**62])),
+    put('losses', torch.ones(10).to(torch.float8_e5m2)), put('lrs', torch.ones(10, dtype=torch.bool)),
+    lambda tensors: tensors.update({'params.head.bias': tensors['params.head.bias'].to(torch.float8_e4m3fn)}),
 ])
 def test_wrong_tensors_are_refused(saved, change, count):
     refused(rewritten(saved, change), 'is damaged', count)
@@ -211,12 +311,18 @@ def test_wrong_tensors_are_refused(saved, change, count):
     {'data': [-1, 1]},
     {'data': [10**12, 10**12]}, {'data': [1.5, 1]}, {'data': 'x'}, {'data': [1]}, {'batches': None},
     {'batches': [999, 1]},
+    {'label': 'x' * 10**6}, {'params': {f'p{k}': 'varying' for k in range(20_000)}},
+    {'params': {'head.bias': -1}},
+    {'params': {'head.bias': 10**9}}, {'metrics': {'tensor': 'lrs'}}, {'metrics': {'dict': {'a': [1, 2]}}},
+    {'metrics': [[[[]]]]}, {'samples': {'dict': {}}}, {'samples': {'tensor': 'steps'}}, {'samples': {'other': 1}},
+    {'samples': {'dict': {'xs': []}}}, {'aliases': {f'a{k}': 'head.bias' for k in range(20_000)}},
 ])
 def test_wrong_metadata_is_refused(saved, meta, count):
     refused(rewritten(saved, **meta), 'is damaged', count)
 
 
-@pytest.mark.parametrize('text', ['', '{', '[]', 'null', '[' * 100_000, '{"label": NaN}', '1' * 10_000])
+@pytest.mark.parametrize('text', ['', '{', '[]', 'null', '[' * 100_000, '{"label": NaN}', '1' * 10_000,
+                                  '{"version": 2, "version": 1}'])
 def test_broken_metadata_is_refused(saved, text, count):
     refused(rewritten(saved, header=text), 'is damaged', count)
 
