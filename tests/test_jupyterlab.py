@@ -1,6 +1,7 @@
 """The lesson in the real thing: JupyterLab in a browser. Both on this machine alone."""
 
 import importlib.util
+import io
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import fastsgd
 
@@ -274,4 +276,23 @@ def test_explore(browser, jupyter):
     assert player.count() == 1 and note.inner_text() != before
     lab.page.wait_for_function("() => Number(document.querySelector('.fastsgd-player').dataset.frame) >= 2")
     lab.check_console()
+    lab.page.close()
+
+
+def test_an_unsigned_notebook_shows_the_still_picture(browser, jupyter):
+    "JupyterLab trusts no output that it did not make itself: no script, style or SVG is left"
+    learn = fastsgd.linear_learner(seed=0)
+    with learn.no_bar(), learn.no_logging(): learn.fit(5)
+    bundle = {'text/html': learn.animate_fit._repr_html_(), 'text/plain': 'learn.animate_fit'}
+    write(jupyter[2], 'unsigned.ipynb', 'learn.animate_fit')
+    nb = nbformat.read(jupyter[2] / 'unsigned.ipynb', 4)
+    nb.cells[0].update(execution_count=1, outputs=[nbformat.v4.new_output('display_data', bundle)])
+    nbformat.write(nb, jupyter[2] / 'unsigned.ipynb')
+    lab = Lab(browser, jupyter, 'unsigned.ipynb')
+    output = lab.page.locator('.jp-OutputArea-output')
+    output.locator('img').wait_for()
+    shot = Image.open(io.BytesIO(output.locator('img').screenshot())).convert('L')
+    histogram = shot.histogram()
+    assert shot.height > 100 and sum(histogram[200:]) > sum(histogram) / 2 and sum(histogram[:150]) > 100
+    assert output.locator('button, input, select, output, svg, [tabindex="0"]').count() == 0
     lab.page.close()

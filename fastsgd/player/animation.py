@@ -1,11 +1,10 @@
 """`FitAnimation`: matplotlib's `FuncAnimation` with a player and fast files."""
 
 import base64
-import io
 import itertools
 import tempfile
 import webbrowser
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import matplotlib as mpl
@@ -16,7 +15,7 @@ from ..checks import check_in_list, check_number
 from ..files import atomic_path
 from ..progress import Progress
 from .draw.alone import settings_alone
-from .draw.raster import draw_pixels
+from .draw.raster import still_png
 from .draw.svg import draw_svg
 from .formats import SUFFIXES, VIDEOS, save_animation
 from .write.html import MODES, player_html
@@ -79,20 +78,24 @@ class FitAnimation(FuncAnimation):
 
         Raises ValueError for a wrong `fps` or `default_mode`, or where `frames` has no end.
         """
+        return self._player(fps, default_mode)[0]
+
+    def _player(self, fps=None, default_mode=None):
+        "Return the player's HTML, and the picture in it of the last frame"
         mode = check_mode(default_mode) or self.default_mode
         interval = self._milliseconds(fps)
         with Progress(self._save_count or 1000) as bar:
             drawing = draw_svg(self._fig, self._update, self._frames(), bar.step)
-        return player_html(drawing, interval, self.labels, self.alt, mode, self.autoplay, self._repeat_delay)
+        drawing.still = still_png(self._fig)
+        player = player_html(drawing, interval, self.labels, self.alt, mode, self.autoplay, self._repeat_delay)
+        return player, drawing.still
 
     def _repr_html_(self): return self.to_jshtml()
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         "Return the player, and the last frame as a small picture for PDF and for front-ends without HTML"
-        html, file = self._repr_html_(), io.BytesIO() # the figure shows the last frame now
-        with closing(draw_pixels(self._fig, lambda _: None, [0], dpi=72)) as pixels:
-            Image.fromarray(next(pixels).copy()).convert('RGB').quantize(64).save(file, 'PNG', optimize=True)
-        return {'text/html': html, 'image/png': base64.b64encode(file.getvalue()).decode(), 'text/plain': repr(self)}
+        html, still = self._player()
+        return {'text/html': html, 'image/png': base64.b64encode(still).decode(), 'text/plain': repr(self)}
 
     def show(self) -> Path: # The file, which stays until it is deleted
         "Open the player in a browser, from a temporary file: for scripts and terminals. A notebook needs no such call."

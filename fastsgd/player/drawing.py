@@ -77,6 +77,7 @@ class Drawing:
     n_frames: int = 0
     defs: str = '' # what parts refer to: glyphs, markers, clip paths; ids begin with @, to be made unique on a page
     parts: list[ChangingText] = field(default_factory=list) # in drawing order; one entry only where nothing changes
+    still: bytes = b'' # the last frame as a small PNG, for where nothing moves
 
     def frame(self, i: int) -> str:
         "The inside of the picture at frame `i`"

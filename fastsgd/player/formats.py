@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ..files import atomic_path
 from ..progress import Progress
-from .draw.raster import draw_pixels
+from .draw.raster import draw_pixels, still_png
 from .draw.svg import draw_svg
 from .write.apng import write_apng
 from .write.gif import write_gif
@@ -48,7 +48,10 @@ def save_animation(
         def done(i):
             bar.step()
             if tick: tick(i)
-        if suffix in VECTORS: return write(part, draw_svg(figure, func, frames, done), interval, loop, **settings)
+        if suffix in VECTORS:
+            drawn = draw_svg(figure, func, frames, done)
+            if write is write_page: drawn.still = still_png(figure)
+            return write(part, drawn, interval, loop, **settings)
         if suffix == '.gif': settings['tick'] = bar.step # which looks at each frame twice
         # closing: whatever happens to the writer, the figure is given back as it was
         with closing(draw_pixels(figure, func, frames, dpi, facecolor)) as pixels:

@@ -1,5 +1,7 @@
 """What the HTML holds; how it plays is tested in test_browser.py."""
 
+import base64
+import io
 import json
 import random
 import re
@@ -10,9 +12,11 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 from player_figures import build
 
-from fastsgd.player import draw_svg, player_html, player_page
+from fastsgd.player import draw_pixels, draw_svg, player_html, player_page
+from fastsgd.player.draw.raster import still_png
 from fastsgd.player.drawing import ChangingText, common_prefix, common_suffix
 from fastsgd.player.write.moving_svg import animated_svg
 
@@ -43,6 +47,7 @@ class Tags(HTMLParser):
     def all(self, tag): return [attrs for name, attrs in self.tags if name == tag]
 
 
+def template(html): return re.search(r'<script type="text/html">(.*?)</script>', html)[1]
 def data_of(html): return json.loads(Tags(html).scripts[0])
 
 
@@ -68,9 +73,10 @@ def test_user_text_injects_nothing():
     drawing = draw_svg(fig, func, range(3))
     html = player_page(player_html(drawing, labels=[EVIL] * 3, alt=EVIL), EVIL)
     tags = Tags(html)
-    assert len(tags.all('script')) == 2
+    assert len(tags.all('script')) == 3
     assert data_of(html)['labels'] == [EVIL] * 3
-    assert tags.all('svg')[0]['aria-label'] == EVIL
+    tags.feed(template(html))
+    assert tags.all('svg')[0]['aria-label'] == EVIL and len(tags.all('script')) == 3
     assert not any(name.startswith('on') for _, attrs in tags.tags for name in attrs)
     assert not any('script' in (attrs.get('href') or '') for _, attrs in tags.tags)
     moving = animated_svg(drawing, alt=EVIL + '\x00\x1b')
@@ -92,7 +98,7 @@ def test_each_player_has_ids_of_its_own_and_refers_to_these():
     assert ids[0] and not ids[0] & ids[1]
     for page, own in zip(pages, ids):
         name = Tags(page).all('div')[0]['data-fastsgd']
-        markup = page.split('<script')[0]
+        markup = template(page)
         assert set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', markup))
         assert all((a or b) in own for a, b in re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', markup))
         data = json.dumps(data_of(page)).replace('#@', f'#{name}-')
@@ -106,14 +112,27 @@ def test_random_state_is_left_alone():
     assert (random.getstate(), np.random.get_state()[1].tolist()) == before  # noqa: NPY002
 
 
-def test_last_frame_is_there_without_javascript():
+def test_outside_of_scripts_is_nothing_but_the_still_picture():
     fig, func = build('line_points_text')
     drawing = draw_svg(fig, func, range(4))
-    html = player_html(drawing)
-    name = Tags(html).all('div')[0]['data-fastsgd']
-    picture = re.search(r'</defs>(.*?)</svg>', html, re.S)[1].replace(f'#{name}-', '#@')
+    drawing.still = still_png(fig)
+    html = player_html(drawing, alt='two points')
+    outside = Tags(re.sub('<script.*?</script>', '', html))
+    assert [name for name, _ in outside.tags] == ['div', 'img'] and set(outside.tags[0][1]) == {'class', 'data-fastsgd'}
+    image = outside.tags[1][1]
+    png = base64.b64decode(image['src'].removeprefix('data:image/png;base64,'))
+    assert image['alt'] == 'two points' and png == drawing.still and len(png) < 10_000
+    last = np.asarray(Image.open(io.BytesIO(png)).convert('RGB')).astype(int)
+    assert np.abs(last - [f.copy() for f in draw_pixels(fig, func, range(4), 72)][-1][..., :3]).mean() < 1
+    name = outside.tags[0][1]['data-fastsgd']
+    picture = re.search(r'</defs>(.*?)</svg>', template(html))[1].replace(f'#{name}-', '#@')
     assert picture.replace('<g data-part>', '').replace('</g>', '') == drawing.frame(3).replace('</g>', '')
-    assert 'hidden' in Tags(html).all('div')[1]
+
+
+def test_the_still_picture_of_a_figure_without_colour_is_white():
+    fig = Figure(figsize=(2, 1), facecolor='none')
+    FigureCanvasAgg(fig)
+    assert Image.open(io.BytesIO(still_png(fig))).convert('RGB').getcolors() == [(144 * 72, (255, 255, 255))]
 
 
 def test_what_did_not_change_is_not_written_again():
@@ -176,9 +195,10 @@ def test_animated_svg_shows_each_state_in_its_time():
 def test_what_is_displayed_is_one_line_with_class_names_of_its_own():
     html = player(alt='two\nlines', labels=['a\nb'] * 4)
     assert '\n' not in html and data_of(html)['labels'] == ['a\nb'] * 4
-    names = {name for _, attrs in Tags(html).tags for name in (attrs.get('class') or '').split()}
+    tags = Tags(html).tags + Tags(template(html)).tags
+    names = {name for _, attrs in tags for name in (attrs.get('class') or '').split()}
     assert names and all(name.startswith('fastsgd-') for name in names)
-    assert Tags(html).all('output')[0]['aria-live'] == 'off'
+    assert Tags(template(html)).all('output')[0]['aria-live'] == 'off'
 
 
 def test_a_saved_page_has_a_main_part_and_a_heading():

@@ -1,6 +1,7 @@
 """SVG text as matplotlib writes it -> the same picture in fewer bytes, with ids that can be made unique on a page."""
 
 import re
+from functools import lru_cache
 
 DEFS = re.compile(r'<defs>(.*?)</defs>|(<filter\b.*?</filter>)', re.S)
 DEFINITION = re.compile(r"""<(\w+)\b[^>]*?\bid="([^"]+)"[^>]*?(?:/>|>.*?</\1>)""", re.S)
@@ -11,6 +12,9 @@ LINK = re.compile(r"""<a xlink:href=(?!["'](?:https?:|mailto:|#|/|\.))("[^"]*"|'
 PLACE = re.compile(r"""( [xy]="-?\d+\.\d\d)\d+(?=")""")
 TRANSLATION = re.compile(r'translate\((-?\d+(?:\.\d{1,2})?)\d* (-?\d+(?:\.\d{1,2})?)\d*\)')
 GLYPH = re.compile(r'<use( href="[^"]*") transform="translate\((-?\d+(?:\.\d{1,2})?)\d* 0\)"/>')
+STYLE = re.compile(r' style="([^"]*)"')
+ATTRIBUTES = {'fill', 'opacity', 'stroke', *(f'fill-{name}' for name in ('opacity', 'rule')), *(
+    f'stroke-{name}' for name in ('dasharray', 'dashoffset', 'linecap', 'linejoin', 'miterlimit', 'opacity', 'width'))}
 SAME_STYLE = re.compile(r"""<use [^>]*? style="([^"]*)"/>(?:<use [^>]*? style="\1"/>)+""")
 
 
@@ -23,7 +27,10 @@ class Tidy:
         self.defs, self._ids = {}, {}
 
     def __call__(self, text):
-        "Return `text` without its definitions; these are kept in `defs`, by id"
+        "Return `text` without its definitions (these are kept in `defs`, by id), and for a page without styles"
+        return STYLE.sub(lambda found: attributes(found[1]), self._shortened(text))
+
+    def _shortened(self, text):
         text = BETWEEN_TAGS.sub('><', text.strip())
         if '<defs>' in text or '<filter' in text: text = DEFS.sub(self._keep, text)
         text, links = text.replace('; ', ';').replace(': ', ':'), 'xlink:href' in text
@@ -53,6 +60,15 @@ class Tidy:
     def id(self, name):
         "Return the short id of what matplotlib calls `name`"
         return self._ids.setdefault(name, f'@{len(self._ids)}')
+
+
+@lru_cache(1000)
+def attributes(style):
+    "Write a `style` as attributes, which sanitisers and policies let pass, if it consists of what can be one"
+    pairs = [pair.split(':', 1) for pair in style.split(';') if pair]
+    names = [name for name, *_ in pairs]
+    if len(set(names)) < len(names) or not ATTRIBUTES.issuperset(names): return f' style="{style}"'
+    return ''.join(f' {name}="{value}"' for name, value in pairs)
 
 
 def share_style(found):

@@ -1,5 +1,6 @@
 """A drawing -> one piece of HTML that plays it: no network, no outside script or font."""
 
+import base64
 import json
 import re
 import uuid
@@ -14,22 +15,25 @@ PLAY = '<path class="fastsgd-go" d="M4 2v12l10-6z"/><path class="fastsgd-pause" 
 TITLES = dict(first='First frame (home)', back='Step back (left arrow)',
               next='Step forward (right arrow)', last='Last frame (end)')
 COMMENT = re.compile(r'(?m)(?:^|(?<=\s))//.*$') # of a script: it would swallow all that follows in one line
+INDENT = re.compile(r'\s*\n\s*')
 SPEEDS = ('0.25', '0.5', '1', '2', '4')
-PLAYER = """<div class="fastsgd-player" data-fastsgd="{id}" data-lm-suppress-shortcuts="true" tabindex="0" \
-role="group" aria-label="Animation player" style="width:{css_width}px">
-<style>{style}</style>
-<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{alt}" viewBox="0 0 {width:g} {height:g}">\
-<defs>{defs}</defs>{picture}</svg>
-<div class="fastsgd-controls" data-do="controls" hidden>
+# What a sanitiser may leave is a picture that no script or style is needed for. All else comes in scripts: where these
+# don't run, there are no dead controls, and where they do, the player takes the picture's place.
+PLAYER = """<div class="fastsgd-player" data-fastsgd="{id}">{still}
+<script type="application/json">{data}</script>
+<script type="text/html"><style>{style}</style>
+<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{alt}" viewBox="0 0 {width:g} {height:g}" \
+stroke-linejoin="round" stroke-linecap="butt"><defs>{defs}</defs>{picture}</svg>
+<div class="fastsgd-controls" data-do="controls">
 <span class="fastsgd-buttons">{buttons}</span>
 <input type="range" min="0" max="{last}" value="{last}" step="1" data-do="seek" aria-label="Frame">
 <output data-do="label" aria-live="off"></output>
 <span class="fastsgd-pick"><select data-do="speed" aria-label="Speed" title="Speed">{speeds}</select></span>
 <span class="fastsgd-pick"><select data-do="mode" aria-label="At the end" title="At the end">{modes}</select></span>
-</div>
-<script type="application/json">{data}</script>
+</div></script>
 <script>{script}("{id}");</script>
 </div>"""
+STILL = '<img alt="{alt}" width="{css_width}" src="data:image/png;base64,{data}" style="max-width:100%;height:auto">'
 # The policy forbids what the page does not do: load anything.
 PAGE = """<!doctype html>
 <html lang="en">
@@ -61,17 +65,18 @@ def player_html(
     autoplay: bool = False, # Play at once? Not where the reader asked for reduced motion
     pause: float = 0 # Milliseconds that the last frame is held before the next round
 ) -> str:
-    "Write HTML that plays `drawing`; without JavaScript it shows the last frame"
+    "Write HTML that plays `drawing`; where scripts don't run it shows the drawing's still picture"
     name = 'f' + uuid.uuid4().hex[:10] # ids are shared by all of a page; a uuid leaves random state alone
     moving = [part for part in drawing.parts if len(part) > 1]
-    data = dict(frames=drawing.n_frames, interval=interval, pause=pause, mode=mode, autoplay=autoplay,
+    css_width, alt = round(drawing.width / 72 * drawing.dpi), escape(alt or 'Animation')
+    still = STILL.format(alt=alt, css_width=css_width, data=base64.b64encode(drawing.still).decode())
+    data = dict(frames=drawing.n_frames, width=css_width, interval=interval, pause=pause, mode=mode, autoplay=autoplay,
                 labels=None if labels is None else [str(label) for label in labels],
                 parts=[(part.frames, part.entries) for part in moving])
     picture = ''.join(f'<g data-part>{part.last}</g>' if len(part) > 1 else part.last for part in drawing.parts)
     html = PLAYER.format(
-        id=name, alt=escape(alt or 'Animation'), width=drawing.width, height=drawing.height,
-        css_width=round(drawing.width / 72 * drawing.dpi), style=asset('player.css'),
-        script=COMMENT.sub('', asset('player.js')),
+        id=name, alt=alt, width=drawing.width, height=drawing.height, style=asset('player.css'),
+        still=still if drawing.still else '', script=asset('player.js'),
         defs=drawing.defs.replace('id="@', f'id="{name}-').replace('#@', f'#{name}-'),
         picture=picture.replace('#@', f'#{name}-'), last=drawing.n_frames - 1, buttons=buttons(),
         speeds=options([(s, f'{s}×') for s in SPEEDS]), modes=options([(m, m) for m in MODES]), data=script_json(data))
@@ -88,7 +93,7 @@ def player_page(player, title):
     return PAGE.format(title=escape(title), player=player)
 
 
-def asset(name): return (HERE / name).read_text(encoding='utf-8').strip()
+def asset(name): return INDENT.sub(' ', COMMENT.sub('', (HERE / name).read_text(encoding='utf-8'))).strip()
 
 
 def script_json(data):

@@ -26,15 +26,23 @@
   }
 
   function start(root) {
+    const written = (type) => root.querySelector("script[type='" + type + "']").textContent;
     const find = (name) => root.querySelector("[data-do=" + name + "]");
-    const data = JSON.parse(root.querySelector("script[type='application/json']").textContent);
+    const data = JSON.parse(written("application/json"));
+    for (const child of [...root.children]) if (child.tagName !== "SCRIPT") child.remove();   // the still picture
+    root.insertAdjacentHTML("afterbegin", written("text/html"));
+    root.style.width = data.width + "px";
+    root.tabIndex = 0;
+    root.setAttribute("role", "group");
+    root.setAttribute("aria-label", "Animation player");
+    root.dataset.lmSuppressShortcuts = "true";      // of JupyterLab, while the player has the focus
     const nodes = root.querySelectorAll("svg [data-part]");
     const parts = data.parts.map((part, k) => ({
       node: nodes[k], starts: part[0], text: history(part[1]), shown: -1
     }));
     const slider = find("seek"), label = find("label"), speed = find("speed"), mode = find("mode");
     const last = data.frames - 1;
-    let frame = 0, direction = 1, playing = false, before = 0, waited = 0;
+    let frame = 0, direction = 1, playing = false, seen = false, before = 0, waited = 0, timer = 0;
 
     function show(i) {
       frame = Math.max(0, Math.min(last, i));
@@ -64,9 +72,11 @@
     // Milliseconds that frame i is shown: the end is held.
     function lasts(i) { return data.interval + (i === last ? data.pause : 0); }
 
-    function tick(now) {
-      if (!playing) return;
-      if (!root.isConnected) return pause();        // the cell was run again
+    // Go on, at the time of the next frame: nothing runs between two frames, nor out of sight.
+    function tick() {
+      clearTimeout(timer);
+      const now = performance.now();
+      if (!playing || !seen || document.hidden) return;
       waited += (now - before) * Number(speed.value);
       before = now;
       let next = frame;
@@ -77,7 +87,12 @@
       }
       if (next !== frame) show(next);
       if (mode.value === "once" && frame === last) return pause();
-      requestAnimationFrame(tick);
+      timer = setTimeout(tick, (lasts(frame) - waited) / Number(speed.value));
+    }
+
+    function resume() {
+      before = performance.now();
+      tick();
     }
 
     function play() {
@@ -85,13 +100,13 @@
       if (mode.value === "once" && frame === last) show(0);
       playing = true;
       waited = 0;
-      before = performance.now();
       mark();
-      requestAnimationFrame(tick);
+      resume();
     }
 
     function pause() {
       playing = false;
+      clearTimeout(timer);
       mark();
     }
 
@@ -115,6 +130,7 @@
     slider.max = last;
     slider.addEventListener("input", () => { pause(); show(Number(slider.value)); });
     mode.addEventListener("change", () => { direction = 1; });
+    speed.addEventListener("change", tick);
     root.addEventListener("keydown", (event) => {
       const on = event.target.tagName, name = keys[event.key];
       if (!name || event.ctrlKey || event.metaKey || event.altKey || on === "SELECT") return;
@@ -126,19 +142,40 @@
 
     speed.value = "1";
     mode.value = data.mode;
-    find("controls").hidden = false;
     root.dataset.ready = "true";
     mark();
     show(0);
     if (data.autoplay && !matchMedia("(prefers-reduced-motion: reduce)").matches) play();
+    new IntersectionObserver((records) => {
+      seen = records[records.length - 1].isIntersecting;
+      resume();
+    }).observe(root);
+    document.addEventListener("visibilitychange", resume);
   }
 
-  // One and the same output may be on a page twice, in a second view of it. A notebook may also run the script before
-  // it puts the output on the page.
-  function startAll(tries) {
-    const roots = document.querySelectorAll("[data-fastsgd='" + id + "']");
-    for (const root of roots) if (!root.dataset.ready) start(root);
-    if (!roots.length && tries > 0) setTimeout(() => startAll(tries - 1), 50);
+  // One and the same output may be on a page twice, in a second view of it, and in a shadow root. A notebook may also
+  // run the script long before it puts the output on the page.
+  const wanted = "[data-fastsgd='" + id + "']", below = { childList: true, subtree: true };
+  const started = window.fastsgdStarted = window.fastsgdStarted || new WeakSet();
+
+  // Start the players in `node`. Are there any?
+  function look(node) {
+    const all = [...node.querySelectorAll(wanted)];
+    if (node.matches && node.matches(wanted)) all.push(node);
+    const roots = all.filter((root) => !started.has(root));
+    for (const root of roots) {
+      started.add(root);
+      start(root);
+    }
+    if (roots.length) observer.disconnect();
+    return roots.length > 0 || [node, ...node.querySelectorAll("*")].some((host) => {
+      if (!host.shadowRoot) return false;
+      observer.observe(host.shadowRoot, below);
+      return look(host.shadowRoot);
+    });
   }
-  startAll(40);
+  const observer = new MutationObserver((records) => records.some((record) =>
+    [...record.addedNodes].some((node) => node.nodeType === 1 && look(node))));
+  observer.observe(document, below);
+  look(document);
 })
