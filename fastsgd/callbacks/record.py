@@ -11,8 +11,10 @@ from torch.nn.parameter import is_lazy
 
 from ..checks import check_whole
 from ..trajectory import Recording, Trajectory
+from ..trajectory.answers import PartLoss
 from .base import PROGRESS_ORDER, ByName, OwnCallback
 from .metrics import measured_in_training, measured_in_validation
+from .parts import Watch
 from .samples import draw_samples, own_loss
 
 Phase = Enum('Phase', 'idle lazy recording failed') # lazy: parameters get their shapes in the first forward pass
@@ -20,9 +22,10 @@ Phase = Enum('Phase', 'idle lazy recording failed') # lazy: parameters get their
 
 class _Now:
     "Where the fit is. Not on the callback: fastai looks up each assignment there in Learner and model."
-    __slots__ = ('phase', 'losses', 'lr', 'asked', 'opt')
+    __slots__ = ('phase', 'losses', 'lr', 'asked', 'opt', 'watch')
     def __init__(self):
         self.phase, self.opt = Phase.idle, None # the optimiser whose steps are counted
+        self.watch = None # until the first batch of a fit has shown which part of the output the loss sees
         self.losses, self.lr = [], 0. # (loss, targets) of each batch whose gradient goes into the coming step
         self.asked = -1 # the step that the optimiser was asked for, while it is under way
 
@@ -115,6 +118,8 @@ class RecordParamsCallback(OwnCallback):
             self.recording.resume()
         self.recording.expect(self.learn.n_epoch * len(self.learn.dl))
         self._loss_func, self._now.phase = own_loss(self.learn), Phase.recording
+        self._leave_model()
+        self._now.watch = Watch(self.learn.model)
         self._count_steps()
 
     def _begin_another(self, model):
@@ -134,6 +139,10 @@ class RecordParamsCallback(OwnCallback):
     def _leave_optimiser(self):
         if self._now.opt is not None and isinstance(self._now.opt.step, _Counted): del self._now.opt.step
         self._now.opt = None
+
+    def _leave_model(self):
+        if self._now.watch is not None: self._now.watch.handle.remove()
+        self._now.watch = None
 
     def before_batch(self):
         now, learn = self._now, self.learn
@@ -159,7 +168,11 @@ class RecordParamsCallback(OwnCallback):
         if now.phase is Phase.lazy:
             self._begin()
             self._draw_samples()
-        if now.phase is Phase.recording: now.losses.append((self._loss(), learn.yb))
+        if now.phase is not Phase.recording: return
+        now.losses.append((self._loss(), learn.yb))
+        if now.watch is None: return
+        keys, now.watch = now.watch.part(learn.pred), None
+        if keys: self._loss_func = PartLoss(self._loss_func, keys)
 
     def _loss(self):
         # fastai's `TensorBase` sends each call through Python, `detach` too: eight times the price
@@ -214,6 +227,7 @@ class RecordParamsCallback(OwnCallback):
     def after_fit(self):
         self._count_cut_off()
         self._leave_optimiser()
+        self._leave_model()
         if self._now.phase is not Phase.recording: return
         self.recording.finish()
         self._now.phase = Phase.idle

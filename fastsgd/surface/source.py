@@ -35,6 +35,8 @@ def paths_model_and_loss(learn) -> tuple:
         path = getattr(getattr(learn, 'record_params', None), 'trajectory', None)
         sizes = {n: tuple(s) for n, s in path.sizes.items()} if path is not None and len(path) else None
         paths = [path] if sizes == sizes_of(unwrapped(model)) else []
+        # the loss that the fit saw: of a part of the output, and not that of MixUp
+        if paths and path.loss_func is not None: loss_func = path.loss_func
     model = unwrapped(model)
     size = sum(p.numel() for p in model.parameters())
     if size < 2: raise ValueError(f'the model has {size} parameters: a plane needs at least two')

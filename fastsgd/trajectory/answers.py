@@ -19,6 +19,23 @@ TAKES = {loss: name for name, losses in TAKES.items() for loss in losses}
 KNOWN = 'torch.nn', 'torchvision.ops', 'fastai.losses', 'fastai.layers'
 
 
+class PartLoss:
+    "A loss of one part of what the model returns, such as the first of a tuple: `keys` lead to it"
+    def __init__(self, func, keys): self.func, self.keys = func, keys
+
+    def __call__(self, out, *targets):
+        for key in self.keys: out = out[key]
+        return self.func(out, *targets)
+
+    @property
+    def keywords(self): return getattr(self.func, 'keywords', {})
+
+    @property
+    def reduction(self): return getattr(self.func, 'reduction', 'mean')
+
+    def __repr__(self): return f'{self.func!r} of part {"".join(f"[{key!r}]" for key in self.keys)}'
+
+
 def layers_of(loss_func) -> list:
     "`loss_func` and what it calls in turn, seen through `partial`, MixUp, bound methods and fastai's flattening losses"
     res = [loss_func]
