@@ -18,7 +18,7 @@ from .data import (
 from .lesson import LinearModel, explore, linear_learner
 from .player import FitAnimation
 from .surface import Plane, Surface, loss_surface
-from .trajectory import Samples, Trajectory
+from .trajectory import Recording, Samples, Trajectory
 from .views import (
            BoundaryView,
            ConfusionView,
@@ -40,7 +40,7 @@ from .views import (
 __version__ = '0.1.0'
 __all__ = ['AnimateFitCallback', 'BoundaryView', 'Comparison', 'ConfusionView', 'EmbeddingView', 'FitAnimation',
            'FitView', 'HistogramView', 'LRView', 'LinearModel', 'LogLossCallback', 'LossView', 'MetricsView',
-           'ParamsView', 'ParityView', 'PathView', 'Plane', 'RecordParamsCallback', 'Samples', 'SamplesView',
-           'Surface', 'Trajectory', 'View', 'WeightsView', 'animate', 'blobs_dls', 'circles_dls', 'compare_fits',
-           'explore', 'linear_data', 'linear_dls', 'linear_learner', 'loss_surface', 'moons_dls', 'poly_data',
-           'poly_dls', 'sine_data', 'sine_dls', 'spiral_dls', 'tensor_dls']
+           'ParamsView', 'ParityView', 'PathView', 'Plane', 'RecordParamsCallback', 'Recording', 'Samples',
+           'SamplesView', 'Surface', 'Trajectory', 'View', 'WeightsView', 'animate', 'blobs_dls', 'circles_dls',
+           'compare_fits', 'explore', 'linear_data', 'linear_dls', 'linear_learner', 'loss_surface', 'moons_dls',
+           'poly_data', 'poly_dls', 'sine_data', 'sine_dls', 'spiral_dls', 'tensor_dls']

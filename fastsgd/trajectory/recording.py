@@ -73,7 +73,9 @@ class Recording:
         "Bytes of all points that are kept"
         return self._points.n_bytes
 
-    def follows(self, model) -> bool:
+    def follows(self,
+        model, # A model, wrapped or not
+    ) -> bool:
         "Is this still the model that was followed, with the same names, shapes and types?"
         if unwrapped(model) is not self.model: return False
         slots = self._slots if self._slots.same_modules() else Slots(self.model)
@@ -125,7 +127,8 @@ class Recording:
         "On the CPU a number, which leaves no hole in memory; on a GPU, which must not be waited for, a tensor"
         if not isinstance(loss, torch.Tensor): return check_number('loss', loss, finite=False, example=0.5)
         if loss.dtype == torch.float64: self._loss_dtype = torch.float64
-        if loss.ndim: loss = loss.detach().mean(dtype=self._loss_dtype)
+        if loss.requires_grad: loss = loss.detach()
+        if loss.ndim: loss = loss.mean(dtype=self._loss_dtype)
         return float(loss) if loss.device.type == 'cpu' else loss.detach().to(self._loss_dtype)
 
     def validated(self,
@@ -135,8 +138,11 @@ class Recording:
         self.valid.append((self.n_steps, check_number('loss', loss, finite=False, example=0.5)))
         self._result = None
 
-    def measured(self, values: dict, epoch_ends: bool = False):
-        "After an epoch or a part of it: name -> what was measured at the present step"
+    def measured(self,
+        values: dict, # Name -> number
+        epoch_ends: bool = False, # Was the present step the last one of an epoch?
+    ):
+        "Record what was measured at the present step, metrics for instance"
         with _RECORDING:
             self.measures.add(self.n_steps, values, epoch_ends)
             self._result = None
@@ -201,8 +207,10 @@ class Recording:
 
     # -- the result
 
-    def trajectory(self, **context) -> Trajectory:
-        """Return the record up to now; what is recorded later does not change it. `context` goes to `Trajectory`.
+    def trajectory(self,
+        **context # What else `Trajectory` takes: `loss_func` and `data` for surfaces, a `label`
+    ) -> Trajectory:
+        """Return the record up to now; what is recorded later does not change it.
 
         Another thread than the one that trains gets the points that are kept: the model may be in the middle of a step.
         """
