@@ -11,7 +11,7 @@ from ..trajectory.answers import classes_of, is_signed
 from ..trajectory.several import as_list, label_of
 from .legends import legend
 from .limits import padded, plain
-from .predictions import Predictions, check_activation
+from .predictions import Predictions, check_activation, filled
 from .style import class_style, color_bar, ink, shortened, style, tidy
 from .view import View
 
@@ -147,7 +147,7 @@ class Classifier(Predictions):
 def two_inputs(data) -> tuple:
     "Inputs (n, 2) and classes (n,) of a recorded sample, or a ValueError that says what else it is"
     if data is None: raise ValueError('this trajectory recorded no data: give it, as in BoundaryView(x, y)')
-    xs, ys = data
+    xs, ys = filled(data[0]), data[1]
     hint = 'BoundaryView is for classes of two inputs; PathView and LossView suit any model'
     if len(xs) != 1 or len(ys) != 1:
         raise ValueError(f'the data has {len(xs)} inputs and {len(ys)} targets, expected one tensor each: {hint}')

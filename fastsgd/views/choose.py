@@ -19,6 +19,7 @@ from .metrics import MetricsView
 from .params import ParamsView
 from .parity import ParityView
 from .path import PathView
+from .predictions import filled
 from .samples import SamplesView
 from .weights import WeightsView, shows_pictures
 
@@ -119,9 +120,9 @@ def _short(e): return shorten(str(e).strip().split('\n')[0] or type(e).__name__,
 def fits_one_input(traj) -> bool:
     "Is this a regression with one input and one output?"
     if traj.data is None or traj.model is None: return False
-    xs, ys = traj.data
+    (xs, ys), every = (filled(traj.data[0]), traj.data[1]), traj.data[0]
     if len(xs) != 1 or len(ys) != 1 or not ys[0].is_floating_point() or one_input(xs[0]) is None: return False
-    out = answers(traj, xs)
+    out = answers(traj, every)
     return out is not None and out.numel() == len(xs[0][:2]) == ys[0][:2].numel()
 
 

@@ -8,7 +8,7 @@ from ..trajectory.answers import is_signed
 from ..trajectory.several import as_list, label_of
 from .legends import legend
 from .limits import padded, plain, within
-from .predictions import Predictions, check_activation
+from .predictions import Predictions, ask, check_activation, filled
 from .style import BLUE, GREY, ORANGE, ink, style, tidy
 from .view import View
 
@@ -66,7 +66,7 @@ class FitView(View):
         if self.x is not None: x, y = torch.as_tensor(self.x), torch.as_tensor(self.y)
         elif traj.data is None:
             raise ValueError('this trajectory recorded no data: give it, as in FitView(x, y)')
-        else: (x, *more), (y, *_) = traj.data
+        else: (x, *more), (y, *_) = filled(traj.data[0]) or traj.data[0], traj.data[1]
         if self.x is None and more:
             raise ValueError(f'the model takes {1 + len(more)} tensors, expected one: FitView is for models of one '
                              'input; LossView and ParamsView suit any model')
@@ -119,7 +119,7 @@ class FitView(View):
     def _batch(self, traj, i, column):
         batch = traj.batches.get(int(traj.steps[i]))
         if batch is None: return [], []
-        (x, *_), (y, *_) = batch
+        (x, *_), (y, *_) = filled(batch[0]), batch[1]
         every = -(-len(y) // MOST_RINGS)
         return column_of(x, column)[::every], column_of(y)[::every]
 
@@ -127,8 +127,9 @@ class FitView(View):
 class Curve(Predictions):
     "What a model predicts for rows of inputs, one number each, in the terms of the targets"
     def __init__(self, traj, data, activation):
-        out = plain(traj.predict(0, data[0][0][:2]))
-        if out.numel() != len(data[0][0][:2]):
+        x, = filled(data[0])
+        out = plain(ask(traj, 0, x[:2]))
+        if out.numel() != len(x[:2]):
             raise ValueError(f'the model answers {len(out)} inputs with shape {tuple(out.shape)}, expected one number '
                              'each: FitView is for models of one output; LossView and ParamsView suit any model')
         super().__init__(traj, data, activation)

@@ -17,10 +17,22 @@ def check_activation(activation):
                      f'{", ".join(map(repr, NAMES))}, or None for what suits the loss')
 
 
+def filled(xs) -> tuple:
+    "The inputs that hold numbers: fastai's tables have a tensor (n, 0) of categories where there are none"
+    return tuple(x for x in map(torch.as_tensor, xs) if x.numel() or not len(x))
+
+
+def ask(traj, i, rows):
+    "What the model at point `i` answers to `rows` of its one input that holds numbers"
+    xs = () if traj.data is None else traj.data[0]
+    if len(xs) < 2 or len(filled(xs)) != 1: return traj.predict(i, rows)
+    return traj.predict(i, *(rows if x.numel() else x.new_empty(len(rows), *x.shape[1:]) for x in xs))
+
+
 class Predictions:
     "`predictions(i, rows)`: what the model at point `i` predicts for `rows` of inputs, as float64 on the CPU"
     def __init__(self, traj, data, activation=None):
-        (x, *_), (y, *_) = data
+        (x, *_), (y, *_) = filled(data[0]), data[1]
         every = -(-len(x) // ROWS)
         self.traj, self.inputs, self.name = traj, x[::every], activation
         if isinstance(activation, str): self.function = lambda out: activate(activation, out)
@@ -30,9 +42,9 @@ class Predictions:
     def _ask_loss(self, targets):
         # outputs early and late in the fit: at first, logits may look like probabilities
         points = sorted({0, len(self.traj) // 2, len(self.traj) - 1})
-        out = torch.cat([self.traj.predict(i, self.inputs) for i in points])
+        out = torch.cat([ask(self.traj, i, self.inputs) for i in points])
         targets = torch.cat([targets] * len(points))
         self.name = activation_of(self.traj.loss_func, out, targets)
         self.function = activation_for(self.traj.loss_func, out, targets)
 
-    def __call__(self, i, rows): return plain(self.function(self.traj.predict(i, rows))).double()
+    def __call__(self, i, rows): return plain(self.function(ask(self.traj, i, rows))).double()
