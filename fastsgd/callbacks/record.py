@@ -1,7 +1,6 @@
 """`RecordParamsCallback`: follows a `Learner` and hands each optimiser step to a `Recording`."""
 
 import warnings
-from enum import Enum
 
 import torch
 from fastai.learner import Learner
@@ -14,31 +13,9 @@ from ..trajectory import Recording, Trajectory
 from ..trajectory.answers import PartLoss
 from .base import PROGRESS_ORDER, ByName, OwnCallback
 from .metrics import measured_in_training, measured_in_validation
+from .now import Counted, Now, Phase
 from .parts import Watch
 from .samples import draw_samples, own_loss
-
-Phase = Enum('Phase', 'idle lazy recording failed') # lazy: parameters get their shapes in the first forward pass
-
-
-class _Now:
-    "Where the fit is. Not on the callback: fastai looks up each assignment there in Learner and model."
-    __slots__ = ('phase', 'losses', 'lr', 'asked', 'opt', 'watch')
-    def __init__(self):
-        self.phase, self.opt = Phase.idle, None # the optimiser whose steps are counted
-        self.watch = None # until the first batch of a fit has shown which part of the output the loss sees
-        self.losses, self.lr = [], 0. # (loss, targets) of each batch whose gradient goes into the coming step
-        self.asked = -1 # the step that the optimiser was asked for, while it is under way
-
-
-class _Counted:
-    "Stand for `opt.step` while a fit is recorded: whoever calls it, fastai or a callback, the step counts"
-    def __init__(self, step, recorder): self.step, self.recorder = step, recorder
-
-    def __call__(self, *args, **kwargs):
-        self.recorder._try(self.recorder._ask)
-        res = self.step(*args, **kwargs)
-        self.recorder._try(self.recorder._count)
-        return res
 
 
 class RecordParamsCallback(OwnCallback):
@@ -66,7 +43,7 @@ class RecordParamsCallback(OwnCallback):
 
     def _init_state(self):
         super()._init_state()
-        self.recording, self.earlier, self._now, self._loss_func, self._breaks = None, [], _Now(), None, []
+        self.recording, self.earlier, self._now, self._loss_func, self._breaks = None, [], Now(), None, []
 
     @property
     def trajectory(self) -> Trajectory | None:
@@ -75,7 +52,12 @@ class RecordParamsCallback(OwnCallback):
         if self.recording is None or not self.recording.n_steps: return None
         return self._trajectory()
 
-    def _trajectory(self): return self.recording.trajectory(loss_func=self._loss_func, breaks=self._breaks)
+    def _trajectory(self):
+        recording, known = self.recording, {'loss_func': self._loss_func, 'breaks': self._breaks}
+        # of a fit on mixed batches the samples are all the data that there was
+        if recording.samples is not None and not recording.batches.sample and recording.batches.unseen:
+            known['data'] = recording.samples.xs, recording.samples.ys
+        return recording.trajectory(**known)
 
     def reset(self):
         "Start a new record at the next training step; the present one and the `earlier` ones are dropped"
@@ -133,11 +115,11 @@ class RecordParamsCallback(OwnCallback):
         "Count each step of the Learner's optimiser from now on"
         opt = self.learn.opt
         if self._now.opt is not opt: self._leave_optimiser()
-        if 'step' in vars(opt) and isinstance(opt.step, _Counted): return
-        opt.step, self._now.opt = _Counted(opt.step, self), opt
+        if 'step' in vars(opt) and isinstance(opt.step, Counted): return
+        opt.step, self._now.opt = Counted(opt.step, self), opt
 
     def _leave_optimiser(self):
-        if self._now.opt is not None and isinstance(self._now.opt.step, _Counted): del self._now.opt.step
+        if self._now.opt is not None and isinstance(self._now.opt.step, Counted): del self._now.opt.step
         self._now.opt = None
 
     def _leave_model(self):
@@ -156,7 +138,10 @@ class RecordParamsCallback(OwnCallback):
             now.losses = []
         self.recording.point()
         if not self.recording.sampled: self._draw_samples()
-        self.recording.batches.see(self.recording.n_steps, learn.xb, learn.yb, whole=learn.n_iter == 1)
+        # MixUp and CutMix have put points that never were in their place, and keep half of the targets to themselves
+        if own_loss(learn) is not learn.loss_func: self.recording.batches.unseen = True
+        else:
+            self.recording.batches.see(self.recording.n_steps, learn.xb, learn.yb, whole=learn.n_iter == 1)
 
     def _draw_samples(self):
         "Once per trajectory, at its first step"
@@ -214,7 +199,8 @@ class RecordParamsCallback(OwnCallback):
     def after_train(self):
         if self._now.phase is not Phase.recording: return
         self._count_cut_off()
-        self.recording.batches.sampling = False
+        batches = self.recording.batches
+        if batches.sample or not batches.unseen: batches.sampling = False
         self.recording.measured(measured_in_training(self.learn), epoch_ends=True)
 
     def after_validate(self):

@@ -11,7 +11,7 @@ class Batches:
     "What the model was shown: a bounded sample of the data, and the batches of as many steps as fit"
     def __init__(self):
         self.sample, self.by_step, self.sample_bytes, self.stride, self.sampling, self.kinds = [], {}, 0, 1, True, None
-        self._arena = Arena()
+        self._arena, self.unseen = Arena(), False # were there batches that are not what the data is?
 
     def see(self, step, xs, ys, whole=False):
         "Keep the batch `(xs, ys)` of `step`, unless it is the `whole` data; anything but tensors is passed over"
