@@ -2,8 +2,8 @@
 
     python tests/benchmarks/processor.py --seconds 10
 
-Shares of one core, of all of Chromium's processes together, on a page of 1300 x 1000 pixels. Headless, without a graphics
-card: all is drawn by the processor. What a blank page takes is taken off.
+Shares of one core, of all of Chromium's processes together, on a page of 1300 x 1000 pixels. Headless, without a
+graphics card: all is drawn by the processor. What a blank page takes is taken off.
 """
 
 import argparse
@@ -55,8 +55,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         known = set(psutil.Process().children(recursive=True))
         browser = playwright.chromium.launch(executable_path=chromium, args=['--no-sandbox'])
-        process = next(p for p in psutil.Process().children(recursive=True)
-                       if p not in known and '--headless' in ' '.join(p.cmdline()) and '--type=' not in str(p.cmdline()))
+        new = [p for p in psutil.Process().children(recursive=True) if p not in known]
+        process = next(p for p in new if '--headless' in str(p.cmdline()) and '--type=' not in str(p.cmdline()))
 
         def measure(html, play=False, away=False):
             page, path = browser.new_page(viewport=dict(width=1300, height=1000)), Path(folder, 'page.html')

@@ -16,14 +16,16 @@ TITLES = dict(first='First frame (home)', back='Step back (left arrow)',
               next='Step forward (right arrow)', last='Last frame (end)')
 COMMENT = re.compile(r'(?m)(?:^|(?<=\s))//.*$') # of a script: it would swallow all that follows in one line
 INDENT = re.compile(r'\s*\n\s*')
+LEGIBLE = 1.3 # pixels a point: the smallest letters, of 6.94 points, are 9 pixels high
 SPEEDS = ('0.25', '0.5', '1', '2', '4')
 # What a sanitiser may leave is a picture that no script or style is needed for. All else comes in scripts: where these
 # don't run, there are no dead controls, and where they do, the player takes the picture's place.
 PLAYER = """<div class="fastsgd-player" data-fastsgd="{id}">{still}
 <script type="application/json">{data}</script>
 <script type="text/html"><style>{style}</style>
+<div class="fastsgd-picture" data-do="picture">\
 <svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{alt}" viewBox="0 0 {width:g} {height:g}" \
-stroke-linejoin="round" stroke-linecap="butt"><defs>{defs}</defs>{picture}</svg>
+stroke-linejoin="round" stroke-linecap="butt"><defs>{defs}</defs>{picture}</svg></div>
 <div class="fastsgd-controls" data-do="controls">
 <span class="fastsgd-buttons">{buttons}</span>
 <input type="range" min="0" max="{last}" value="{last}" step="1" data-do="seek" aria-label="Frame">
@@ -70,7 +72,8 @@ def player_html(
     moving = [part for part in drawing.parts if len(part) > 1]
     css_width, alt = round(drawing.width / 72 * drawing.dpi), escape(alt or 'Animation')
     still = STILL.format(alt=alt, css_width=css_width, data=base64.b64encode(drawing.still).decode())
-    data = dict(frames=drawing.n_frames, width=css_width, interval=interval, pause=pause, mode=mode, autoplay=autoplay,
+    legible = round(min(css_width, LEGIBLE * drawing.width))
+    data = dict(frames=drawing.n_frames, width=css_width, legible=legible, interval=interval, pause=pause, mode=mode, autoplay=autoplay,
                 labels=None if labels is None else [str(label) for label in labels],
                 parts=[(part.frames, part.entries) for part in moving])
     picture = ''.join(f'<g data-part>{part.last}</g>' if len(part) > 1 else part.last for part in drawing.parts)

@@ -32,6 +32,7 @@
     for (const child of [...root.children]) if (child.tagName !== "SCRIPT") child.remove();   // the still picture
     root.insertAdjacentHTML("afterbegin", written("text/html"));
     root.style.width = data.width + "px";
+    root.style.setProperty("--fastsgd-legible", data.legible + "px");
     root.tabIndex = 0;
     root.setAttribute("role", "group");
     root.setAttribute("aria-label", "Animation player");
@@ -40,7 +41,7 @@
     const parts = data.parts.map((part, k) => ({
       node: nodes[k], starts: part[0], text: history(part[1]), shown: -1
     }));
-    const slider = find("seek"), label = find("label"), speed = find("speed"), mode = find("mode");
+    const picture = find("picture"), slider = find("seek"), label = find("label"), speed = find("speed"), mode = find("mode");
     const last = data.frames - 1;
     let frame = 0, direction = 1, playing = false, seen = false, before = 0, waited = 0, timer = 0;
 
@@ -135,6 +136,7 @@
       const on = event.target.tagName, name = keys[event.key];
       if (!name || event.ctrlKey || event.metaKey || event.altKey || on === "SELECT") return;
       if (on === "BUTTON" && event.key === " ") return;      // it presses that button
+      if (event.target === picture && name !== "play") return;    // it scrolls
       event.preventDefault();
       event.stopPropagation();                               // a notebook has shortcuts of its own
       actions[name]();
@@ -148,6 +150,7 @@
     if (data.autoplay && !matchMedia("(prefers-reduced-motion: reduce)").matches) play();
     new IntersectionObserver((records) => {
       seen = records[records.length - 1].isIntersecting;
+      picture.tabIndex = picture.scrollWidth > picture.clientWidth ? 0 : -1;
       resume();
     }).observe(root);
     document.addEventListener("visibilitychange", resume);
