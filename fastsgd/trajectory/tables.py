@@ -21,6 +21,13 @@ def step_line(step: int, n: int, loss: float, diverged: int | None) -> str:
     return f'step {step} of {n}   loss {loss:.4g}{where}'
 
 
+def one_line(traj) -> str:
+    "What a `Trajectory` is, in a line"
+    thinned = '' if len(traj) == traj.n_steps + 1 else f', {len(traj)} of {traj.n_steps + 1} points kept'
+    loss = f', loss {float(traj.losses[0]):.4g} to {float(traj.losses[-1]):.4g}' if len(traj.losses) else ''
+    return f'Trajectory: {traj.n_steps} steps, {traj.n_params} parameters{loss}{thinned}'
+
+
 def entry_name(name: str, shape, i: int, sep: str = ', ') -> str:
     "What to call entry `i`, counted along the rows, of the parameter `name` of this shape: its index in brackets"
     return f'{name}[{sep.join(str(int(k)) for k in np.unravel_index(i, shape))}]' if len(shape) else name

@@ -9,7 +9,7 @@ from ..checks import as_whole, check_flag, check_max_frames, check_type, check_w
 from .columns import as_columns
 from .models import Answering, stacked
 from .samples import Samples
-from .tables import html_table, trajectory_df, trajectory_rows
+from .tables import html_table, one_line, trajectory_df, trajectory_rows
 
 POINTS = 'a point, for instance -1, or several as a slice or a sequence'
 
@@ -212,6 +212,16 @@ class Trajectory:
         return save(self, path, check_flag('data', data))
 
     @classmethod
+    def from_states(cls,
+        states: list, # State dicts, one for each point
+        model: torch.nn.Module | None = None, # Says what is a buffer; None: what is not fractional
+        **context, # Further arguments of `Trajectory`: `losses`, `lrs`, `steps`, `loss_func`, `data`, ...
+    ) -> 'Trajectory':
+        "A fit from checkpoints. Raises ValueError or TypeError for what are not state dicts of one model."
+        from .states import from_states
+        return from_states(cls, states, model, **context)
+
+    @classmethod
     def load(cls,
         path, # File that `save` wrote
         model: torch.nn.Module | None = None, # The architecture, for `predict`; its own weights don't matter
@@ -224,11 +234,7 @@ class Trajectory:
         from .storage import load
         return load(cls, path, model=model, loss_func=loss_func)
 
-    def __repr__(self):
-        thinned = '' if len(self) == self.n_steps + 1 else f', {len(self)} of {self.n_steps + 1} points kept'
-        loss = f', loss {float(self.losses[0]):.4g} to {float(self.losses[-1]):.4g}' if len(self.losses) else ''
-        return f'Trajectory: {self.n_steps} steps, {self.n_params} parameters{loss}{thinned}'
-
+    def __repr__(self): return one_line(self)
     def _repr_html_(self): return html_table('Trajectory', trajectory_rows(self))
 
     def to_df(self,
@@ -239,6 +245,4 @@ class Trajectory:
         `loss` and `lr` are those of the step that began at this point: NaN at the last one. Raises ImportError without
         pandas, ValueError below 0.
         """
-        if isinstance(max_params, bool) or not isinstance(max_params, int) or max_params < 0:
-            raise ValueError(f'max_params={max_params!r}: expected a whole number of at least 0, for instance 20')
-        return trajectory_df(self, max_params)
+        return trajectory_df(self, check_whole('max_params', max_params, 0, example=20))
