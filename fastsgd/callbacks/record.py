@@ -12,6 +12,7 @@ from ..checks import check_whole
 from ..trajectory import Recording, Trajectory
 from ..trajectory.answers import PartLoss
 from .base import PROGRESS_ORDER, ByName, OwnCallback
+from .groups import hypers_of, names_of
 from .metrics import measured_in_training, measured_in_validation
 from .now import Counted, Now, Phase
 from .parts import Watch
@@ -100,6 +101,7 @@ class RecordParamsCallback(OwnCallback):
             self.recording.resume()
         self.recording.expect(self.learn.n_epoch * len(self.learn.dl))
         self._loss_func, self._now.phase = own_loss(self.learn), Phase.recording
+        self.recording.hypers.groups = names_of(self.learn.opt, model)
         self._leave_model()
         self._now.watch = Watch(self.learn.model)
         self._count_steps()
@@ -176,12 +178,12 @@ class RecordParamsCallback(OwnCallback):
         recording.point() # a second step of the same batch begins at a point of its own
         if not now.losses: now.losses.append((self._loss(), self.learn.yb)) # no gradient, or a second step
         now.lr = now.opt.hypers[-1]['lr'] if hasattr(now.opt, 'hypers') else now.opt.param_groups[-1]['lr']
-        now.asked = recording.n_steps
+        now.hypers, now.asked = hypers_of(now.opt), recording.n_steps
 
     def _count(self):
         now = self._now
         if now.asked < 0: return
-        if now.asked == self.recording.n_steps: self.recording.step(self._mean(now.losses), now.lr)
+        if now.asked == self.recording.n_steps: self.recording.step(self._mean(now.losses), now.lr, now.hypers)
         now.asked, now.losses = -1, []
 
     def _mean(self, losses):

@@ -8,6 +8,7 @@ import torch
 from ..checks import check_number, check_type, check_whole
 from .batches import Batches
 from .columns import Columns
+from .hypers import Hypers
 from .measures import Measures
 from .memory import total_bytes
 from .models import unwrapped
@@ -62,7 +63,7 @@ class Recording:
         self.lrs, self._losses, self._loss_chunks, self._n_chunked, self.valid = array('d'), [], [], 0, []
         self._loss_dtype, self._thread = torch.float32, threading.get_ident()
         self.batches, self._slots = Batches(), Slots(self.model)
-        self.samples, self.sampled, self.measures = None, False, Measures()
+        self.samples, self.sampled, self.measures, self.hypers = None, False, Measures(), Hypers()
         self._first = {n: t.detach().to('cpu', copy=True) for n, t in self._live().items()}
         self._points, self._tail, self._result = Points(self._first, self.max_bytes), None, None
 
@@ -111,6 +112,7 @@ class Recording:
     def step(self,
         loss, # Raw loss that the optimiser saw: a tensor, whose mean counts, or a number
         lr: float, # Learning rate of the step
+        hypers: dict | None = None, # Name -> one number for each parameter group, such as 'lr' and 'mom'
     ):
         "Count an optimiser step. Raises ValueError for a learning rate that is no number."
         if type(lr) is not float: lr = check_number('lr', lr, finite=False, example=0.1)
@@ -120,6 +122,7 @@ class Recording:
             del self.lrs[n:], self._losses[n - self._n_chunked:]
             self._losses.append(loss)
             self.lrs.append(lr)
+            if hypers: self.hypers.add(n, hypers)
             self.n_steps, self._tail, self._result = n + 1, None, None
             if n + 1 - self._n_chunked >= LOSS_ROWS: self._gather_losses()
 
@@ -234,6 +237,7 @@ class Recording:
         valid = list(zip(*self.valid)) or [(), ()]
         given = {'data': self.batches.data(), 'batches': self.batches.steps(), 'model': self.model,
                  'samples': self.samples, 'metrics': self.measures.series(), 'epochs': self.measures.epochs,
+                 'hypers': self.hypers.series(n), 'groups': self.hypers.groups,
                  'valid': (torch.tensor(valid[0], dtype=torch.int64), torch.tensor(valid[1], dtype=torch.float64))}
         return Trajectory(points.only(self._slots.params), torch.cat([b.steps for b in blocks]), losses,
                           torch.tensor(self.lrs[:n], dtype=torch.float64), points.only(self._slots.buffers),

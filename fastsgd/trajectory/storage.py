@@ -46,6 +46,7 @@ def save(traj, path, data=True) -> Path:
     meta['batches'] = _pack(tensors, 'batches', list(batches.values()))
     tensors['batches.steps'] = torch.tensor([int(s) for s in batches], dtype=torch.int64)
     meta['metrics'] = to_json({k: list(v) for k, v in traj.metrics.items()}, tensors, 'metrics')
+    meta['hypers'], meta['groups'] = to_json(traj.hypers, tensors, 'hypers'), [str(name) for name in traj.groups]
     samples = traj.samples if data else None
     meta['samples'] = samples and to_json({k: getattr(samples, k) for k in SAMPLES}, tensors, 'samples')
     # `save_file` refuses tensors that share memory
@@ -153,6 +154,11 @@ def _build(cls, tensors, meta, context):
     _expect(_within(at, n), 'batches.steps is beyond the steps')
     batches = dict(zip(at.tolist(), _unpack(tensors, 'batches', meta['batches'], len(at))))
     metrics = _metrics(from_json(meta.get('metrics'), tensors) or {}, n)
+    hypers = from_json(meta.get('hypers'), tensors) or {}
+    groups = meta.get('groups', [])
+    _expect(all(t.ndim == 2 and t.dtype in FLOATS and len(t) == len(losses) and t.shape[1] for t in hypers.values()),
+            'hypers')
+    _expect(type(groups) is list and len(groups) <= MOST_NAMES and all(type(g) is str for g in groups), 'groups')
     samples = _samples(from_json(meta.get('samples'), tensors))
     _expect(not tensors, f'unknown tensors {list(tensors)[:3]!r:.200}')
     names = [*columns['params'], *columns['buffers']]
@@ -164,7 +170,8 @@ def _build(cls, tensors, meta, context):
     res = cls(columns['params'], steps, losses, series['lrs'], columns['buffers'], data=data, batches=batches,
               valid=(series['valid.steps'], series['valid.losses']), aliases=aliases, samples=samples, metrics=metrics,
               persistent=None if persistent is None else frozenset(persistent), label=label,
-              epochs=series.get('epochs'), breaks=series.get('breaks'), **context)
+              epochs=series.get('epochs'), breaks=series.get('breaks'), hypers=hypers, groups=groups,
+              **context)
     res.shown, res.as_recorded = series.get('shown', res.shown), bool(meta.get('as_recorded', True))
     _expect(len(res.shown) == points and bool((res.shown >= steps).all()), 'shown does not fit the steps')
     return res

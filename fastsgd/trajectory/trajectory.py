@@ -47,6 +47,8 @@ class Trajectory:
         metrics: dict | None = None, # Name -> `(steps, values)`, two 1-D tensors: what was measured, and when
         epochs=None, # Steps that were taken when each epoch ended, shape (epochs,)
         breaks=None, # Steps at which other weights were loaded: no step leads to these points
+        hypers: dict | None = None, # Name, such as 'lr' or 'mom' -> tensor (steps, parameter groups)
+        groups=(), # Names of the parameter groups
     ):
         self.params = as_columns('params', params)
         self.buffers = as_columns('buffers', {} if buffers is None else buffers)
@@ -58,7 +60,7 @@ class Trajectory:
         self.model, self.loss_func, self.data, self.batches, self.label = model, loss_func, data, batches or {}, label
         self.valid = valid if valid is not None else (torch.empty(0, dtype=torch.int64), torch.empty(0))
         self.aliases, self.persistent, self._answering = aliases or {}, persistent, None
-        self.samples, self.metrics = samples, metrics or {}
+        self.samples, self.metrics, self.hypers, self.groups = samples, metrics or {}, hypers or {}, list(groups)
         self.epochs = torch.as_tensor([] if epochs is None else epochs, dtype=torch.int64)
         self.breaks = torch.as_tensor([] if breaks is None else breaks, dtype=torch.int64)
         self.denser = None # the fit with all its points, where this one was thinned for display: for lines

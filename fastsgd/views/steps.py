@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from ..checks import check_log
+from ..checks import check_flag, check_log
 from ..trajectory.several import as_list, label_of
 from .legends import departure_note, entries_of, legend
 from .limits import finite, left_at, padded, plain, step_limits, with_gaps
@@ -40,6 +40,7 @@ class StepView(View):
         self.log = log
 
     def _values(self, traj): raise NotImplementedError
+    def _lines(self, traj, k, total): return [(self._name(traj, k, total), self._values(traj))]
     def _shown(self, traj): return self._values(traj)
     def _name_more(self, ax, trajs): pass # further entries of the legend
 
@@ -58,24 +59,30 @@ class StepView(View):
             ax.text(0.5, 0.5, told, transform=ax.transAxes, ha='center', va='center', color=VERMILION)
         shows = [show for k, t in enumerate(trajs) for show in self._draw_one(t, ax, k, len(trajs), limits, log)]
         self._name_more(ax, trajs)
-        values = [plain(self._values(t)).double() for t in trajs]
+        values = [plain(v).double() for k, t in enumerate(trajs) for _, v in self._lines(t, k, len(trajs))]
         drawn = [np.arange(len(v)) for v in values], values
         if len(entries_of(ax)) > 1: legend(ax, *drawn, grow=len(trajs) == 1)
-        shows.append(departure_note(ax, trajs, [left_at(steps, v, ax.get_ylim()) for steps, v in zip(*drawn)], drawn))
+        gone = [left_at(np.arange(len(v)), v, ax.get_ylim()) for v in (plain(self._values(t)) for t in trajs)]
+        shows.append(departure_note(ax, trajs, gone, drawn))
 
         def update(i): return [artist for show in shows for artist in show(i)]
         return update
 
     def _draw_one(self, traj, ax, k, total, limits, log):
-        values = plain(self._values(traj)).double().numpy()
+        lines = self._lines(traj, k, total)
+        looks = [style(k)] if total > 1 else [{'color': BLUE}] if len(lines) == 1 else map(style, range(len(lines)))
+        return [self._line(traj, ax, name, values, look, limits, log) for (name, values), look in zip(lines, looks)]
+
+    def _line(self, traj, ax, name, values, look, limits, log):
+        values = plain(values).double().numpy()
         values = np.where(np.isfinite(values), values, np.nan)
         # far outside of the plot it is all the same, and matplotlib's pixels stay in their range
         values = np.clip(values, limits[0] / 1e3, limits[1] * 1e3) if log else np.clip(
             values, limits[0] - 100 * (limits[1] - limits[0]), limits[1] + 100 * (limits[1] - limits[0]))
         kept = extremes(values)
         steps, drawn = with_gaps(kept, values[kept], traj)
-        look = {'color': BLUE} if total == 1 else {**style(k), 'markevery': max(len(kept) // 8, 1), 'ms': 5}
-        line, = ax.plot([], [], lw=1.8, label=self._name(traj, k, total), zorder=3, **look)
+        if 'marker' in look: look = {**look, 'markevery': max(len(kept) // 8, 1), 'ms': 5}
+        line, = ax.plot([], [], lw=1.8, label=name, zorder=3, **look)
         head, = ax.plot([], [], ls='none', marker=look.get('marker', 'o'), ms=7, color=look['color'], mec='white',
                         mew=0.8, zorder=4)
 
@@ -85,20 +92,47 @@ class StepView(View):
             line.set_data(steps[:upto], drawn[:upto])
             head.set_data([stop - 1] if stop else [], values[stop - 1:stop])
             return line, head
-        return [show]
+        return show
 
     def _name(self, traj, k, total): return self.label if total == 1 else label_of(traj, k)
 
 
 class LRView(StepView):
-    """The learning rate of each step
+    """The learning rate of each step; of one fit that of each parameter group, with a gap while it is frozen
 
-    Raises ValueError for another `log` than True, False or None.
+    Raises ValueError for a setting of another kind, and when drawn with `momentum` for a fit without.
 
     >>> learn = linear_learner(seed=0)
     >>> learn.fit_one_cycle(20, 0.3)
     >>> ax = LRView().plot(learn.record_params.trajectory)
     """
-    label = 'learning rate'
+    def __init__(self,
+        log: bool | None = None, # Log scale? None: when the values span two decades or more
+        momentum: bool = False, # Show the momentum in place of the learning rate?
+    ):
+        super().__init__(log)
+        self.momentum = check_flag('momentum', momentum)
 
-    def _values(self, traj): return traj.lrs
+    @property
+    def label(self): return 'momentum' if self.momentum else 'learning rate'
+
+    def draw(self, traj, ax):
+        for t in as_list(traj):
+            if self.momentum and 'mom' not in t.hypers:
+                raise ValueError('momentum=True: this fit had no momentum, or none was recorded; leave it away')
+        return super().draw(traj, ax)
+
+    def _of_groups(self, traj):
+        "Values of each group, (steps, groups), where they differ; else those of the last one"
+        values = traj.hypers.get('mom' if self.momentum else 'lr', traj.lrs[:, None])
+        same = all(torch.equal(v.nan_to_num(-1), values[:, -1].nan_to_num(-1)) for v in values.T)
+        return values[:, -1:] if same else values
+
+    def _values(self, traj): return self._of_groups(traj)[:, -1] if self.momentum else traj.lrs
+    def _shown(self, traj): return self._of_groups(traj)
+
+    def _lines(self, traj, k, total):
+        values = self._of_groups(traj)
+        if total > 1 or values.shape[1] < 2: return super()._lines(traj, k, total)
+        names = [*traj.groups, *(f'group {j + 1}' for j in range(len(traj.groups), values.shape[1]))]
+        return list(zip(names, values.T))

@@ -1,0 +1,27 @@
+"""The parameter groups of an optimiser: their names, and what it is told for each."""
+
+import math
+import os
+
+
+def hypers_of(opt) -> dict | None:
+    "Learning rate, NaN while the group is frozen, and momentum of each group; None where one rate tells all"
+    groups = getattr(opt, 'hypers', None)
+    if not groups or len(groups) == 1 and not groups[0].get('mom'): return None
+    frozen = getattr(opt, 'frozen_idx', 0)
+    res = {'lr': [math.nan if k < frozen else float(group['lr']) for k, group in enumerate(groups)]}
+    if all('mom' in group for group in groups): res['mom'] = [float(group['mom']) for group in groups]
+    return res
+
+
+def names_of(opt, model) -> list:
+    "What to call each group: the module that holds its parameters, or the first and the last one of several"
+    known = {id(p): name for name, p in model.named_parameters()}
+    res = []
+    for k, params in enumerate(getattr(opt, 'param_lists', ())):
+        names = [known[id(p)] for p in params if id(p) in known]
+        # as far as whole names of modules agree
+        inside = os.path.commonpath([n.replace('.', '/') for n in names]).replace('/', '.') if names else ''
+        ends = [n.rpartition('.')[0] or n for n in (names[:1] + names[-1:])]
+        res.append(f'group {k + 1}' + (f': {inside}' if inside else f': {ends[0]} to {ends[1]}' if ends else ''))
+    return res
