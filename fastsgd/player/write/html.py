@@ -73,8 +73,8 @@ def player_html(
     css_width, alt = round(drawing.width / 72 * drawing.dpi), escape(alt or 'Animation')
     still = STILL.format(alt=alt, css_width=css_width, data=base64.b64encode(drawing.still).decode())
     legible = round(min(css_width, LEGIBLE * drawing.width))
-    data = dict(frames=drawing.n_frames, width=css_width, legible=legible, interval=interval, pause=pause, mode=mode, autoplay=autoplay,
-                labels=None if labels is None else [str(label) for label in labels],
+    data = dict(frames=drawing.n_frames, width=css_width, legible=legible, interval=interval, pause=pause, mode=mode,
+                autoplay=autoplay, labels=None if labels is None else [str(label) for label in labels],
                 parts=[(part.frames, part.entries) for part in moving])
     picture = ''.join(f'<g data-part>{part.last}</g>' if len(part) > 1 else part.last for part in drawing.parts)
     html = PLAYER.format(
