@@ -112,6 +112,14 @@ class AnimateFitCallback(OwnCallback):
         "Save the animation. Raises RuntimeError before the first training step, and what `FitAnimation.save` does."
         return self.animation.save(path, **kwargs)
 
+    @delegates(FitAnimation.save_strip)
+    def save_strip(self,
+        path, # File to write: .svg, .png or .pdf
+        **kwargs
+    ):
+        "Save some frames as a still picture, for print. Raises what `save` raises."
+        return self.animation.save_strip(path, **kwargs)
+
     def show(self):
         "Open the player in a browser, from a temporary file. Raises RuntimeError before the first training step."
         return self.animation.show()

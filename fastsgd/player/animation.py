@@ -11,13 +11,14 @@ import matplotlib as mpl
 from matplotlib.animation import FFMpegBase, FuncAnimation, HTMLWriter, writers
 from PIL import Image
 
-from ..checks import check_in_list, check_number
+from ..checks import check_in_list, check_number, check_whole
 from ..files import atomic_path
 from ..progress import Progress
 from .draw.alone import settings_alone
 from .draw.raster import still_png
 from .draw.svg import draw_svg
 from .formats import SUFFIXES, VIDEOS, save_animation
+from .strip import save_strip
 from .write.html import MODES, player_html
 from .write.video import check_video, find_ffmpeg
 
@@ -149,6 +150,22 @@ class FitAnimation(FuncAnimation):
                              savefig_kwargs, progress_callback=progress_callback)
                 kind = writers[writer] if isinstance(writer, str) else type(writer)
                 if issubclass(kind, FFMpegBase): check_video(path, mpl.rcParams['animation.ffmpeg_path'])
+
+    def save_strip(self,
+        filename, # .svg or .png: frames side by side, as many as a page is wide; .pdf: one a page
+        n: int = 5, # Frames, evenly spread from the first to the last
+        columns: int | None = None, # Frames in a row; None: by their width
+        dpi: float | None = None, # Dots per inch of a .png; None: rcParams['savefig.dpi']
+    ) -> Path:
+        """Save some frames as a still picture, for print. If saving fails, an existing file is left unchanged.
+
+        Raises ValueError for another suffix or number, and where `frames` has no end, before a frame is drawn.
+        """
+        n = check_whole('n', n, 1, example=5)
+        if columns is not None: columns = check_whole('columns', columns, 1, example=2)
+        frames = list(self._frames())
+        spread = [frames[round(k * (len(frames) - 1) / max(n - 1, 1))] for k in range(min(n, len(frames)))]
+        return save_strip(filename, self._fig, self._update, spread if n > 1 else frames[-1:], columns, dpi, self.alt)
 
     def to_html5_video(self,
         embed_limit: float | None = None, # Megabytes at the most; None: rcParams['animation.embed_limit']
