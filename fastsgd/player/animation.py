@@ -1,6 +1,7 @@
 """`FitAnimation`: matplotlib's `FuncAnimation` with a player and fast files."""
 
 import base64
+import io
 import itertools
 import tempfile
 import webbrowser
@@ -110,7 +111,7 @@ class FitAnimation(FuncAnimation):
         return f'FitAnimation: {"frames" if n is None else f"{n} frames, {n * self._interval / 1000:.3g} s"}'
 
     def save(self,
-        filename, # .html, .svg, .gif, .webp, .png (animated), .mp4; others as matplotlib has a writer for them
+        filename, # .html, .svg, .gif, .webp, .png (animated), .mp4, others as matplotlib writes them; or an open file
         writer=None, # A writer of matplotlib's; None: by the suffix, drawing only what changes
         fps: float | None = None, # Frames a second; None: as `interval` says
         dpi: float | None = None, # Dots per inch; None: rcParams['savefig.dpi']
@@ -121,6 +122,7 @@ class FitAnimation(FuncAnimation):
         extra_anim: list | None = None, # Further animations of the same figure
         savefig_kwargs: dict | None = None, # For `savefig`, which draws each frame for matplotlib's writers
         *,
+        format: str | None = None, # Of an open file, such as 'gif'; a path says it by its suffix
         progress_callback=None # Called as `progress_callback(frame, n_frames)`
     ):
         """Save as a file, by its suffix. If saving fails, an existing file is left unchanged.
@@ -129,6 +131,11 @@ class FitAnimation(FuncAnimation):
         missing folder, IsADirectoryError for a path that is one, ValueError for an unknown suffix, a wrong `fps`, or
         where `frames` has no end.
         """
+        if hasattr(filename, 'write'):
+            with open_as_path(filename, format) as path:
+                return self.save(path, writer, fps, dpi, codec, bitrate, extra_args, metadata, extra_anim,
+                                 savefig_kwargs, progress_callback=progress_callback)
+        if format is not None: raise ValueError(f'format={format!r} is for open files: a path says it by its suffix')
         interval, suffix = self._milliseconds(fps), Path(filename).suffix.lower()
         video = {k: v for k, v in dict(codec=codec, bitrate=bitrate, extra_args=extra_args, metadata=metadata).items()
                  if v is not None}
@@ -201,6 +208,16 @@ def _writer(suffix, further):
     raise ValueError(f'filename ends in {suffix!r}: expected one of {", ".join(sorted(SUFFIXES))}, with ffmpeg also of '
                      f'{", ".join(sorted(LEFT_TO_FFMPEG))}; for any other, pass a writer of matplotlib\'s, as in '
                      'writer="ffmpeg"')
+
+
+@contextmanager
+def open_as_path(file, format):
+    "Yield the path of a file whose contents go to `file`, open for bytes or text, when they are complete"
+    if format is None: raise ValueError("format is None: an open file needs one, such as format='gif'")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, f'animation.{str(format).lstrip(".")}')
+        yield path
+        file.write(path.read_text('utf-8') if isinstance(file, io.TextIOBase) else path.read_bytes())
 
 
 @contextmanager

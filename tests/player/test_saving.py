@@ -1,5 +1,6 @@
 """Files by suffix: right frames, right times, whole or not at all."""
 
+import io
 import re
 import subprocess
 import sys
@@ -222,3 +223,33 @@ def test_the_last_frame_of_a_video_and_of_an_svg_is_held(saved):
     text = saved('.svg', pause=700).read_text(encoding='utf-8')
     assert 'animation:1000ms step-end' in text and '@keyframes k1{0%{visibility:visible}5%' in text
     assert '@keyframes k1e{0%{visibility:visible}75%' in text
+
+
+def test_gif_of_a_figure_without_colour_is_transparent(tmp_path):
+    fig, func = build('line_points_text')
+    fig.axes[0].set_facecolor('none')
+    FitAnimation(fig, func, N).save(tmp_path/'fit.gif', savefig_kwargs=dict(facecolor='none'))
+    wanted = [f.copy() for f in draw_pixels(fig, func, range(N), facecolor='none')]
+    shown, _ = read(tmp_path/'fit.gif')
+    for (picture, _), frame in zip(shown, wanted, strict=True): # nothing is left over from the frame before
+        assert np.array_equal(picture[..., 3] > 0, frame[..., 3] > 0)
+        assert (picture[..., 3] == 0).mean() > 0.5
+        solid = frame[..., 3] == 255
+        assert np.abs(picture[solid].astype(int) - frame[solid]).max() < 60
+    empty = np.zeros((4, 5, 4), np.uint8)
+    write_gif(tmp_path/'empty.gif', [empty], 50)
+    assert not read(tmp_path/'empty.gif')[0][0][0][..., 3].any()
+
+
+@pytest.mark.parametrize('format', ['gif', '.png', 'html', 'svg'])
+def test_into_an_open_file(tmp_path, format):
+    fit, file = FitAnimation(*build('line_points_text'), N), io.BytesIO()
+    fit.save(file, format=format)
+    fit.save(tmp_path/f'fit.{format.strip(".")}')
+    if format in ('html', 'svg'):
+        text = io.StringIO()
+        fit.save(text, format=format)
+        assert '<svg' in text.getvalue() and b'<svg' in file.getvalue()
+    else: assert file.getvalue() == (tmp_path/f'fit.{format.strip(".")}').read_bytes()
+    with pytest.raises(ValueError, match='format is None: an open file needs one'): fit.save(file)
+    with pytest.raises(ValueError, match="format='gif' is for open files"): fit.save(tmp_path/'fit.gif', format='gif')

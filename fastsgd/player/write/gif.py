@@ -21,7 +21,7 @@ def write_gif(
 ):
     "Write `frames` as a GIF. Raises ValueError if there are none."
     with tempfile.TemporaryFile() as spool: # colours are chosen when all are known; changes wait here
-        crops, colours, shape = collect(frames, spool)
+        crops, colours, shape, holes = collect(frames, spool)
         palette = choose_colours(*colours)
         to_index = NearestColour(palette)
         spool.seek(0)
@@ -29,25 +29,31 @@ def write_gif(
             file.write(header(shape, palette, loop))
             shown, due = np.zeros(shape, np.uint8), 0.0
             for i, (y, x, h, w) in enumerate(crops):
-                index = to_index(np.frombuffer(spool.read(4 * h * w), '<u4').reshape(h, w))
-                old = shown[y:y + h, x:x + w]
-                new = index if i == 0 else np.where(index == old, SEE_THROUGH, index).astype(np.uint8)
+                pixels = np.frombuffer(spool.read(4 * h * w), '<u4').reshape(h, w)
+                index, old = to_index(pixels), shown[y:y + h, x:x + w]
+                stays = pixels == 0 if holes else (index == old) & (i > 0)
+                new = np.where(stays, SEE_THROUGH, index).astype(np.uint8)
                 shown[y:y + h, x:x + w] = index
                 wait = max(2, round((due + interval) / 10) - round(due / 10))
                 due += interval
                 if i == len(crops) - 1: wait += round(pause / 10)
                 file.writelines(getdata(Image.fromarray(new), (x, y), duration=10 * wait,
-                                        transparency=SEE_THROUGH, disposal=1))
+                                        transparency=SEE_THROUGH, disposal=2 if holes else 1))
                 if tick: tick(i)
             file.write(b';')
 
 
 def collect(frames, spool):
-    "Write to `spool` what each frame changed; return where that is, the colours with their counts, and the shape"
-    crops, found, last = [], [], None
+    """Write to `spool` what each frame changed; return where that is, colours with their counts, the shape, and `holes`
+
+    A picture with holes is written whole in each frame, since a GIF can't take a pixel back: 0 is a hole.
+    """
+    crops, found, last, holes = [], [], None, False
     for frame in frames:
         pixels = opaque(frame)
-        if last is None: box = 0, 0, *pixels.shape
+        if last is None: holes = not frame[..., 3].all()
+        if holes: pixels[frame[..., 3] == 0] = 0
+        if last is None or holes: box = 0, 0, *pixels.shape
         else: box = changed_box(pixels != last)
         y, x, h, w = box
         crop = np.ascontiguousarray(pixels[y:y + h, x:x + w])
@@ -57,7 +63,7 @@ def collect(frames, spool):
         last = pixels
         if len(found) > 200: found = [merge(found)]
     if last is None: raise ValueError('frames is empty: there is nothing to save')
-    return crops, merge(found), last.shape
+    return crops, merge(found), last.shape, holes
 
 
 def opaque(frame):
@@ -88,7 +94,8 @@ def rgb(colours): return np.ascontiguousarray(colours).view(np.uint8).reshape(-1
 def choose_colours(colours, counts):
     "Choose at most 255 colours (n, 3) for all frames: the frequent ones as they are, the others by median cut"
     order = np.argsort(-counts, kind='stable')
-    colours = rgb(colours[order])
+    colours = rgb(colours[order[colours[order] != 0]]) # without holes
+    if not len(colours): return np.zeros((1, 3), np.uint8)
     if len(colours) <= N_COLOURS: return colours
     rest = Image.fromarray(np.ascontiguousarray(colours[N_EXACT:][None]))
     cut = rest.quantize(N_COLOURS - N_EXACT, Image.Quantize.MEDIANCUT).getpalette()[:3 * (N_COLOURS - N_EXACT)]
