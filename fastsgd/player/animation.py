@@ -135,8 +135,7 @@ class FitAnimation(FuncAnimation):
             with open_as_path(filename, format) as path:
                 return self.save(path, writer, fps, dpi, codec, bitrate, extra_args, metadata, extra_anim,
                                  savefig_kwargs, progress_callback=progress_callback)
-        if format is not None: raise ValueError(f'format={format!r} is for open files: a path says it by its suffix')
-        interval, suffix = self._milliseconds(fps), Path(filename).suffix.lower()
+        interval, suffix = self._milliseconds(fps), suffix_of(filename, format)
         video = {k: v for k, v in dict(codec=codec, bitrate=bitrate, extra_args=extra_args, metadata=metadata).items()
                  if v is not None}
         ours = writer is None and suffix in SUFFIXES and not extra_anim and set(savefig_kwargs or ()) <= {'facecolor'}
@@ -208,6 +207,12 @@ def _writer(suffix, further):
     raise ValueError(f'filename ends in {suffix!r}: expected one of {", ".join(sorted(SUFFIXES))}, with ffmpeg also of '
                      f'{", ".join(sorted(LEFT_TO_FFMPEG))}; for any other, pass a writer of matplotlib\'s, as in '
                      'writer="ffmpeg"')
+
+
+def suffix_of(path, format) -> str:
+    "Return what `path` ends in. Raises ValueError for a `format` beside a path."
+    if format is not None: raise ValueError(f'format={format!r} is for open files: a path says it by its suffix')
+    return Path(path).suffix.lower()
 
 
 @contextmanager
