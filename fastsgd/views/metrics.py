@@ -2,17 +2,14 @@
 
 import numpy as np
 import torch
-from matplotlib.collections import LineCollection
 
 from ..checks import check_in_list
 from ..trajectory.several import as_list, name_of
 from .cells import SIZE
-from .limits import finite, padded, plain
+from .limits import finite, mark_epochs, padded, plain
 from .steps import extremes, spans_decades
-from .style import COLORS, GREY, LINESTYLES, MARKERS, literal, shortened, tidy
+from .style import COLORS, LINESTYLES, MARKERS, literal, shortened, tidy
 from .view import View
-
-EPOCHS = 60 # that are marked at the most
 
 
 class MetricsView(View):
@@ -111,17 +108,8 @@ class MetricsView(View):
 
     def _mark_epochs(self, parts, trajs):
         "A line where each epoch of the longest fit ends; numbers above the first panel"
-        ends = max((t.epochs for t in trajs), key=len)
         owner = max(trajs, key=lambda t: len(t.epochs))
-        if self.x == 'epoch' or not 1 < len(ends) <= EPOCHS: return
-        x = self._along(owner, ends)
-        for part in parts:
-            part.add_collection(LineCollection([[(v, 0), (v, 1)] for v in x], colors='0.75', lw=0.8, zorder=1,
-                                               transform=part.get_xaxis_transform()))
-        each = max(-(-len(x) // 8), 1)
-        for n in range(each - 1, len(x), each):
-            parts[0].text(x[n], 1.01, f'epoch {n + 1}' if n == each - 1 else f'{n + 1}', ha='right', va='bottom',
-                          color=GREY, fontsize=SIZE, transform=parts[0].get_xaxis_transform())
+        if self.x == 'step': mark_epochs(parts, self._along(owner, owner.epochs))
 
 
 def panels(trajs) -> list:

@@ -130,6 +130,15 @@ def test_a_gap_where_the_model_was_replaced():
         assert labelled(ax)[name].get_xdata()[-1] == 8 and np.isfinite(labelled(ax)[name].get_ydata()[-1])
 
 
+def test_epochs_are_marked_where_they_end():
+    def marks(ax):
+        return [seg[0, 0] for c in ax.collections for seg in c.get_segments()], [a.get_text() for a in ax.texts]
+    t = losses(torch.rand(12), epochs=[4, 8, 12])
+    for view in (LossView(), LRView()): assert marks(view.plot(t, axes())) == ([4, 8, 12], ['epoch 1', '2', '3'])
+    assert marks(LossView().plot(losses(torch.rand(3), epochs=[1, 2, 3]), axes())) == ([], []), 'each step is one'
+    assert marks(LossView().plot([losses(torch.rand(9)), t], axes()))[0] == [4, 8, 12]
+
+
 def test_long_fits_are_drawn_with_few_points():
     values = torch.rand(50_000)
     values[12_345], values[23_456] = 9., -9.
