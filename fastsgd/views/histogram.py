@@ -7,7 +7,7 @@ from matplotlib.patches import Rectangle
 
 from ..checks import check_in_list, check_whole
 from ..trajectory.several import as_list, name_of
-from .limits import calm, finite, step_limits
+from .limits import calm, finite, real, step_limits
 from .style import GREY, color_bar, literal, shortened
 from .view import View
 
@@ -84,6 +84,7 @@ class HistogramView(View):
     def _histogram(self, traj, name):
         "`(bins, points)` shares of the entries, and the limits of the bins"
         every = -(-traj.sizes[name].numel() // MOST_ENTRIES)
+        if traj.params.first[name].is_complex(): real(traj, name)
         # point by point: a whole column may be larger than memory
         values = torch.stack([traj.params.row(name, i).reshape(-1)[::every].double() for i in range(len(traj))])
         if self.of == 'updates':

@@ -15,6 +15,14 @@ def plain(t) -> torch.Tensor:
     return t.double() if t.is_floating_point() else t
 
 
+def real(traj, name) -> torch.Tensor:
+    "All points of the parameter `name`, to draw. Raises ValueError for complex numbers."
+    if traj.params[name].is_complex():
+        raise ValueError(f'the parameter {name!r} holds complex numbers: expected real ones; LossView and MetricsView '
+                         'suit any model')
+    return traj.params[name].to(torch.uint8) if traj.params[name].dtype == torch.bool else traj.params[name]
+
+
 def finite(values) -> torch.Tensor:
     "Those of `values` that can be drawn, as a flat float64 tensor"
     values = torch.as_tensor(values, dtype=torch.float64).flatten()

@@ -8,7 +8,7 @@ from ..checks import check_whole
 from ..trajectory.several import as_list, label_of
 from ..trajectory.tables import entry_name
 from .legends import departure_note, legend
-from .limits import calm, left_at, padded, step_limits, with_gaps, within
+from .limits import calm, left_at, padded, real, step_limits, with_gaps, within
 from .style import GREY, LINESTYLES, meaning, style, tidy
 from .view import View
 
@@ -38,7 +38,7 @@ class ParamsView(View):
                 raise ValueError(f'names has {name!r}, expected names among {list(trajs[0].params)}')
         most, total, best = max(self.most // len(trajs), 1), 0, []
         for name in names:
-            moved = sum(_range(t.params[name][:calm(t)]) for t in trajs)
+            moved = sum(_range(real(t, name)[:calm(t)]) for t in trajs)
             total += len(moved)
             best += [(v, name, j) for v, j in zip(*(o.tolist() for o in moved.topk(min(most, len(moved)))))]
         best = sorted(best, key=lambda o: -o[0])[:most]
@@ -47,7 +47,7 @@ class ParamsView(View):
     def draw(self, traj, ax):
         trajs = as_list(traj)
         entries, total = self._entries(trajs)
-        curves = {(k, e): t.params[e[0]].reshape(len(t), -1)[:, e[1]] for k, t in enumerate(trajs) for e in entries}
+        curves = {(k, e): real(t, e[0]).reshape(len(t), -1)[:, e[1]] for k, t in enumerate(trajs) for e in entries}
         limits = padded(torch.cat([c[:calm(trajs[k])].double() for (k, _), c in curves.items()])) or (-1., 1.)
         tidy(ax, xlabel='step', ylabel='parameter value', xlim=step_limits(trajs), ylim=limits)
         if len(entries) < total:
