@@ -15,7 +15,7 @@ from .data import (
            spiral_dls,
            tensor_dls,
 )
-from .lesson import LinearModel, explore, linear_learner
+from .lesson import LinearModel, explore, linear_learner, minimize
 from .player import FitAnimation
 from .surface import Plane, Surface, loss_surface
 from .trajectory import Recording, Samples, Trajectory
@@ -42,5 +42,5 @@ __all__ = ['AnimateFitCallback', 'BoundaryView', 'Comparison', 'ConfusionView', 
            'FitView', 'HistogramView', 'LRView', 'LinearModel', 'LogLossCallback', 'LossView', 'MetricsView',
            'ParamsView', 'ParityView', 'PathView', 'Plane', 'RecordParamsCallback', 'Recording', 'Samples',
            'SamplesView', 'Surface', 'Trajectory', 'View', 'WeightsView', 'animate', 'blobs_dls', 'circles_dls',
-           'compare_fits', 'explore', 'linear_data', 'linear_dls', 'linear_learner', 'loss_surface', 'moons_dls',
-           'poly_data', 'poly_dls', 'sine_data', 'sine_dls', 'spiral_dls', 'tensor_dls']
+           'compare_fits', 'explore', 'linear_data', 'linear_dls', 'linear_learner', 'loss_surface', 'minimize',
+           'moons_dls', 'poly_data', 'poly_dls', 'sine_data', 'sine_dls', 'spiral_dls', 'tensor_dls']

@@ -2,5 +2,6 @@
 
 from .explore import explore
 from .learner import LinearModel, linear_learner
+from .minimize import minimize
 
-__all__ = ['LinearModel', 'explore', 'linear_learner']
+__all__ = ['LinearModel', 'explore', 'linear_learner', 'minimize']

@@ -244,4 +244,5 @@ def decade_ticks(levels) -> list:
 
 def loss_label(surface) -> str:
     if surface.objective is None: return 'loss'
-    return f'loss over {surface.objective.n_samples:,} samples'
+    n = surface.objective.n_samples
+    return f'loss over {n:,} samples' if n > 1 else 'loss'
