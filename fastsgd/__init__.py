@@ -22,6 +22,7 @@ from .trajectory import Recording, Samples, Trajectory
 from .views import (
            BoundaryView,
            ConfusionView,
+           CurveView,
            EmbeddingView,
            FitView,
            HistogramView,
@@ -38,9 +39,9 @@ from .views import (
 )
 
 __version__ = '0.1.0'
-__all__ = ['AnimateFitCallback', 'BoundaryView', 'Comparison', 'ConfusionView', 'EmbeddingView', 'FitAnimation',
-           'FitView', 'HistogramView', 'LRView', 'LinearModel', 'LogLossCallback', 'LossView', 'MetricsView',
-           'ParamsView', 'ParityView', 'PathView', 'Plane', 'RecordParamsCallback', 'Recording', 'Samples',
-           'SamplesView', 'Surface', 'Trajectory', 'View', 'WeightsView', 'animate', 'blobs_dls', 'circles_dls',
-           'compare_fits', 'explore', 'linear_data', 'linear_dls', 'linear_learner', 'loss_surface', 'minimize',
-           'moons_dls', 'poly_data', 'poly_dls', 'sine_data', 'sine_dls', 'spiral_dls', 'tensor_dls']
+__all__ = ['AnimateFitCallback', 'BoundaryView', 'Comparison', 'ConfusionView', 'CurveView', 'EmbeddingView',
+           'FitAnimation', 'FitView', 'HistogramView', 'LRView', 'LinearModel', 'LogLossCallback', 'LossView',
+           'MetricsView', 'ParamsView', 'ParityView', 'PathView', 'Plane', 'RecordParamsCallback', 'Recording',
+           'Samples', 'SamplesView', 'Surface', 'Trajectory', 'View', 'WeightsView', 'animate', 'blobs_dls',
+           'circles_dls', 'compare_fits', 'explore', 'linear_data', 'linear_dls', 'linear_learner', 'loss_surface',
+           'minimize', 'moons_dls', 'poly_data', 'poly_dls', 'sine_data', 'sine_dls', 'spiral_dls', 'tensor_dls']

@@ -4,6 +4,7 @@ from .animate import animate
 from .boundary import BoundaryView
 from .choose import choose_views
 from .confusion import ConfusionView
+from .curve import CurveView
 from .embedding import EmbeddingView
 from .fit import FitView
 from .histogram import HistogramView
@@ -17,6 +18,6 @@ from .steps import LRView
 from .view import View
 from .weights import WeightsView
 
-__all__ = ['BoundaryView', 'ConfusionView', 'EmbeddingView', 'FitView', 'HistogramView', 'LRView', 'LossView',
-           'MetricsView', 'ParamsView', 'ParityView', 'PathView', 'SamplesView', 'View', 'WeightsView', 'animate',
-           'choose_views']
+__all__ = ['BoundaryView', 'ConfusionView', 'CurveView', 'EmbeddingView', 'FitView', 'HistogramView', 'LRView',
+           'LossView', 'MetricsView', 'ParamsView', 'ParityView', 'PathView', 'SamplesView', 'View', 'WeightsView',
+           'animate', 'choose_views']

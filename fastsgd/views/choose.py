@@ -10,6 +10,7 @@ from ..trajectory.several import as_list
 from .boundary import BoundaryView, Classifier, two_inputs
 from .budget import within_budget
 from .confusion import ConfusionView
+from .curve import CurveView
 from .embedding import EmbeddingView
 from .fit import FitView, one_input
 from .histogram import HistogramView
@@ -33,7 +34,8 @@ SHOWS = { # what one sees in a view, in a practitioner's words
     'ConfusionView': 'which classes it takes for which', 'MetricsView': 'loss and metrics', 'LossView': 'the loss',
     'ParityView': 'predicted against true values', 'EmbeddingView': 'what comes to lie near what',
     'WeightsView': 'what the first layer looks for', 'HistogramView': 'how much each layer changes',
-    'PathView': 'the way down the loss surface', 'ParamsView': 'the parameters'}
+    'PathView': 'the way down the loss surface', 'CurveView': 'the way down the loss curve',
+    'ParamsView': 'the parameters'}
 ITEMS = {'image': 'images', 'text': 'texts', 'table': 'rows', 'pair': 'ratings', 'values': 'items'}
 
 
@@ -55,6 +57,9 @@ def choose(traj, surface: bool = True) -> tuple:
                 'which the loss surface is exact')
         return (FitView(), path, LossView()), told, traj
     last = MetricsView() if traj.metrics and surface else LossView()
+    if surface and traj.n_params == 1 and None not in (traj.model, traj.loss_func, traj.data):
+        told = f'CurveView and {_name(last)}, since the model has one parameter: {SHOWS["CurveView"]}; the loss'
+        return (CurveView(), last), told, traj
     if surface and traj.samples is not None and traj.samples.target_kind != 'none' and traj.model is not None:
         # what the model or the data raise must not cost the picture
         try: part, left_out = within_budget(traj)
