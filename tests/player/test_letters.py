@@ -110,4 +110,4 @@ def test_looks_of_a_text():
     fig = Figure()
     fig.text(0.5, 0.5, 'ab 12', rotation=30, color='#123456', alpha=0.5, size=20)
     shown = draw_svg(fig, lambda i: None, [0]).frame(0)
-    for said in ('rotate(-30)', 'fill:#123456', 'opacity="0.5"', 'scale(0.2 -0.2)'): assert said in shown
+    for said in ('rotate(-30)', 'fill="#123456"', 'opacity="0.5"', 'scale(0.2 -0.2)'): assert said in shown
