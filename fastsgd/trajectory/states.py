@@ -22,7 +22,8 @@ def from_states(cls, states, model, **context):
     slots, has = Slots(model), states[0].keys()
     known = {*slots.params, *slots.buffers}
     wanted = known & slots.persistent
-    for name, told in [*((n, 'lacks') for n in wanted - has), *((n, 'has') for n in has - known - {*slots.aliases})]:
+    for name, told in [*((n, 'lacks') for n in sorted(wanted - has)),
+                       *((n, 'has') for n in sorted(has - known - {*slots.aliases}))]:
         raise ValueError(f'states[0] {told} {name!r}, which the model {"has" if told == "lacks" else "has not"}: '
                          'expected the state dicts of this model')
     # a buffer that is not saved is the same all along

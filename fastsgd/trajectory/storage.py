@@ -151,7 +151,7 @@ def _build(cls, tensors, meta, context):
     columns = {kind: _columns(tensors, kind, meta[kind], points) for kind in ('params', 'buffers')}
     data = None if meta['data'] is None else _unpack(tensors, 'data', meta['data'], 1)[0]
     at = _series(tensors.pop('batches.steps'), 'batches.steps', torch.int64)
-    _expect(_within(at, n), 'batches.steps is beyond the steps')
+    _expect(_within(at, MOST_STEPS), 'batches.steps is beyond all steps')
     batches = dict(zip(at.tolist(), _unpack(tensors, 'batches', meta['batches'], len(at))))
     metrics = _metrics(from_json(meta.get('metrics'), tensors) or {}, n)
     hypers = from_json(meta.get('hypers'), tensors) or {}

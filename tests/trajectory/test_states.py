@@ -72,7 +72,7 @@ ONE = {'weight': torch.ones(1, 2), 'bias': torch.ones(1)}
     ([ONE, {'weight': torch.ones(1, 2)}], None, ValueError, r"'bias' has shape \(1,\) in states\[0\] and no tensor in"),
     ([ONE, {**ONE, 'bias': torch.ones(2)}], None, ValueError, r"'bias' has shape \(1,\) .* and shape \(2,\) in states"),
     ([{'epoch': 3}], None, ValueError, "'epoch' has no tensor"),
-    ([ONE], nn.BatchNorm1d(2), ValueError, "states.0. lacks 'running_mean'|has shape"),
+    ([ONE], nn.BatchNorm1d(2), ValueError, "states.0. lacks 'num_batches_tracked', which the model has"),
     ([{**ONE, 'more': torch.ones(1)}], nn.Linear(2, 1), ValueError, "has 'more', which the model has not"),
     ([ONE], 'Linear', TypeError, 'model is .*expected a torch.nn.Module')])
 def test_errors_teach(states, model, error, text, count):
