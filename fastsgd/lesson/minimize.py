@@ -2,10 +2,10 @@
 
 import torch
 from fastai.basics import SGD, Learner
-from fastai.callback.progress import ProgressCallback
 from torch import nn
 
 from ..callbacks import RecordParamsCallback, SkipEmptyValidCallback
+from ..callbacks.import_fastai import ProgressCallback
 from ..checks import check_number, check_type, check_whole
 from ..data import tensor_dls
 from ..trajectory import Trajectory
