@@ -20,6 +20,7 @@ from .player import FitAnimation
 from .surface import Plane, Surface, loss_surface
 from .trajectory import Recording, Samples, Trajectory
 from .views import (
+           ActivationsView,
            BoundaryView,
            ConfusionView,
            CurveView,
@@ -39,9 +40,10 @@ from .views import (
 )
 
 __version__ = '0.1.0'
-__all__ = ['AnimateFitCallback', 'BoundaryView', 'Comparison', 'ConfusionView', 'CurveView', 'EmbeddingView',
-           'FitAnimation', 'FitView', 'HistogramView', 'LRView', 'LinearModel', 'LogLossCallback', 'LossView',
-           'MetricsView', 'ParamsView', 'ParityView', 'PathView', 'Plane', 'RecordParamsCallback', 'Recording',
-           'Samples', 'SamplesView', 'Surface', 'Trajectory', 'View', 'WeightsView', 'animate', 'blobs_dls',
-           'circles_dls', 'compare_fits', 'explore', 'linear_data', 'linear_dls', 'linear_learner', 'loss_surface',
-           'minimize', 'moons_dls', 'poly_data', 'poly_dls', 'sine_data', 'sine_dls', 'spiral_dls', 'tensor_dls']
+__all__ = ['ActivationsView', 'AnimateFitCallback', 'BoundaryView', 'Comparison', 'ConfusionView', 'CurveView',
+           'EmbeddingView', 'FitAnimation', 'FitView', 'HistogramView', 'LRView', 'LinearModel', 'LogLossCallback',
+           'LossView', 'MetricsView', 'ParamsView', 'ParityView', 'PathView', 'Plane', 'RecordParamsCallback',
+           'Recording', 'Samples', 'SamplesView', 'Surface', 'Trajectory', 'View', 'WeightsView', 'animate',
+           'blobs_dls', 'circles_dls', 'compare_fits', 'explore', 'linear_data', 'linear_dls', 'linear_learner',
+           'loss_surface', 'minimize', 'moons_dls', 'poly_data', 'poly_dls', 'sine_data', 'sine_dls', 'spiral_dls',
+           'tensor_dls']

@@ -1,5 +1,6 @@
 """`View`, the ways to look at a Trajectory, and `animate`. Knows matplotlib and torch, not fastai."""
 
+from .activations import ActivationsView
 from .animate import animate
 from .boundary import BoundaryView
 from .choose import choose_views
@@ -18,6 +19,6 @@ from .steps import LRView
 from .view import View
 from .weights import WeightsView
 
-__all__ = ['BoundaryView', 'ConfusionView', 'CurveView', 'EmbeddingView', 'FitView', 'HistogramView', 'LRView',
-           'LossView', 'MetricsView', 'ParamsView', 'ParityView', 'PathView', 'SamplesView', 'View', 'WeightsView',
-           'animate', 'choose_views']
+__all__ = ['ActivationsView', 'BoundaryView', 'ConfusionView', 'CurveView', 'EmbeddingView', 'FitView', 'HistogramView',
+           'LRView', 'LossView', 'MetricsView', 'ParamsView', 'ParityView', 'PathView', 'SamplesView', 'View',
+           'WeightsView', 'animate', 'choose_views']

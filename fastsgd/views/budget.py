@@ -36,12 +36,13 @@ def within_budget(traj) -> tuple:
     return res, f'{" and ".join(filter(None, told))}, since the model is large'
 
 
-def work_of_samples(traj) -> tuple:
+def work_of_samples(traj, samples=None) -> tuple:
     "Counted work of asking the model at one point: once for each point, and more for each item"
-    ask = lambda n: traj.predict(0, *map_leaves(lambda t: t[:n], traj.samples.xs))
+    samples = traj.samples if samples is None else samples
+    ask = lambda n: traj.predict(0, *map_leaves(lambda t: t[:n], samples.xs))
     ask(1) # the first time the model is copied, which does not count
     one = counted(ask, 1).work
-    if traj.samples.n == 1: return one, Work()
+    if samples.n == 1: return one, Work()
     two = counted(ask, 2).work
     item = Work(*(max(b - a, 0) for a, b in zip(one, two)))
     return Work(*(max(a - b, 0) for a, b in zip(one, item))), item
