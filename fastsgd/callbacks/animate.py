@@ -129,7 +129,8 @@ class AnimateFitCallback(OwnCallback):
         traj = self.trajectory
         frames = min(traj.n_steps + 1, self.kwargs.get('max_frames', MAX_FRAMES))
         thinned = '' if frames == traj.n_steps + 1 else f', {frames:,} of {traj.n_steps + 1:,} points shown'
-        return f'{self._choice(traj)[1]} ({traj}{thinned})'
+        seen = ''.join(f'. Seen: {found}' for found in traj.findings)
+        return f'{self._choice(traj)[1]} ({traj}{thinned}){seen}'
 
     def __repr__(self):
         return f'{type(self).__name__}: {self._nothing if self.trajectory is None else self._sentence()}'

@@ -14,6 +14,7 @@ AT_ONCE_BYTES = 2**25
 SEVERAL = 64 # points for which it pays to measure
 SLOW = 1e-3 # seconds for a point, from which on it is work and no longer calls that take the time
 NOTABLE = 0.02 # share of the time that calls of operators must take, for `vmap` to be able to save any
+MOST = 0.8 # the same for them to take nearly all of it: many points in one call are sure to be faster
 
 
 def checked_loop(objective, points) -> tuple:
@@ -43,15 +44,20 @@ def fastest(objective, points) -> tuple:
     first, device = first_layers(objective, points), objective.device
     wanted, seconds = timed(objective.loop, points, 2, device)
     ways = [[seconds / 2, objective.loop, 1]]
-    work = counted(lambda: Loop(objective, first=first)(points, 0, 1)).work if first is not None else objective.cost
-    for make, size in ((Loop, first is not None), (AtOnce, points_at_once(objective, points, first, work))):
+    work = objective.cost
+    if first is not None and not calls_dominate(work):
+        work = counted(lambda: Loop(objective, first=first)(points, 0, 1)).work
+    for make, size in ((AtOnce, points_at_once(objective, points, first, work)), (Loop, first is not None)):
         if not size: continue
         try:
             way = make(objective, first=first)
             losses, seconds = timed(way, points, 2, device)
         except (KeyboardInterrupt, torch.OutOfMemoryError): raise
         except Exception: continue # it can't be vectorised
-        if agree(losses, wanted): ways.append([seconds / 2, way, int(size)])
+        if not agree(losses, wanted): continue
+        ways.append([seconds / 2, way, int(size)])
+        if make is AtOnce and size >= SEVERAL and calls_dominate(work) and seconds < 8 * ways[0][0]:
+            return way, int(size)
     for _ in range(3): # in turns, while the race is open
         best = min(seconds for seconds, *_ in ways)
         for entry in ways:
@@ -60,6 +66,11 @@ def fastest(objective, points) -> tuple:
             if len(ways) == 1 or seconds > 3 * best and seconds > SLOW: continue
             entry[0] = min(seconds, timed(way, points, size, device)[1] / size)
     return min(ways, key=lambda entry: entry[0])[1:]
+
+
+def calls_dominate(work) -> bool:
+    "Do calls of operators take nearly all of the time?"
+    return work.operations / OPERATIONS > MOST * work.seconds
 
 
 def timed(way, points, size, device) -> tuple:

@@ -128,7 +128,7 @@ class Objective:
                 for i in range(0, n, size):
                     j = min(i + size, n)
                     res[i:j] = way(points, i, j).cpu()
-                    for _ in range(i, j): bar.step()
+                    bar.update(j)
             except KeyboardInterrupt:
                 if not partly: raise
         return res

@@ -58,6 +58,7 @@ def trajectory_rows(traj) -> dict:
         low, high = float(rates.min()), float(rates.max())
         rows['learning rate'] = f'{low:.3g}' if low == high else f'{low:.3g} to {high:.3g}'
     if traj.diverged is not None: rows['diverged'] = f'at step {traj.diverged:,}'
+    elif found := traj.findings: rows['seen'] = '; '.join(map(str, found))
     return rows
 
 

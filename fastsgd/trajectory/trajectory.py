@@ -7,6 +7,7 @@ import torch
 
 from ..checks import as_whole, check_flag, check_max_frames, check_type, check_whole
 from .columns import as_columns
+from .health import HowItWent
 from .models import Answering, stacked
 from .samples import Samples
 from .tables import html_table, one_line, trajectory_df, trajectory_rows
@@ -14,7 +15,7 @@ from .tables import html_table, one_line, trajectory_df, trajectory_rows
 POINTS = 'a point, for instance -1, or several as a slice or a sequence'
 
 
-class Trajectory:
+class Trajectory(HowItWent):
     """The parameters of a model along a fit: n optimiser steps give n + 1 points and n losses.
 
     Point 0 is the initial state and the last point is the model as it stood; `losses[i]` is the raw loss of batch i at
@@ -192,15 +193,6 @@ class Trajectory:
         """
         step = int(self.shown[self.index(i)])
         return float(self.losses[min(step, len(self.losses) - 1)]) if len(self.losses) else float('nan')
-
-    @property
-    def diverged(self) -> int | None:
-        "The step from which the loss stays above 100 times the first finite one, or stays infinite or NaN; else None"
-        losses = self.losses.double()
-        first = losses[losses.isfinite()][:1].abs().clamp(min=1e-12)
-        fine = (losses.isfinite() & (losses <= 100 * first)).nonzero() if len(first) else ()
-        start = int(fine[-1]) + 1 if len(fine) else 0
-        return start if start < len(self.losses) else None
 
     def save(self,
         path, # File to write; what was there is replaced whole or not at all

@@ -127,6 +127,6 @@ def _describe(trajs, views):
         lrs = t.lrs.unique()
         to = f' to {float(lrs[-1]):.3g}' if len(lrs) > 1 else ''
         lr = f', learning rate {float(lrs[0]):.3g}{to}' if len(lrs) else ''
-        bad = '' if t.diverged is None else f', diverged at step {t.diverged}'
-        fits.append(f'{name}{t.n_steps} steps{loss}{lr}{bad}')
+        seen = [f'diverged at step {t.diverged}'] if t.diverged is not None else map(str, t.findings)
+        fits.append(', '.join([f'{name}{t.n_steps} steps{loss}{lr}', *seen]))
     return f'Animation of a fit, {"; ".join(fits)}. Shown: {", ".join(kind_of(v) for v in views)}.'

@@ -175,13 +175,11 @@ def test_predict_without_a_model_or_with_another_is_refused(count):
     count('bad inputs refused', 3)
 
 
-@pytest.mark.parametrize('losses, step',
-                         [([3, 2, 1], None), ([1, 200, 300], 1), ([1, 200, 2], None), ([1, float('nan')], 1),
-                                          ([float('inf'), 1], None), ([float('nan')] * 3, 0), ([], None),
-                                          ([0, 0], None),
-                                          ([float('inf')] * 3, 0), ([float('inf'), float('nan')], 0),
-                                          ([float('inf'), 1, float('inf')], 2), ([float('nan'), 1, 2], None),
-                                          ([float('inf'), 1, 200, 300], 2), ([1, -5], None), ([-1, 99, 101], 2)])
+@pytest.mark.parametrize('losses, step', [
+    ([3, 2, 1], None), ([1, 2e9, 3e12], 1), ([1, 200, 300], None), ([1, 200, 2], None), ([1, float('nan')], 1),
+    ([float('inf'), 1], None), ([float('nan')] * 3, 0), ([], None), ([0, 0], None), ([float('inf')] * 3, 0),
+    ([float('inf'), float('nan')], 0), ([float('inf'), 1, float('inf')], 2), ([float('nan'), 1, 2], None),
+    ([1, 1, 200, 300, 400, 500] + [2e4] * 6, 2), ([1, -5], None), ([-1, 99, 101], None)])
 def test_diverged_names_the_step(losses, step):
     n = len(losses)
     assert Trajectory({'a': torch.zeros(n + 1)}, losses=torch.tensor(losses), lrs=torch.zeros(n)).diverged == step

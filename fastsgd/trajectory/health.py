@@ -1,0 +1,142 @@
+"""What a record shows beyond doubt about how a fit went, in a line each. Torch only."""
+
+from typing import NamedTuple
+
+import torch
+
+from .divergence import diverged_at
+
+FEW = 40 # losses, below which noise is not told from rest
+BLOCKS = 5 # in each half: how much their means differ tells how much noise there is
+RISE = 0.05 # of the validation loss, beyond its best: what is worth a word
+USUAL, TINY = 1e-3, 5e-5 # of its size is what a step changes in a weight: at a good pace, and where it takes ages
+
+
+class Finding(NamedTuple):
+    "Something that the record shows: from which step on, and what"
+    step: int
+    text: str
+
+    def __str__(self): return f'{self.text} (step {self.step:,})'
+
+
+class HowItWent:
+    "What a `Trajectory` says about how its fit went"
+    @property
+    def diverged(self) -> int | None:
+        """The step from which losses stay infinite, NaN or far above those at the start, noise apart; else None.
+
+        Also the last step, if it made parameters infinite or NaN.
+        """
+        at = diverged_at(self.losses)
+        if at is not None or not len(self) or int(self.steps[-1]) < self.n_steps: return at
+        fine = all(t.sum().isfinite() or t.isfinite().all() for t in self.params.point(len(self) - 1).values())
+        return None if fine else self.n_steps
+
+    @property
+    def findings(self) -> list[Finding]:
+        "What is beyond doubt about this fit, as `(step, text)` in the order of the steps; mostly nothing"
+        return _findings(self)
+
+
+def _findings(traj):
+    rules = [_diverged] if traj.diverged is not None else [_plateau, _overfitting, _standing_still, _too_slow]
+    return sorted(found for rule in rules if (found := rule(traj)) is not None)
+
+
+def _diverged(traj): return Finding(traj.diverged, 'diverged: a smaller learning rate may help')
+
+
+def _halves(losses):
+    "Means of the blocks of both halves, the second of which is the later one"
+    n = len(losses) // (2 * BLOCKS)
+    return losses[-2 * BLOCKS * n:].double().view(2, BLOCKS, n).mean(2)
+
+
+def _fall(losses):
+    "How far the loss fell from the first half of `losses` to the second, and the error of that, told from neighbours"
+    first, second = _halves(losses)
+    noise = (first.diff().square().mean() + second.diff().square().mean()) / 2
+    return float(first.mean() - second.mean()), float((noise / BLOCKS).sqrt())
+
+
+def _plateau(traj):
+    "The loss of the second half of the fit, cut in halves again, is the same to 1 %, and noise hides no fall"
+    losses, n = traj.losses, len(traj.losses)
+    last = losses[n // 2:].double()
+    if n < FEW or not losses.isfinite().all() or not traj.lrs[n // 2:].any(): return
+    level = float(last.mean())
+    fall, error = _fall(last)
+    if abs(fall) + 3 * error > 0.01 * abs(level) + 1e-12: return
+    width = max(n // 20, 1)
+    smooth = losses.double().unfold(0, width, 1).mean(1)
+    near = (smooth - level).abs() <= 0.01 * abs(level) + 3 * smooth[n // 2:].std(unbiased=False) + 1e-12
+    far = (~near).nonzero()
+    step = int(far[-1]) + width if len(far) else 0
+    return Finding(step, f'the loss no longer falls, {level:.4g} from here on')
+
+
+def _overfitting(traj):
+    "The validation loss rises for good after its best, by more than it swings, while the training loss falls"
+    steps, values = traj.valid[0], traj.valid[1].double()
+    if len(values) < 5 or not values.isfinite().all() or not (values > 0).all(): return
+    best = int(values.argmin())
+    after, step = values[best + 1:], int(steps[best])
+    if len(after) < 3 or not 0 < step < len(traj.losses): return
+    swing = float((after.diff() - after.diff().median()).abs().median())
+    last = after[-max(len(after) // 3, 2):]
+    if float(last.min()) < values[best] * (1 + RISE) + 3 * swing or last.mean() <= after[:len(last)].mean(): return
+    losses = traj.losses[step:]
+    if len(losses) < 4 * BLOCKS: return
+    fall, error = _fall(losses)
+    if fall <= 3 * error: return
+    return Finding(step, f'the validation loss rises from {float(values[best]):.4g} to {float(values[-1]):.4g} '
+                         'while the training loss falls: overfitting')
+
+
+def _standing_still(traj):
+    "Some parameters stay the same to the last bit for the last third of the fit or longer, while others move"
+    n = len(traj)
+    if n < 4 or not traj.lrs[int(traj.steps[n * 2 // 3]):].any(): return
+    since = {name: _still_since(traj, name) for name, shape in traj.sizes.items() if shape.numel()}
+    still = {name: i for name, i in since.items() if i <= n * 2 // 3}
+    if not still or len(still) == len(since): return
+    first = min(still.values())
+    names = [name for name, i in still.items() if i == first]
+    more = f' and {len(names) - 2} more' if len(names) > 2 else ''
+    moves = 'never changes' if len(names) == 1 else 'never change'
+    if first: moves = 'stands still from here on' if len(names) == 1 else 'stand still from here on'
+    return Finding(int(traj.steps[first]), f'{", ".join(names[:2])}{more} {moves}: frozen, or without a gradient')
+
+
+def _still_since(traj, name) -> int:
+    "The first point from which on `name` never changes"
+    if traj.params.constant(name): return 0
+    last = traj.params.row(name, len(traj) - 1)
+    for i in range(len(traj) - 2, -1, -1):
+        if not torch.equal(traj.params.row(name, i), last): return i + 1
+    return 0
+
+
+def _too_slow(traj):
+    "Steps hardly change the weights, and the loss falls along a straight line: the end of a valley is nowhere near"
+    losses = traj.losses.double()
+    if len(losses) < FEW or not losses.isfinite().all(): return
+    first, second = _halves(losses)
+    (early, e1), (late, e2) = _fall(losses[:len(losses) // 2]), _fall(losses[len(losses) // 2:])
+    fall, error = _fall(losses)
+    if fall <= 3 * error or fall > 0.02 * float(first.mean()): return
+    if not (early > 3 * e1 or late > 3 * e2) or not 0.75 * early < late < 1.33 * early: return
+    weights = [n for n, shape in traj.sizes.items() if len(shape) > 1] or list(traj.sizes) # biases begin near zero
+    paces = [pace for name in weights if (pace := _pace(traj, name)) is not None]
+    if not paces or max(paces) > TINY: return
+    return Finding(0, f'a step changes the weights by {max(paces):.1g} of their size at most ({USUAL:.0e} is usual): '
+                      'the learning rate may be much too small')
+
+
+def _pace(traj, name) -> float | None:
+    "By what share of its size a step changes this parameter, all in all; None for one that is zero or stands still"
+    start, end = (traj.params.row(name, i).double() for i in (0, len(traj) - 1))
+    steps, size = int(traj.steps[-1] - traj.steps[0]), float(start.norm())
+    change = float((end - start).norm())
+    return change / steps / size if steps and size and change else None
