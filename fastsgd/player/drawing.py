@@ -55,6 +55,10 @@ class ChangingText:
         self.entries.append(entry)
         self.last = text
 
+    def size(self):
+        "About how many bytes it takes"
+        return sum(14 if isinstance(entry, int) else 14 + len(entry[2]) for entry in self.entries)
+
     def texts(self):
         "Yield each `(frame, text)`, put together again"
         texts = []
@@ -77,6 +81,7 @@ class Drawing:
     n_frames: int = 0
     defs: str = '' # what parts refer to: glyphs, markers, clip paths; ids begin with @, to be made unique on a page
     parts: list[ChangingText] = field(default_factory=list) # in drawing order; one entry only where nothing changes
+    values: dict | None = None # what lines, points and texts say, for the player's read-out
     still: bytes = b'' # the last frame as a small PNG, for where nothing moves
 
     def frame(self, i: int) -> str:

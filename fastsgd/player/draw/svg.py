@@ -13,6 +13,7 @@ from .alone import settings_alone
 from .letters import LetterByLetter
 from .scene import Scene, drawing, drawn_parts, hooked
 from .tidy import Tidy
+from .values import Values
 
 # Text as paths: crisp, and the same on every machine. Images apart, as each may be one that changes.
 RC = {'svg.fonttype': 'path', 'svg.image_inline': True, 'image.composite_image': False}
@@ -131,6 +132,7 @@ def draw_svg(
             result.n_frames = i + 1
         if not result.n_frames: raise ValueError('frames is empty: there is nothing to draw')
         result.defs, result.parts = camera.develop()
+        result.values = camera.values.written(result.n_frames, sum(part.size() for part in result.parts))
     return result
 
 
@@ -142,7 +144,7 @@ class Camera:
         self.tidy = Tidy()
         self.vector = PartRenderer(w * 72, h * 72, dpi, self.tidy)
         self.renderer = MixedModeRenderer(figure, w, h, dpi, self.vector)
-        self.order, self.parts, self.slot = [], [], {}
+        self.order, self.parts, self.slot, self.values = [], [], {}, Values(figure)
 
     def shoot(self, i, returned):
         "Draw frame `i` after an update that returned `returned`"
@@ -153,6 +155,7 @@ class Camera:
             if part not in self.slot: continue # not drawn: its axes are invisible, say
             part.draw(self.renderer)
             self.parts[self.slot[part]].append(i, self.cut())
+        self.values.read(i, changed)
         self.scene.drawn()
 
     def shoot_whole(self, i):
@@ -166,6 +169,7 @@ class Camera:
         with hooked(list(drawn_parts(self.figure)), hook): self.figure.draw(self.renderer)
         shots.append((None, self.cut()))
         self.scene = Scene(self.figure)
+        self.values.read(i)
         order = [type(part) for part, _ in shots]
         if i == 0: self.parts, self.order = [ChangingText() for _ in shots], order
         if order != self.order: return self.give_up(i, shots)

@@ -10,12 +10,18 @@ from pathlib import Path
 MODES = ('loop', 'once', 'reflect')
 HERE = Path(__file__).parent
 ICONS = dict(first='M3 3h2v10H3zM14 3v10L6 8z', back='M11 3v10L3 8zM12 3h2v10h-2z',
-             next='M5 3v10l8-5zM2 3h2v10H2z', last='M11 3h2v10h-2zM2 3v10l8-5z')
+             next='M5 3v10l8-5zM2 3h2v10H2z', last='M11 3h2v10h-2zM2 3v10l8-5z',
+            values='M7 1h2v4H7zM7 11h2v4H7zM1 7h4v2H1zM11 7h4v2h-4z', copy='M2 2h9v2H4v7H2zM6 6h8v8H6z')
 PLAY = '<path class="fastsgd-go" d="M4 2v12l10-6z"/><path class="fastsgd-pause" d="M3 2h4v12H3zM9 2h4v12H9z"/>'
 TITLES = dict(first='First frame (home)', back='Step back (left arrow)',
-              next='Step forward (right arrow)', last='Last frame (end)')
+              next='Step forward (right arrow)', last='Last frame (end)',
+              values='Values of the next panel (v; then up, down, escape)', copy='Copy data (CSV)')
+NOTE = ('<div class="fastsgd-note" data-do="note" aria-hidden="true" hidden></div>'
+        '<div class="fastsgd-ring" data-do="ring" hidden></div>'
+        '<div class="fastsgd-live" data-do="live" aria-live="polite"></div>')
 COMMENT = re.compile(r'(?m)(?:^|(?<=\s))//.*$') # of a script: it would swallow all that follows in one line
 INDENT = re.compile(r'\s*\n\s*')
+SPACES = re.compile(r'("(?:\\.|[^"\\])*")|\s*([{}()\[\];,=<>?&|*:])\s*| ([-+/%]) (?![-+/])') # not in strings
 LEGIBLE = 1.3 # pixels a point: the smallest letters, of 6.94 points, are 9 pixels high
 SPEEDS = ('0.25', '0.5', '1', '2', '4')
 # What a sanitiser may leave is a picture that no script or style is needed for. All else comes in scripts: where these
@@ -32,8 +38,8 @@ stroke-linejoin="round" stroke-linecap="butt"><defs>{defs}</defs>{picture}</svg>
 <output data-do="label" aria-live="off"></output>
 <span class="fastsgd-pick"><select data-do="speed" aria-label="Speed" title="Speed">{speeds}</select></span>
 <span class="fastsgd-pick"><select data-do="mode" aria-label="At the end" title="At the end">{modes}</select></span>
-</div></script>
-<script>{script}("{id}");</script>
+{note}</div></script>
+<script>{script}("{id}", {read_out});</script>
 </div>"""
 STILL = '<img alt="{alt}" width="{css_width}" src="data:image/png;base64,{data}" style="max-width:100%;height:auto">'
 # The policy forbids what the page does not do: load anything.
@@ -75,13 +81,15 @@ def player_html(
     legible = round(min(css_width, LEGIBLE * drawing.width))
     data = dict(frames=drawing.n_frames, width=css_width, legible=legible, interval=interval, pause=pause, mode=mode,
                 autoplay=autoplay, labels=None if labels is None else [str(label) for label in labels],
-                parts=[(part.frames, part.entries) for part in moving])
+                parts=[(part.frames, part.entries) for part in moving], values=drawing.values)
     picture = ''.join(f'<g data-part>{part.last}</g>' if len(part) > 1 else part.last for part in drawing.parts)
     html = PLAYER.format(
         id=name, alt=alt, width=drawing.width, height=drawing.height, style=asset('player.css'),
         still=still if drawing.still else '', script=asset('player.js'),
         defs=drawing.defs.replace('id="@', f'id="{name}-').replace('#@', f'#{name}-'),
-        picture=picture.replace('#@', f'#{name}-'), last=drawing.n_frames - 1, buttons=buttons(),
+        picture=picture.replace('#@', f'#{name}-'), last=drawing.n_frames - 1,
+        buttons=buttons('first', 'back', 'play', 'next', 'last'), read_out=asset('values.js') if drawing.values else '',
+        note=f'<span class="fastsgd-buttons">{buttons("values", "copy")}</span>{NOTE}' if drawing.values else '',
         speeds=options([(s, f'{s}×') for s in SPEEDS]), modes=options([(m, m) for m in MODES]), data=script_json(data))
     return html.replace('\n', ' ') # one line: JupyterLite joins several by commas
 
@@ -96,7 +104,9 @@ def player_page(player, title):
     return PAGE.format(title=escape(title), player=player)
 
 
-def asset(name): return INDENT.sub(' ', COMMENT.sub('', (HERE / name).read_text(encoding='utf-8'))).strip()
+def asset(name):
+    text = INDENT.sub(' ', COMMENT.sub('', (HERE / name).read_text(encoding='utf-8'))).strip()
+    return SPACES.sub(lambda found: found[1] or found[2] or found[3], text) if name.endswith('.js') else text
 
 
 def script_json(data):
@@ -105,13 +115,13 @@ def script_json(data):
     return text.replace('</', '<\\/').replace('<!--', '\\u003c!--').replace('<script', '\\u003cscript')
 
 
-def buttons():
+def buttons(*names):
     def button(name, icon, title):
         return (f'<button type="button" data-do="{name}" title="{title}" aria-label="{title.split(" (")[0]}">'
                 f'<svg viewBox="0 0 16 16" aria-hidden="true">{icon}</svg></button>')
     made = {name: button(name, f'<path d="{path}"/>', TITLES[name]) for name, path in ICONS.items()}
     made['play'] = button('play', PLAY, 'Play (space)')
-    return ''.join(made[name] for name in ('first', 'back', 'play', 'next', 'last'))
+    return ''.join(made[name] for name in names)
 
 
 def options(choices):

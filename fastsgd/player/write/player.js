@@ -1,5 +1,5 @@
 // Plays what html.py wrote: swaps the contents of the parts of the picture that change from frame to frame.
-(function (id) {
+(function (id, readOut) {
   "use strict";
 
   // All texts of one part, put together the first time they are shown. Entries are differences: see drawing.py.
@@ -25,6 +25,12 @@
     return low;
   }
 
+  // The text of one place at each frame.
+  function changing(part) {
+    const text = history(part[1]);
+    return (i) => text(entryAt(part[0], i));
+  }
+
   function start(root) {
     const written = (type) => root.querySelector("script[type='" + type + "']").textContent;
     const find = (name) => root.querySelector("[data-do=" + name + "]");
@@ -43,6 +49,7 @@
     }));
     const picture = find("picture"), slider = find("seek"), label = find("label"), speed = find("speed"), mode = find("mode");
     const last = data.frames - 1;
+    const values = data.values && readOut(root, find, data.values, changing, () => [frame, label.textContent]);
     let frame = 0, direction = 1, playing = false, seen = false, before = 0, waited = 0, timer = 0;
 
     function show(i) {
@@ -59,6 +66,7 @@
       slider.setAttribute("aria-valuetext", name);
       label.textContent = name;
       root.dataset.frame = frame;
+      if (values) values.update();
     }
 
     // The frame after frame i, in the direction that it runs.
@@ -134,12 +142,15 @@
     speed.addEventListener("change", tick);
     root.addEventListener("keydown", (event) => {
       const on = event.target.tagName, name = keys[event.key];
-      if (!name || event.ctrlKey || event.metaKey || event.altKey || on === "SELECT") return;
+      const tell = values && !(on === "INPUT" && /Arrow/.test(event.key)) && values.keys()[event.key];
+      if (!name && !tell || event.ctrlKey || event.metaKey || event.altKey || on === "SELECT") return;
       if (on === "BUTTON" && event.key === " ") return;      // it presses that button
-      if (event.target === picture && name !== "play") return;    // it scrolls
+      if (event.target === picture && name && name !== "play") return;    // it scrolls
       event.preventDefault();
       event.stopPropagation();                               // a notebook has shortcuts of its own
+      if (tell) return tell();
       actions[name]();
+      if (values) values.update(!playing);
     });
 
     speed.value = "1";
