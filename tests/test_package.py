@@ -158,3 +158,12 @@ def test_each_test_file_says_what_it_tests(path):
 def test_tests_mirror_the_package():
     folders = {p.name for p in (ROOT/'tests').iterdir() if any(p.glob('test_*.py'))}
     assert folders == {p.name for p in PACKAGE.iterdir() if (p/'__init__.py').exists()}
+
+
+def test_the_import_brings_little_beside_fastai():
+    code = ('import sys\nfrom fastai.callback.all import *\nbefore = set(sys.modules)\nimport fastsgd\n'
+            'print(*{m.split(".")[0] for m in set(sys.modules) - before})')
+    done = subprocess.run([sys.executable, '-W', 'ignore', '-c', code], capture_output=True, text=True, check=True,
+                          cwd=ROOT)
+    few = {'fastsgd', 'PIL', 'contourpy', 'matplotlib', 'safetensors', 'webbrowser', 'mmap'}
+    assert set(done.stdout.split()) <= few # fontTools alone takes half a second

@@ -4,7 +4,6 @@ from contextlib import closing
 from html import escape
 from pathlib import Path
 
-from matplotlib.backends.backend_pdf import PdfPages
 from PIL import Image
 
 from ..files import atomic_path
@@ -48,6 +47,8 @@ def write_png(path, figure, func, frames, columns, dpi, alt):
 
 
 def write_pdf(path, figure, func, frames, columns, dpi, alt):
+    # brings fontTools, which takes half a second
+    from matplotlib.backends.backend_pdf import PdfPages
     with PdfPages(path) as pages:
         for frame in frames:
             func(frame)
