@@ -2,7 +2,9 @@
 
 import inspect
 import math
+import os
 from numbers import Integral, Real
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -10,16 +12,16 @@ import torch
 
 def as_whole(value) -> int | None:
     "`value` as an int, also of NumPy's and torch's types; None for anything else, True and False included"
-    if isinstance(value, (torch.Tensor, np.ndarray)) and value.ndim == 0: value = value.item()
+    if is_array(value) and value.ndim == 0: value = value.item()
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Integral): return None
     return int(value)
 
 
 def as_number(value, finite=True) -> float | None:
     "`value` as a float, also of NumPy's and torch's types; None for anything else, True and False included"
-    if isinstance(value, (torch.Tensor, np.ndarray)) and value.ndim == 0: value = value.item()
+    if is_array(value) and value.ndim == 0: value = value.item()
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, Real): return None
-    try: value = float(value)
+    try: value = float(value) + 0. # no number is -0: some take it for a negative one
     except OverflowError: return None
     return value if math.isfinite(value) or not finite else None
 
@@ -29,31 +31,48 @@ def _within(value, least, most, above, below):
             and (above is None or value > above) and (below is None or value < below))
 
 
+def _told(limit) -> str: return f'{limit:,}' if isinstance(limit, int) else f'{limit:g}'
+
+
 def _range(least, most, above, below) -> str:
-    if least is not None and most is not None: return f' from {least:g} to {most:g}'
-    words = ('of at least', least), ('of at most', most), ('above', above), ('below', below)
-    told = ' and '.join(f'{word} {limit:g}' for word, limit in words if limit is not None)
+    if least is not None and most is not None: return f' from {_told(least)} to {_told(most)}'
+    words = ('of at least', least), ('above', above), ('of at most', most), ('below', below)
+    told = ' and '.join(f'{word} {_told(limit)}' for word, limit in words if limit is not None)
     return told and f' {told}'
+
+
+def _told_what(name, value, wanted, example) -> str:
+    way_out = '' if example is None else f', for instance {name}={example!r}'
+    return f'{name}={value!r:.100}: expected {wanted}{way_out}'
 
 
 def refuse(name, value, wanted, example=None):
     "Raise ValueError: what came, what was `wanted` in words, and an `example` that fits"
-    way_out = '' if example is None else f', for instance {name}={example!r}'
-    raise ValueError(f'{name}={value!r:.100}: expected {wanted}{way_out}')
+    raise ValueError(_told_what(name, value, wanted, example))
 
 
-def check_whole(name, value, least=None, most=None, *, example=None, or_else='') -> int:
-    "`value` as an int. Raises ValueError for anything but a whole number within the range."
+def refuse_kind(name, value, wanted, example=None):
+    "Raise TypeError, likewise: something else was wanted altogether"
+    raise TypeError(_told_what(name, value, wanted, example))
+
+
+def check_whole(name, value, least=None, most=None, *, cap=None, example=None, or_else='') -> int:
+    """`value` as an int. Raises ValueError for anything but a whole number within the range.
+
+    Nobody has to know of the `cap`, far beyond all uses, who does not exceed it.
+    """
     res = as_whole(value)
+    if cap is not None and res is not None and res > cap: most = cap
     if res is None or not _within(res, least, most, None, None):
         refuse(name, value, f'a whole number{_range(least, most, None, None)}{or_else}', example)
     return res
 
 
-def check_number(name, value, least=None, most=None, *, above=None, below=None, finite=True, example=None,
+def check_number(name, value, least=None, most=None, *, above=None, below=None, cap=None, finite=True, example=None,
                  or_else='') -> float:
     "`value` as a float. Raises ValueError for anything but a number within the range, finite unless `finite=False`."
     res = as_number(value, finite)
+    if cap is not None and res is not None and res > cap: most = cap
     if res is None or not _within(res, least, most, above, below):
         refuse(name, value, f'a {"finite " * finite}number{_range(least, most, above, below)}{or_else}', example)
     return res
@@ -61,10 +80,11 @@ def check_number(name, value, least=None, most=None, *, above=None, below=None, 
 
 def check_numbers(name, value, n=None, *, example=None) -> list:
     "`value` as a list of `n` floats, None being any number of them. Raises ValueError for anything else."
-    if isinstance(value, (torch.Tensor, np.ndarray)): value = value.tolist()
+    given = value
+    if is_array(value): value = value.tolist()
     res = [as_number(v) for v in value] if isinstance(value, (list, tuple, range)) else []
     if not res or None in res or n not in (None, len(res)):
-        refuse(name, value, f'{"finite numbers in a row" if n is None else f"{n} finite numbers"}', example)
+        refuse(name, given, f'{"finite numbers in a row" if n is None else f"{n} finite numbers"}', example)
     return res
 
 
@@ -96,6 +116,43 @@ def check_type(name, value, kinds, wanted):
 def optional(function) -> list:
     "Names of the arguments that have a default"
     return [p.name for p in inspect.signature(function).parameters.values() if p.default is not p.empty]
+
+
+def is_array(value) -> bool:
+    "Is this a NumPy array, or a tensor that has numbers of its own in the usual layout?"
+    if isinstance(value, np.ndarray): return True
+    return isinstance(value, torch.Tensor) and value.layout is torch.strided and value.device.type != 'meta'
+
+
+def check_callable(name, value, wanted, *, or_none=False):
+    "Return `value`. Raises TypeError, with what is `wanted` in words, unless it can be called."
+    if callable(value) or or_none and value is None: return value
+    raise TypeError(f'{name}={value!r:.100}: expected {wanted}')
+
+
+def check_string(name, value, example=None) -> str:
+    "Return `value`. Raises TypeError unless it is a string, ValueError for one that no file could hold."
+    if not isinstance(value, str): refuse_kind(name, value, 'a string', example)
+    try: value.encode()
+    except UnicodeEncodeError: refuse(name, value, 'a string that UTF-8 can hold', example)
+    return value
+
+
+def check_names(name, value, wanted) -> tuple | None:
+    "One name or several as a tuple of strings, or None. Raises TypeError, with what is `wanted` in words, for others."
+    if value is None: return None
+    names = (value,) if isinstance(value, str) else value
+    if isinstance(names, (list, tuple)) and names and all(isinstance(n, str) for n in names): return tuple(names)
+    raise TypeError(f'{name}={value!r:.100}: expected {wanted}')
+
+
+def check_path(name, value) -> Path:
+    "`value` as a Path. Raises TypeError unless it is a string or a path, ValueError for one that no file can have."
+    try: path = os.fspath(value)
+    except TypeError: path = None
+    if not isinstance(path, str): refuse_kind(name, value, 'a path, as a string or a Path')
+    if not path or '\0' in path: refuse(name, value, 'the path of a file')
+    return Path(path)
 
 
 def check_keywords(function, given: dict, more=()):

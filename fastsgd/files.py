@@ -14,6 +14,8 @@ import zlib
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from .checks import check_path
+
 HOST = f'{zlib.crc32(socket.gethostname().encode()):08x}'
 OURS = re.compile(r'\..*\.fastsgd-([0-9a-f]{8})-(\d{1,9})-[0-9a-f]{8}', re.S)
 
@@ -27,7 +29,7 @@ def atomic_path(
     After an error, an interrupt or a kill `path` is as it was before. Raises FileNotFoundError where the folder does
     not exist, IsADirectoryError for a folder, ValueError for anything else that is not a regular file.
     """
-    path = Path(os.path.realpath(os.path.expanduser(path))) # a link stays a link
+    path = Path(os.path.realpath(os.path.expanduser(check_path('path', path)))) # a link stays a link
     if path.is_dir(): raise IsADirectoryError(f'{path} is a folder: expected a file, for instance {path/"fit"}')
     if path.exists() and not path.is_file(): raise ValueError(f'{path} is not a regular file: give a new name')
     if not path.parent.is_dir(): raise FileNotFoundError(f'{path.parent} does not exist: create this folder first')

@@ -23,11 +23,17 @@ def random_state_kept():
         if mps is not None: torch.mps.set_rng_state(mps)
 
 
+def within_64_bits(seed: int) -> int:
+    "A whole number of any size as a seed that torch takes"
+    return seed if -2**63 <= seed < 2**64 else seed % 2**63
+
+
 def seed_all(seed):
     """Seed torch on all devices, NumPy and Python; unlike `torch.manual_seed` without a note left for a GPU not in use
     yet
     """
     random.seed(seed)
+    seed = within_64_bits(seed)
     np.random.seed(seed % 2**32) # noqa: NPY002
     torch.default_generator.manual_seed(seed)
     if torch.cuda.is_initialized(): torch.cuda.manual_seed_all(seed)

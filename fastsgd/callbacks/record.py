@@ -37,7 +37,7 @@ class RecordParamsCallback(OwnCallback):
         max_bytes: int = 2**30, # Memory budget for points, in bytes; when it is full, every other point is dropped
         samples: int = 36, # Items of the data to look at, drawn from the validation set; 0 for none
     ):
-        max_bytes = check_whole('max_bytes', max_bytes, 1, example=2**30)
+        max_bytes = check_whole('max_bytes', max_bytes, 1, cap=2**62, example=2**30)
         samples = check_whole('samples', samples, 0, example=36, or_else=' (0: no samples)')
         store_attr()
         self._init_state()

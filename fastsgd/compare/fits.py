@@ -10,10 +10,11 @@ from fastai.basics import L, Learner, defaults, delegates, no_random
 
 from ..callbacks import RecordParamsCallback
 from ..callbacks.import_fastai import ProgressCallback
-from ..checks import check_type, check_whole
+from ..checks import check_string, check_type, check_whole
 from ..data import TensorDL
 from ..player import FitAnimation
 from ..progress import Progress
+from ..trajectory import Trajectory
 from ..trajectory.models import copy_memo
 from ..trajectory.several import label_of
 from ..views import animate
@@ -27,7 +28,7 @@ SIT_OUT = {'RecordParamsCallback', 'AnimateFitCallback', 'LogLossCallback', 'Pro
 class Comparison(list):
     """Hold the `Trajectory` of each fit, in order or by name; as the last expression of a cell it shows them together
 
-    Raises KeyError for an unknown name.
+    Raises KeyError for an unknown name, TypeError or ValueError for what are no fits and names.
 
     >>> fits = compare_fits(linear_learner(seed=0), {'slow': dict(lr=0.01), 'fast': dict(lr=0.1)}, n_epoch=20)
     >>> fits['fast'].n_steps
@@ -38,8 +39,12 @@ class Comparison(list):
         trajs, # A `Trajectory` for each fit
         names: list, # What the settings were called
     ):
+        for t in check_type('trajs', trajs, (list, tuple), 'a Trajectory for each fit'):
+            check_type('trajs: a fit', t, Trajectory, 'a Trajectory')
+        check_type('names', names, (list, tuple), 'a name for each fit')
+        if len(names) != len(trajs): raise ValueError(f'names has {len(names)} names: expected {len(trajs)}, as trajs')
         super().__init__(trajs)
-        self.names = list(names)
+        self.names = [check_string('names: one', name) for name in names]
 
     def __getitem__(self, i):
         if not isinstance(i, str): return super().__getitem__(i)

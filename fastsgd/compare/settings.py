@@ -64,8 +64,9 @@ def plan_fit(learn, name, own, shared) -> Plan:
     lr_name = next((n for n in LR_NAMES if n in allowed), 'lr')
     every = {**_checked(shared, 'shared settings', allowed, lr_name), **_checked(own, where, allowed, lr_name)}
     every.pop('fit', None)
-    n_epoch = check_whole(f'{where} has n_epoch', every.pop('n_epoch'), 1)
-    opt_func, bs = _check_opt_func(every.pop('opt_func', None), where), every.pop('bs', False)
+    n_epoch = check_whole(f'{where} has n_epoch', every.pop('n_epoch'), 1, cap=10**6)
+    opt_func = check_opt_func(every.pop('opt_func', None), where, learn.model.parameters())
+    bs = every.pop('bs', False)
     lr = every.get(lr_name)
     # a slice or a list has a rate for each group of parameters
     if not (lr is None or isinstance(lr, (slice, list, tuple)) or getattr(lr, 'ndim', 0)):
@@ -74,7 +75,7 @@ def plan_fit(learn, name, own, shared) -> Plan:
     return Plan(name, method, n_epoch, every, opt_func, bs)
 
 
-def _check_opt_func(opt_func, where):
+def check_opt_func(opt_func, where, params):
     "Return a function that makes a fastai optimiser, or None: torch's are wrapped"
     made_by = opt_func
     while isinstance(made_by, partial): made_by = made_by.keywords.get('opt', made_by.func)
@@ -85,10 +86,21 @@ def _check_opt_func(opt_func, where):
     if is_torch and issubclass(made_by, torch.optim.LBFGS):
         raise ValueError(f'{where} has opt_func=LBFGS, which evaluates the loss by itself several times a step: '
                          'expected an optimiser that takes one step for each batch, for instance SGD')
-    if not is_torch or isinstance(opt_func, partial) and opt_func.func is OptimWrapper: return opt_func
-    # fastai looks up the lr of a partial
-    lr = {k: v for k, v in getattr(opt_func, 'keywords', {}).items() if k == 'lr'}
-    return partial(OptimWrapper, opt=opt_func, **lr)
+    if is_torch and not (isinstance(opt_func, partial) and opt_func.func is OptimWrapper):
+        # fastai looks up the lr of a partial
+        lr = {k: v for k, v in getattr(opt_func, 'keywords', {}).items() if k == 'lr'}
+        opt_func = partial(OptimWrapper, opt=opt_func, **lr)
+    if opt_func is not None: _try_optimiser(opt_func, where, params)
+    return opt_func
+
+
+def _try_optimiser(opt_func, where, params):
+    "Raise ValueError unless `opt_func` makes an optimiser that fastai can use: it does nothing before its first step"
+    try: made, why = opt_func([p for p in params if p.requires_grad], lr=0.1), ''
+    except Exception as e: made, why = None, f' ({type(e).__name__}: {str(e)[:100]})'
+    if not all(hasattr(made, o) for o in ('step', 'zero_grad', 'hypers')):
+        raise ValueError(f'{where} has opt_func={opt_func!r:.100}: expected a function of parameters and lr that '
+                         f'makes an optimiser, for instance SGD{why}')
 
 
 def _checked(given, where, allowed, lr_name) -> dict:

@@ -69,7 +69,8 @@ def blobs_dls(
     >>> [t.shape for t in dls.one_batch()]
     [torch.Size([20, 2]), torch.Size([20])]
     """
-    spread, centers = check_number('spread', spread, 0, example=1.), check_whole('centers', centers, 2, example=3)
+    spread = check_number('spread', spread, 0, example=1.)
+    centers = check_whole('centers', centers, 2, cap=10_000, example=3)
     kwargs = dict(centers=centers, cluster_std=spread)
     return _draw_by_sklearn('make_blobs', kwargs, centers, n, n_valid, bs, seed, device)
 
@@ -90,8 +91,8 @@ def spiral_dls(
     >>> [t.shape for t in dls.one_batch()]
     [torch.Size([20, 2]), torch.Size([20])]
     """
-    arms = check_whole('arms', arms, 2, example=2)
-    turns, noise = check_number('turns', turns, 0, example=1.25), check_number('noise', noise, 0, example=0.03)
+    arms = check_whole('arms', arms, 2, cap=10_000, example=2)
+    turns, noise = check_number('turns', turns, 0, cap=1e6, example=1.25), check_number('noise', noise, 0, example=0.03)
 
     def points(n):
         gen = seeded_generator(seed)

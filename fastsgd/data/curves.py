@@ -7,7 +7,7 @@ from fastai.basics import DataLoaders
 
 from ..checks import check_number, check_numbers, check_whole
 from .noise import check_noise, draw_noise, seeded_generator
-from .tensors import draw_dls
+from .tensors import MOST, draw_dls
 
 
 def poly_data(
@@ -43,7 +43,7 @@ def sine_data(
 
 
 def _curve(n, f, noise, seed):
-    n, noise, gen = check_whole('n', n, 1, example=100), check_noise(noise), seeded_generator(seed)
+    n, noise, gen = check_whole('n', n, 1, cap=2 * MOST, example=100), check_noise(noise), seeded_generator(seed)
     x = torch.empty(n, 1).uniform_(-1, 1, generator=gen)
     return x, f(x) + draw_noise(n, noise, gen)[:, None]
 

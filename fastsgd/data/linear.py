@@ -5,7 +5,7 @@ from fastai.basics import DataLoaders
 
 from ..checks import check_numbers, check_whole
 from .noise import check_noise, draw_noise, seeded_generator
-from .tensors import draw_dls
+from .tensors import MOST, draw_dls
 
 
 def linear_data(
@@ -22,7 +22,7 @@ def linear_data(
     >>> x.shape, y.shape
     (torch.Size([50, 2]), torch.Size([50]))
     """
-    n, coef = check_whole('n', n, 1, example=100), check_numbers('coef', coef, 2, example=(3., 2.))
+    n, coef = check_whole('n', n, 1, cap=2 * MOST, example=100), check_numbers('coef', coef, 2, example=(3., 2.))
     noise, gen = check_noise(noise), seeded_generator(seed)
     x = torch.ones(n, 2)
     x[:, 0].uniform_(-1, 1, generator=gen)

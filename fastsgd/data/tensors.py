@@ -7,8 +7,10 @@ import torch
 from fastai.basics import DataLoaders, TfmdDL, delegates, display_df, explode_types, to_device
 from torch.utils.data import TensorDataset
 
-from ..checks import check_seed, check_whole
+from ..checks import check_seed, check_whole, refuse
 from .noise import seeded_generator
+
+MOST = 10**8 # points that are drawn
 
 
 class Tensors(TensorDataset):
@@ -121,6 +123,22 @@ def check_tensors(name, tensors) -> tuple:
     return tuple(tensors)
 
 
+def check_bs(bs) -> int | None:
+    "`bs` as an int, or None. Raises ValueError for anything else."
+    return None if bs is None else check_whole('bs', bs, 1, example=10, or_else=' or None for the full batch')
+
+
+def check_device(device) -> torch.device:
+    "`device` as torch has it; None is the CPU. Raises ValueError for one that is not there."
+    if device is None: return torch.device('cpu')
+    try:
+        res = torch.device(device)
+        torch.empty(1, device=res)
+    except (TypeError, ValueError, RuntimeError, AssertionError, OverflowError): res = None
+    if res is None or res.type == 'meta': refuse('device', device, 'a device of this machine', 'cpu')
+    return res
+
+
 def tensor_dls(
     train: tuple, # Training tensors `(x, ..., y)` of equal length
     valid: tuple | None = None, # Validation tensors; None or of length 0: no validation
@@ -135,8 +153,8 @@ def tensor_dls(
     >>> len(dls.train)
     3
     """
-    if bs is not None: bs = check_whole('bs', bs, 1, example=10, or_else=' or None for the full batch')
-    device = torch.device('cpu' if device is None else device)
+    bs = check_bs(bs)
+    device, seed = check_device(device), check_seed('seed', seed)
     train = check_tensors('train', train)
     train_ds = Tensors(*train)
     valid_ds = train_ds.new_empty() if valid is None else Tensors(*check_tensors('valid', valid))
@@ -150,6 +168,8 @@ def tensor_dls(
 
 def draw_dls(draw, n, n_valid, bs, seed, device) -> DataLoaders:
     "Make `DataLoaders` of `n` training and `n_valid` validation points, one stream from `draw(n + n_valid) -> x, y`"
-    n, n_valid = check_whole('n', n, 1, example=100), check_whole('n_valid', n_valid, 0, example=100)
+    n = check_whole('n', n, 1, cap=MOST, example=100)
+    n_valid = check_whole('n_valid', n_valid, 0, cap=MOST, example=100)
+    check_bs(bs), check_seed('seed', seed), check_device(device)
     x, y = draw(n + n_valid)
     return tensor_dls((x[:n], y[:n]), (x[n:], y[n:]), bs=bs, seed=seed, device=device)

@@ -162,7 +162,8 @@ def explore(
     >>> explorer.trajectory.n_steps
     20
     """
-    steps = check_whole('steps', steps, 1, example=100)
+    seed = check_whole('seed', seed, example=0)
+    steps = check_whole('steps', steps, 1, cap=100_000, example=100)
     check_max_frames(max_frames)
     views = as_views(views)
     x, y = linear_data(seed=seed) if data is None else _points(data)
@@ -174,7 +175,6 @@ def explore(
     momentum = check_number('momentum', momentum, 0, 0.99, example=0.9)
     if bs is not None: bs = check_whole('bs', bs, 1, len(x), or_else=' or None for the full batch')
     bs, init = len(x) if bs is None else bs, check_numbers('init', init, 2, example=(0.5, 0.75))
-    seed = check_whole('seed', seed, example=0)
     if importlib.util.find_spec('ipywidgets') is None and not views:
         start = dict(lr=lr, momentum=momentum, bs=bs, slope=init[0], intercept=init[1])
         return page_of((x, y), steps, start, seed)

@@ -29,10 +29,12 @@ class LinearModel(nn.Module):
         self.a = nn.Parameter(torch.tensor(check_numbers('init', init, 2, example=(0.5, 0.75))))
 
     def forward(self, x):
+        check_type('x', x, torch.Tensor, 'a tensor (n, 2)')
         if x.ndim == 0 or x.shape[-1] != 2:
             raise ValueError(f'x has shape {tuple(x.shape)}, expected (n, 2): one row per point, with the point and a '
                              'constant 1; a transposed x wants x.T')
-        return x @ self.a
+        try: return x @ self.a
+        except RuntimeError as e: raise ValueError(f'x is {x.dtype} on {x.device}: {e}') from e
 
 
 @delegates(Learner.__init__)

@@ -6,7 +6,8 @@ from torch import nn
 
 from ..callbacks import RecordParamsCallback, SkipEmptyValidCallback
 from ..callbacks.import_fastai import ProgressCallback
-from ..checks import check_number, check_type, check_whole
+from ..checks import check_number, check_string, check_whole, is_array
+from ..compare.settings import check_opt_func
 from ..data import tensor_dls
 from ..trajectory import Trajectory
 
@@ -47,11 +48,13 @@ def minimize(
     if not callable(function):
         raise TypeError(f'function is of type {type(function).__name__}: expected a function of a tensor, for instance '
                         'lambda p: (p**2).sum()')
-    steps = check_whole('steps', steps, 1, example=100)
-    lr, label = check_number('lr', lr, above=0, example=0.01), check_type('label', label, str, 'a string')
+    steps = check_whole('steps', steps, 1, cap=10**7, example=100)
+    lr, label = check_number('lr', lr, above=0, cap=1e30, example=0.01), check_string('label', label)
     model = Point(function, _numbers(start))
     _check_value(model)
     dls = tensor_dls((torch.zeros(steps, dtype=torch.int64), torch.zeros(steps)), bs=1, seed=0)
+    if opt_func is None: raise TypeError('opt_func is None: expected a function that makes an optimiser, such as SGD')
+    opt_func = check_opt_func(opt_func, 'minimize', model.parameters())
     learn = Learner(dls, model, value, opt_func=opt_func, **kwargs)
     if not callable(getattr(learn, fit if isinstance(fit, str) else '', None)) or not str(fit).startswith('fit'):
         raise ValueError(f"fit={fit!r:.100}: expected the name of a method that fits, for instance 'fit_one_cycle'")
@@ -65,8 +68,9 @@ def minimize(
 
 def _numbers(start):
     try: x = torch.as_tensor(start).detach()
-    except (TypeError, ValueError, RuntimeError): x = torch.empty(0)
-    if x.ndim != 1 or not len(x) or x.is_complex() or x.dtype == torch.bool or not x.isfinite().all():
+    except (TypeError, ValueError, RuntimeError, OverflowError): x = torch.empty(0)
+    if not is_array(x) or x.ndim != 1 or not len(x) or x.is_complex() or not x.isfinite().all() or (
+            x.dtype == torch.bool):
         raise ValueError(f'start={start!r:.100}: expected finite numbers in a row, for instance start=(-1.5, 2.)')
     return x.clone() if x.is_floating_point() else x.float()
 

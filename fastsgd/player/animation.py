@@ -12,15 +12,26 @@ import matplotlib as mpl
 from matplotlib.animation import FFMpegBase, FuncAnimation, HTMLWriter, writers
 from PIL import Image
 
-from ..checks import check_in_list, check_number, check_whole
+from ..checks import check_number, check_path, check_whole
 from ..files import atomic_path
 from ..progress import Progress
+from .arguments import (
+    check_dpi,
+    check_figure,
+    check_format,
+    check_interval,
+    check_labels,
+    check_mode,
+    check_player,
+    check_saving,
+    suffix_of,
+)
 from .draw.alone import settings_alone
 from .draw.raster import still_png
 from .draw.svg import draw_svg
 from .formats import SUFFIXES, VIDEOS, save_animation
 from .strip import save_strip
-from .write.html import MODES, player_html
+from .write.html import player_html
 from .write.video import check_video, find_ffmpeg
 
 # Videos that are left to matplotlib, which hands them to ffmpeg
@@ -58,18 +69,19 @@ class FitAnimation(FuncAnimation):
         default_mode: str | None = None, # At the end: 'loop', 'once' or 'reflect'; None: as `repeat` says
         **kwargs # Passed to `FuncAnimation`
     ):
-        self.alt, self.labels, self.autoplay = alt, None if labels is None else list(labels), autoplay
-        self.default_mode = check_mode(default_mode, repeat)
+        frames = check_figure(fig, func, frames)
+        self.default_mode = check_player(alt, repeat, autoplay, default_mode)
+        self.alt, self.labels, self.autoplay = alt, check_labels(labels), bool(autoplay)
         given = check_interval(interval)
-        repeat_delay = check_number('repeat_delay', repeat_delay, 0, example=1000)
+        repeat_delay = check_number('repeat_delay', repeat_delay, 0, cap=1e9, example=1000)
         kwargs.setdefault('cache_frame_data', False)
-        super().__init__(fig, func, frames, interval=given or SHORTEST, repeat=repeat, repeat_delay=repeat_delay,
-                         **kwargs)
-        self._draw_was_started = True # no warning: here it is no mistake to show none
+        try: super().__init__(fig, func, frames, interval=given or SHORTEST, repeat=repeat, repeat_delay=repeat_delay,
+                              **kwargs)
+        finally: self._draw_was_started = True # no warning: here it is no mistake to show none
         n = self._save_count
         if given is None and n:
             self.event_source.interval = self._interval = min(max(WHOLE / n, SHORTEST), LONGEST)
-        if None not in (self.labels, n): check_labels(self.labels, n)
+        if n is not None: check_labels(labels, n)
 
     def to_jshtml(self,
         fps: float | None = None, # Frames a second; None: as `interval` says
@@ -135,6 +147,8 @@ class FitAnimation(FuncAnimation):
             with open_as_path(filename, format) as path:
                 return self.save(path, writer, fps, dpi, codec, bitrate, extra_args, metadata, extra_anim,
                                  savefig_kwargs, progress_callback=progress_callback)
+        dpi = check_saving(writer, dpi, bitrate, codec, extra_args, metadata, extra_anim, savefig_kwargs,
+                           progress_callback)
         interval, suffix = self._milliseconds(fps), suffix_of(filename, format)
         video = {k: v for k, v in dict(codec=codec, bitrate=bitrate, extra_args=extra_args, metadata=metadata).items()
                  if v is not None}
@@ -167,8 +181,9 @@ class FitAnimation(FuncAnimation):
 
         Raises ValueError for another suffix or number, and where `frames` has no end, before a frame is drawn.
         """
-        n = check_whole('n', n, 1, example=5)
+        n, filename = check_whole('n', n, 1, example=5), check_path('filename', filename)
         if columns is not None: columns = check_whole('columns', columns, 1, example=2)
+        dpi = check_dpi(dpi)
         frames = list(self._frames())
         spread = [frames[round(k * (len(frames) - 1) / max(n - 1, 1))] for k in range(min(n, len(frames)))]
         return save_strip(filename, self._fig, self._update, spread if n > 1 else frames[-1:], columns, dpi, self.alt)
@@ -177,6 +192,7 @@ class FitAnimation(FuncAnimation):
         embed_limit: float | None = None, # Megabytes at the most; None: rcParams['animation.embed_limit']
     ) -> str:
         "Return a `<video>` with the animation in it, as matplotlib does"
+        if embed_limit is not None: check_number('embed_limit', embed_limit, 0, example=20)
         with matplotlib_finds_ffmpeg(): return super().to_html5_video(embed_limit)
 
     def _frames(self):
@@ -189,7 +205,7 @@ class FitAnimation(FuncAnimation):
     def _update(self, frame): return self._func(frame, *self._args)
 
     def _milliseconds(self, fps):
-        return self._interval if fps is None else 1000 / check_number('fps', fps, above=0, example=25)
+        return self._interval if fps is None else 1000 / check_number('fps', fps, above=0, cap=1e6, example=25)
 
 
 def _writer(suffix, further):
@@ -204,23 +220,17 @@ def _writer(suffix, further):
         if available('ffmpeg'): return name if name.startswith('ffmpeg') else 'ffmpeg'
         raise RuntimeError(f'saving {suffix} needs ffmpeg, and none was found: install one with `pip install '
                            'imageio-ffmpeg`, put one on the path, or save as .html, .gif or .webp instead')
-    raise ValueError(f'filename ends in {suffix!r}: expected one of {", ".join(sorted(SUFFIXES))}, with ffmpeg also of '
-                     f'{", ".join(sorted(LEFT_TO_FFMPEG))}; for any other, pass a writer of matplotlib\'s, as in '
-                     'writer="ffmpeg"')
-
-
-def suffix_of(path, format) -> str:
-    "Return what `path` ends in. Raises ValueError for a `format` beside a path."
-    if format is not None: raise ValueError(f'format={format!r} is for open files: a path says it by its suffix')
-    return Path(path).suffix.lower()
+    raise ValueError(f'filename is a path that ends in {suffix!r}: expected one of {", ".join(sorted(SUFFIXES))}, with '
+                     f'ffmpeg also of {", ".join(sorted(LEFT_TO_FFMPEG))}; for any other, pass a writer of '
+                     'matplotlib\'s, as in writer="ffmpeg"')
 
 
 @contextmanager
 def open_as_path(file, format):
     "Yield the path of a file whose contents go to `file`, open for bytes or text, when they are complete"
-    if format is None: raise ValueError("format is None: an open file needs one, such as format='gif'")
+    suffix = check_format(format)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, f'animation.{str(format).lstrip(".")}')
+        path = Path(folder, f'animation{suffix}')
         yield path
         file.write(path.read_text('utf-8') if isinstance(file, io.TextIOBase) else path.read_bytes())
 
@@ -231,19 +241,3 @@ def matplotlib_finds_ffmpeg():
     try: found = {'animation.ffmpeg_path': find_ffmpeg()}
     except RuntimeError: found = {}
     with settings_alone(found): yield
-
-
-def check_interval(interval) -> float | None:
-    "`interval` as a float, or None. Raises ValueError for anything but a number above 0."
-    return None if interval is None else check_number('interval', interval, above=0, example=50)
-
-
-def check_mode(mode, repeat: bool | None = None) -> str | None:
-    "What happens at the end; None leaves it to `repeat`. Raises ValueError for an unknown `mode`."
-    if mode is None: return None if repeat is None else 'loop' if repeat else 'once'
-    return check_in_list('default_mode', mode, MODES)
-
-
-def check_labels(labels: list, n: int):
-    "Raise ValueError unless there are `n` labels"
-    if len(labels) != n: raise ValueError(f'labels has {len(labels)} entries for {n} frames: expected one for each')

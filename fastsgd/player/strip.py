@@ -21,7 +21,7 @@ def save_strip(path, figure, func, frames, columns, dpi, alt) -> Path:
     "Write `frames` of `figure` side by side in `columns` (.svg, .png), or one a page (.pdf)"
     suffix = Path(path).suffix.lower()
     if suffix not in WRITERS:
-        raise ValueError(f'filename ends in {suffix!r}: expected one of {", ".join(WRITERS)}')
+        raise ValueError(f'filename is a path that ends in {suffix!r}: expected one of {", ".join(WRITERS)}')
     if columns is None: columns = max(int(PAGE / figure.get_figwidth()), 1)
     with atomic_path(path) as part: WRITERS[suffix](part, figure, func, frames, min(columns, len(frames)), dpi, alt)
     return Path(path)

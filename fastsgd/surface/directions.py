@@ -2,6 +2,7 @@
 
 import torch
 
+from ..random_state import within_64_bits
 from .paths import columns_of, n_params_of, point_of, points_in_sight
 
 
@@ -35,7 +36,7 @@ def _mixture(gram, center) -> tuple:
     gram = gram - gram.mean(0) - gram.mean(1, keepdim=True) + gram.mean()
     total = gram.trace()
     if not total > 0:
-        raise ValueError(f'the path has {len(gram)} points, all the same: a principal direction needs two that differ; '
+        raise ValueError(f'paths hold {len(gram)} points, all the same: a principal direction needs two that differ; '
                          'use Plane.random')
     values, vectors = torch.linalg.eigh(gram)
     values, w = values[-2:].flip(0).clamp(min=0), vectors[:, -2:].flip(1)
@@ -52,10 +53,11 @@ def filter_normalised(state: dict, frozen: set, seed: int) -> list:
 
     Biases, parameters of norm layers and frozen ones stay as they are, unless there is nothing else.
     """
-    gen = torch.Generator().manual_seed(seed)
+    gen = torch.Generator().manual_seed(within_64_bits(seed))
     free = [n for n in state if n not in frozen] or list(state)
     moved = [n for n in free if state[n].dim() > 1 and state[n].norm() > 0]
-    moved = moved or [n for n in free if state[n].norm() > 0] or free
+    if sum(state[n].numel() for n in moved) < 2: moved = [n for n in free if state[n].norm() > 0]
+    if sum(state[n].numel() for n in moved) < 2: moved = free
     res = []
     for _ in range(2):
         d = {n: torch.randn(t.shape, generator=gen, dtype=torch.float64) for n, t in state.items()}

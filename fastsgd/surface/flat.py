@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..checks import as_whole, check_type
+from ..checks import as_whole, check_type, is_array, refuse, refuse_kind
 from ..trajectory import Trajectory
 from ..trajectory.tables import entry_name
 
@@ -29,17 +29,46 @@ def frozen_names(source) -> set:
 def flatten(arg: str, values, shapes: dict | None = None) -> torch.Tensor:
     "A copy of `values` as a flat vector; of name -> tensor in the order of `shapes`, zero for names that are left out"
     if isinstance(values, Mapping):
-        shapes = shapes or {n: t.shape for n, t in values.items()}
+        shapes = shapes or shapes_of(arg, values)
         if extra := [n for n in values if n not in shapes]:
             raise ValueError(f'{arg} has {extra[0]!r}: expected names of origin, {list(shapes)}')
-        values = torch.cat([values[n].reshape(-1) if n in values else torch.zeros(s.numel()) for n,
-                            s in shapes.items()])
-    values = torch.as_tensor(values).detach().cpu().clone()
+        values = {n: _vector(f'{arg}[{n!r}]', t).reshape(-1) for n, t in values.items()}
+        values = torch.cat([values.get(n, torch.zeros(s.numel())) for n, s in shapes.items()])
+    values = _vector(arg, values).clone()
     if values.dim() != 1:
         raise ValueError(f'{arg} has the shape {tuple(values.shape)}: expected flat parameters, shape (P,)')
     if values.is_complex(): raise ValueError(f'{arg} has complex parameters: a plane needs real ones')
     # of half precision: sums are exact
     return values if values.dtype in (torch.float32, torch.float64) else values.float()
+
+
+def _vector(arg, values) -> torch.Tensor:
+    wanted = 'parameters, flat or name -> tensor'
+    try: t = torch.as_tensor(values).detach()
+    except (TypeError, ValueError, RuntimeError, OverflowError): refuse_kind(arg, values, wanted)
+    return t.cpu() if is_array(t) else refuse(arg, values, wanted)
+
+
+def shapes_of(arg, values) -> dict:
+    "Name -> shape of name -> tensor. Raises TypeError or ValueError for what are none."
+    if not values: refuse(arg, values, 'at least one parameter, name -> tensor')
+    return {n: _vector(f'{arg}[{n!r}]', t).shape for n, t in values.items()}
+
+
+def coordinates(name, values) -> torch.Tensor:
+    "`values` as float64, of any shape. Raises TypeError or ValueError for what are no real numbers."
+    try: t = torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError, OverflowError): refuse_kind(name, values, 'numbers')
+    if not is_array(t) or t.is_complex() or t.dtype == torch.bool: refuse(name, values, 'real numbers')
+    return t.detach().to('cpu', torch.float64)
+
+
+def pair_of(u, v) -> tuple:
+    "Two coordinates of one shape. Raises TypeError or ValueError for what are none."
+    u, v = coordinates('u', u), coordinates('v', v)
+    try: return torch.broadcast_tensors(u, v)
+    except RuntimeError:
+        raise ValueError(f'u and v have the shapes {tuple(u.shape)} and {tuple(v.shape)}: expected the same') from None
 
 
 def entry_label(state: dict, i: int) -> str:

@@ -3,8 +3,10 @@
 Torch only.
 """
 
+import numpy as np
 import torch
 
+from ..checks import is_array
 from ..trajectory import Trajectory
 from .flat import flatten, state_of
 
@@ -14,11 +16,18 @@ MOST_POINTS = 1000 # points of a path that PCA looks at: its matrix stays below 
 
 def check_path(arg: str, path):
     "Return `path`. Raises TypeError unless it is one."
-    if not isinstance(path, Trajectory) and not (isinstance(path, torch.Tensor) and path.dim() == 2):
+    if isinstance(path, Trajectory): return path
+    if not is_array(path) or isinstance(path, np.ndarray) or path.dim() != 2 or path.is_complex() or (
+            path.dtype == torch.bool or not len(path)):
         what = f'tensor of shape {tuple(path.shape)}' if isinstance(path, torch.Tensor) else type(path).__name__
         raise TypeError(f'{arg} holds a {what}: expected a Trajectory, or flat parameters as a tensor of shape '
                         '(points, P)')
     return path
+
+
+def is_vector(path) -> bool:
+    "Is this one point, as flat parameters?"
+    return isinstance(path, torch.Tensor) and path.dim() == 1 and path.layout is torch.strided
 
 
 def thinned(path):

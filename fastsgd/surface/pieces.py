@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
+from ..random_state import within_64_bits
 from .work import counted
 
 
@@ -56,7 +57,7 @@ def cut(batch, start: int, stop: int) -> tuple:
 def some_of(batch, k: int, seed: int) -> tuple:
     "A random sample of `k` of the batch, in the same order"
     n = rows_of(batch)
-    idx = torch.randperm(n, generator=torch.Generator().manual_seed(seed))[:k].sort().values
+    idx = torch.randperm(n, generator=torch.Generator().manual_seed(within_64_bits(seed)))[:k].sort().values
     return tuple(tuple(t[idx.to(t.device)] if t.dim() and len(t) == n else t for t in side) for side in batch)
 
 

@@ -4,10 +4,20 @@ from collections.abc import Mapping
 
 import torch
 
-from ..checks import as_whole, check_in_list, check_number, check_whole
+from ..checks import (
+    as_whole,
+    check_in_list,
+    check_names,
+    check_number,
+    check_numbers,
+    check_type,
+    check_whole,
+    is_array,
+    refuse,
+)
 from .directions import filter_normalised, principal_directions
-from .flat import entries_called, entry_label, flatten, frozen_names, state_of
-from .paths import check_path, columns_of, n_params_of, points_in_sight, thinned
+from .flat import entries_called, entry_label, flatten, frozen_names, pair_of, shapes_of, state_of
+from .paths import check_path, columns_of, is_vector, n_params_of, points_in_sight, thinned
 
 
 class Plane:
@@ -15,7 +25,7 @@ class Plane:
 
     `flat` always has shape (points, P): all parameters in the order of `named_parameters()`. The directions may have
     any length and any angle but zero: `project` solves the least squares problem. Raises ValueError for parallel
-    directions, and for arguments of different sizes.
+    directions, and for arguments of different sizes, TypeError for what are no parameters.
 
     >>> plane = Plane.params(LinearModel())
     >>> plane.at(3., 2.)
@@ -30,13 +40,16 @@ class Plane:
         # How far from the origin `limits` go at least: 1 for random directions, along which paths hardly move
         reach: float = 0.,
     ):
-        shapes = {n: t.shape for n, t in origin.items()} if isinstance(origin, Mapping) else None
+        shapes = shapes_of('origin', origin) if isinstance(origin, Mapping) else None
         self.origin = flatten('origin', origin, shapes)
         d1, d2 = (flatten(name, d, shapes).to(self.origin.dtype) for name, d in (('d1', d1), ('d2', d2)))
         if not len(self.origin) == len(d1) == len(d2):
             raise ValueError(f'origin, d1 and d2 have {len(self.origin)}, {len(d1)} and {len(d2)} numbers: '
                              'expected one for each parameter of the model')
-        self.labels, self.explained, self.reach = tuple(labels), explained, check_number('reach', reach, 0)
+        self.labels = check_names('labels', labels, 'two labels')
+        if self.labels is None or len(self.labels) != 2: refuse('labels', labels, 'two labels', ('u', 'v'))
+        self.explained = None if explained is None else check_numbers('explained', explained, 2)
+        self.reach = check_number('reach', reach, 0)
         self._directions = torch.stack([d1, d2]) # d1 and d2 are its rows
         d = self._directions.double()
         self._gram = d @ d.T
@@ -70,6 +83,8 @@ class Plane:
         origin = flatten('source', state)
         if names is None: names = range(min(len(origin), 3))
         one = isinstance(names, str) or as_whole(names) is not None
+        if not one and not (is_array(names) and names.ndim == 1):
+            check_type('names', names, (list, tuple, range), 'two names or indices, or None')
         idxs = [i for o in ([names] if one else names) for i in entries_called(state, o)]
         if len(set(idxs)) != 2 or len(idxs) != 2:
             few = [entry_label(state, i) for i in range(min(len(origin), 2))]
@@ -122,10 +137,10 @@ class Plane:
         u, # Coordinates, of any shape
         v, # Likewise
     ) -> torch.Tensor: # Flat parameters, shape (*u.shape, P)
-        "The parameters at the coordinates `u, v`"
-        uv = torch.stack(torch.broadcast_tensors(*(torch.as_tensor(o).to(torch.float64) for o in (u, v))), -1)
+        "The parameters at the coordinates `u, v`. Raises TypeError or ValueError for what are no coordinates."
+        uv = torch.stack(torch.broadcast_tensors(*pair_of(u, v)), -1)
         uv = uv.to(self.origin.dtype)
-        return torch.addmm(self.origin, uv.reshape(-1, 2), self._directions).reshape(*uv.shape[:-1], -1)
+        return torch.addmm(self.origin, uv.reshape(-1, 2), self._directions).reshape(*uv.shape[:-1], len(self.origin))
 
     def project(self,
         flat, # A Trajectory, or flat parameters (points, P) or (P,)
@@ -134,7 +149,7 @@ class Plane:
 
         Raises ValueError for another number of parameters, TypeError for anything that is not a path.
         """
-        if isinstance(flat, torch.Tensor) and flat.dim() == 1: return self.project(flat[None])[0]
+        if is_vector(flat): return self.project(flat[None])[0]
         dots = sum(x @ self._directions[:, piece].double().T for piece, x in self._offsets(flat))
         return torch.linalg.solve(self._gram, dots.T).T
 
@@ -145,7 +160,7 @@ class Plane:
 
         Raises ValueError for another number of parameters, TypeError for anything that is not a path.
         """
-        if isinstance(flat, torch.Tensor) and flat.dim() == 1: return self.distance(flat[None])[0]
+        if is_vector(flat): return self.distance(flat[None])[0]
         uv = self.project(flat)
         # from what is left over, not as a difference of two large squares
         return sum(x.sub_(uv @ self._directions[:, piece].double()).square_().sum(1)
@@ -178,7 +193,9 @@ class Plane:
                      high in lims)
 
     def _in_sight(self, path):
-        distances = sum(x.square_().sum(1) for _, x in columns_of([check_path('paths', path)])).sqrt()
+        if (size := n_params_of(check_path('paths', path))) != len(self.origin):
+            raise ValueError(f'paths hold {size} parameters, expected {len(self.origin)} as in this plane')
+        distances = sum(x.square_().sum(1) for _, x in columns_of([path])).sqrt()
         return self.project(path)[points_in_sight(distances, [path])[0]]
 
     def __repr__(self): return f'Plane: {self.labels[0]} × {self.labels[1]}, through {len(self.origin)} parameters'

@@ -2,7 +2,7 @@
 
 import torch
 
-from ..checks import check_type
+from ..checks import check_type, is_array
 from ..trajectory import Trajectory
 
 
@@ -66,4 +66,6 @@ def as_points(path, device='cpu'):
     "`path` as points. Raises TypeError for anything but a Trajectory or flat parameters (points, P)."
     if isinstance(path, Trajectory): return TrajectoryPoints(path, device)
     check_type('path', path, torch.Tensor, 'a Trajectory, or flat parameters as a tensor of shape (points, P) or (P,)')
+    if not is_array(path) or path.dim() != 2 or path.is_complex():
+        raise ValueError(f'path is {path.dtype} of shape {tuple(path.shape)}: expected real ones, (points, P) or (P,)')
     return VectorPoints(path, device)

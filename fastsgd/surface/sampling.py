@@ -20,7 +20,7 @@ def sample_batches(learn, paths, data, max_samples: int, max_bytes: int, seed: i
     data = getattr(data, 'train', data) # of fastai's DataLoaders
     if data is None: raise ValueError(f'there is no training data: {WAY_OUT}')
     sides = isinstance(data, tuple | list) and len(data) == 2 and not _two_batches(data)
-    if not hasattr(data, '__iter__') and not isinstance(data, Dataset):
+    if isinstance(data, torch.Tensor | np.ndarray) or not isinstance(data, Dataset) and not hasattr(data, '__iter__'):
         raise TypeError(f'data is of type {type(data).__name__}: {WAY_OUT}')
     if not sides: return _from_loader(data, max_samples, max_bytes, seed)
     batch = tuple(tuple(map(_as_tensor, side if _is_several(side) else (side,))) for side in data)

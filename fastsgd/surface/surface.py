@@ -2,10 +2,13 @@
 
 import torch
 
+from ..checks import check_string, check_type, refuse
 from ..trajectory import Trajectory
 from ..trajectory.tables import html_table
 from .arguments import bounds, check_surface_arguments, grid_size
+from .flat import coordinates, pair_of
 from .objective import MAX_BYTES, Objective
+from .paths import is_vector
 from .plane import Plane
 from .points import PlanePoints, as_points
 from .sampling import sample_batches
@@ -16,7 +19,7 @@ class Surface:
     """The loss over a grid: `loss[j, i]` is the loss at `u[i], v[j]` of `plane`; NaN and infinite values are kept
 
     Coordinates and losses are float64; falling coordinates are put in rising order. Raises ValueError for a `loss` of
-    another shape, and for coordinates in no order.
+    another shape, and for coordinates in no order, TypeError for arguments of another kind.
 
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(20, lr=0.1)
@@ -32,11 +35,15 @@ class Surface:
         objective: Objective | None = None, # Evaluates the same loss anywhere else
         note: str = '', # What was evaluated
     ):
-        self.plane, self.objective, self.note = plane, objective, note
-        self.u, self.v, self.loss = (torch.as_tensor(o, dtype=torch.float64) for o in (u, v, loss))
+        self.plane, self.note = check_type('plane', plane, Plane, 'a Plane'), check_string('note', note)
+        if objective is not None: check_type('objective', objective, Objective, 'an Objective, or None')
+        self.objective = objective
+        self.u, self.v, self.loss = (coordinates(name, o) for name, o in (('u', u), ('v', v), ('loss', loss)))
+        for name, at in (('u', self.u), ('v', self.v)):
+            if at.dim() != 1 or not len(at): refuse(name, at.tolist(), 'coordinates in a row')
         if self.loss.shape != (len(self.v), len(self.u)):
             raise ValueError(f'loss has the shape {tuple(self.loss.shape)}: expected (nv, nu), '
-                             f'here {(len(self.v), len(self.u))}')
+                             f'for these u and v {(len(self.v), len(self.u))}')
         for axis, name in ((1, 'u'), (0, 'v')):
             at, gaps = getattr(self, name), getattr(self, name).diff()
             if not at.isfinite().all() or not ((gaps > 0).all() or (gaps < 0).all()):
@@ -53,7 +60,7 @@ class Surface:
         v, # Likewise
     ) -> torch.Tensor: # The loss there, evaluated anew, not interpolated; same shape, float64
         "The true loss at points in the plane. Raises ValueError for a surface that was made from numbers."
-        u, v = torch.broadcast_tensors(torch.as_tensor(u, dtype=torch.float64), torch.as_tensor(v, dtype=torch.float64))
+        u, v = pair_of(u, v)
         return self._objective()(PlanePoints(self.plane, u, v, self.objective.device)).reshape(u.shape)
 
     def loss_at(self,
@@ -65,7 +72,7 @@ class Surface:
         surface. Raises ValueError for a surface that was made from numbers or a path of another model, TypeError for
         anything else.
         """
-        if isinstance(path, torch.Tensor) and path.dim() == 1: return self.loss_at(path[None])[0]
+        if is_vector(path): return self.loss_at(path[None])[0]
         objective = self._objective()
         points = as_points(path, objective.device)
         if isinstance(path, Trajectory): check_parameters(path, objective.template)

@@ -15,6 +15,7 @@ def as_plain(name, values) -> torch.Tensor:
     except (TypeError, ValueError, RuntimeError) as e:
         raise TypeError(f'{name} is of type {type(values).__name__}: expected a tensor ({str(e)[:100]})') from None
     if t.layout is not torch.strided: raise ValueError(f'{name} has the layout {t.layout}: expected a strided tensor')
+    if t.device.type == 'meta': raise ValueError(f'{name} is on the device meta: expected a tensor with numbers')
     return t.as_subclass(torch.Tensor).cpu()
 
 
@@ -87,6 +88,7 @@ class Columns(Mapping):
         if len(self.blocks) == 1:
             values = self.blocks[0].get(name, first.shape)
             return values if self.points is None else values[self.points]
+        if self.points is not None and not len(self.points): return first.new_empty(0, *first.shape)
         if self.points is not None: return torch.stack([self.row(name, i) for i in range(self.n_points)])
         return torch.cat([b.get(name, first.shape) if name in b.layout else first.expand(len(b), *first.shape)
                           for b in self.blocks])

@@ -11,7 +11,10 @@ class Hypers:
     def __init__(self): self.columns, self.groups = {}, [] # (name, group) -> numbers; names of the groups
 
     def add(self, n: int, values: dict):
-        "Record name -> one number for each group, for the step that follows `n` others"
+        "Record name -> one number for each group, for the step that follows `n` others. Raises TypeError for others."
+        good = isinstance(values, dict) and all(isinstance(groups, (list, tuple)) for groups in values.values())
+        if not good or not all(isinstance(v, (int, float)) for groups in values.values() for v in groups):
+            raise TypeError(f'hypers={values!r:.100}: expected a dict, name -> a number for each parameter group')
         for name, groups in values.items():
             for k, value in enumerate(groups):
                 column = self.columns.setdefault((name, k), array('d'))

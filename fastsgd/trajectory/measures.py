@@ -1,6 +1,10 @@
 """`Measures`: what was measured in a fit besides the loss of each step, and where its epochs end. Torch only."""
 
+from collections.abc import Mapping
+
 import torch
+
+from ..checks import check_flag, check_number, check_type
 
 
 class Measures:
@@ -12,8 +16,11 @@ class Measures:
         values: dict, # Name -> number
         epoch_ends: bool = False, # Was this the last step of an epoch?
     ):
-        "Keep what was measured at `step`"
-        for name, value in values.items(): self.by_name.setdefault(name, []).append((step, float(value)))
+        "Keep what was measured at `step`. Raises TypeError or ValueError for anything but numbers."
+        given = check_type('values', values, Mapping, 'a dict, name -> number').items()
+        numbers = {name: check_number(f'values[{name!r}]', v, finite=False, example=0.5) for name, v in given}
+        epoch_ends = check_flag('epoch_ends', epoch_ends)
+        for name, value in numbers.items(): self.by_name.setdefault(str(name), []).append((step, value))
         if epoch_ends and step > max(self.epochs, default=0): self.epochs.append(step)
 
     def series(self) -> dict: # Name -> (steps, values)

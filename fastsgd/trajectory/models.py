@@ -68,7 +68,10 @@ class Answering:
             # fastai's convention for a state between batches; before the weights, since it may change them
             if callable(getattr(self.model, 'reset', None)): self.model.reset()
             self._put(point)
-            out = self.model(*_own(tuple(xs)))
+            try: out = self.model(*_own(tuple(xs)))
+            except torch.OutOfMemoryError: raise
+            except Exception as e:
+                raise ValueError(f'the model fails on x, {_told(xs)}: {type(e).__name__}: {e}') from e
             return _own(out)
 
     def _put(self, point):
@@ -84,6 +87,12 @@ class Answering:
 
 def _named(model):
     return [(n, t) for n, t in (*model.named_parameters(), *model.named_buffers()) if t.layout is torch.strided]
+
+
+def _told(xs) -> str:
+    told = [f'{t.dtype} of shape {tuple(t.shape)}' if isinstance(t, torch.Tensor) else f'of type {type(t).__name__}'
+            for t in tree_leaves(tuple(xs))]
+    return ', '.join(told).replace('torch.', '')[:200] or 'nothing'
 
 
 def _own(tensors):

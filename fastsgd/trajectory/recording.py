@@ -5,7 +5,7 @@ from array import array
 
 import torch
 
-from ..checks import check_number, check_type, check_whole
+from ..checks import check_number, check_type, check_whole, refuse
 from .batches import Batches
 from .columns import Columns
 from .hypers import Hypers
@@ -28,8 +28,7 @@ _RECORDING = threading.RLock()
 
 
 class Recording:
-    """Follow a model through a training loop: `point()` before each forward pass, `step(loss, lr)` after each optimiser
-    step.
+    """Follow a training loop: `point()` before each forward pass, `step(loss, lr)` after each optimiser step.
 
     Every `stride`-th point is kept. Once they take more than `max_bytes` (large ones half of it), the stride doubles
     and every other point is dropped; the first one stays, and the last one is read from the model when it is asked for.
@@ -58,7 +57,7 @@ class Recording:
         max_bytes: int = 2**30, # Memory budget for the points
     ):
         check_type('model', model, torch.nn.Module, 'a torch.nn.Module')
-        self.max_bytes = check_whole('max_bytes', max_bytes, 1, example=2**30)
+        self.max_bytes = check_whole('max_bytes', max_bytes, 1, cap=2**62, example=2**30)
         self.model, self.stride, self.n_steps, self.stopped = unwrapped(model), 1, 0, False
         self.lrs, self._losses, self._loss_chunks, self._n_chunked, self.valid = array('d'), [], [], 0, []
         self._loss_dtype, self._thread = torch.float32, threading.get_ident()
@@ -122,7 +121,7 @@ class Recording:
             del self.lrs[n:], self._losses[n - self._n_chunked:]
             self._losses.append(loss)
             self.lrs.append(lr)
-            if hypers: self.hypers.add(n, hypers)
+            if hypers is not None: self.hypers.add(n, hypers)
             self.n_steps, self._tail, self._result = n + 1, None, None
             if n + 1 - self._n_chunked >= LOSS_ROWS: self._gather_losses()
 
@@ -131,6 +130,8 @@ class Recording:
         if not isinstance(loss, torch.Tensor): return check_number('loss', loss, finite=False, example=0.5)
         if loss.dtype == torch.float64: self._loss_dtype = torch.float64
         if loss.requires_grad: loss = loss.detach()
+        if loss.is_complex() or loss.dtype is torch.bool or loss.layout is not torch.strided or loss.is_meta:
+            refuse('loss', loss, 'a tensor of real numbers, or a number', 0.5)
         if loss.ndim: loss = loss.mean(dtype=self._loss_dtype)
         return float(loss) if loss.device.type == 'cpu' else loss.detach().to(self._loss_dtype)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ..checks import check_in_list, check_type, check_whole
+from ..checks import check_in_list, check_type, check_whole, refuse_kind
 
 INPUT_KINDS = 'image', 'text', 'table', 'pair', 'values'
 TARGET_KINDS = 'category', 'categories', 'mask', 'points', 'image', 'value', 'next word', 'none'
@@ -25,9 +25,9 @@ def map_leaves(func, nest):
     return tuple(map_leaves(func, v) for v in nest)
 
 
-def _is_nest(nest) -> bool:
-    if isinstance(nest, dict): return all(isinstance(k, str) and _is_nest(v) for k, v in nest.items())
-    return isinstance(nest, torch.Tensor) or isinstance(nest, (tuple, list)) and all(map(_is_nest, nest))
+def is_nest(nest) -> bool:
+    if isinstance(nest, dict): return all(isinstance(k, str) and is_nest(v) for k, v in nest.items())
+    return isinstance(nest, torch.Tensor) or isinstance(nest, (tuple, list)) and all(map(is_nest, nest))
 
 
 def _tensor_of(*ndims, dtype=None, last=None):
@@ -36,7 +36,7 @@ def _tensor_of(*ndims, dtype=None, last=None):
                       and (last is None or v.ndim < max(ndims) or v.shape[-1] == last))
 
 
-def _is_number(v): return isinstance(v, (int, float)) and not isinstance(v, bool)
+def is_number(v): return isinstance(v, (int, float)) and not isinstance(v, bool)
 def _is_table(v): return isinstance(v, dict) and all(isinstance(s, str) for item in v.items() for s in item)
 def _are_whole(v): return isinstance(v, list) and all(type(k) is int for k in v)
 
@@ -48,7 +48,7 @@ _FORMS = { # kind -> (test, what it tests)
     'values': (lambda v: isinstance(v, str), 'strings'), 'category': (lambda v: type(v) is int, 'ints'),
     'categories': (_are_whole, 'lists of ints'), 'mask': (_tensor_of(2, dtype=torch.int64), 'int64 tensors (H, W)'),
     'points': (lambda v: _tensor_of(2)(v) and v.shape[1] == 2 and v.is_floating_point(), 'float tensors (k, 2)'),
-    'value': (lambda v: _is_number(v) or isinstance(v, list) and all(map(_is_number, v)), 'floats or lists of floats'),
+    'value': (lambda v: is_number(v) or isinstance(v, list) and all(map(is_number, v)), 'floats or lists of floats'),
     'next word': (lambda v: isinstance(v, str), 'strings'), 'none': (lambda v: v is None, 'None'),
 }
 
@@ -77,7 +77,8 @@ class Samples:
     scale: tuple = (255., 0.) # An image among the targets is `scale[0] * y + scale[1]`: numbers, or lists by channel
 
     def __post_init__(self):
-        self.xs, self.ys = tuple(check_type('xs', self.xs, (tuple, list), 'a tuple of tensors')), tuple(self.ys)
+        self.xs, self.ys = (tuple(check_type(name, side, (tuple, list), 'a tuple of tensors'))
+                            for name, side in (('xs', self.xs), ('ys', self.ys)))
         check_in_list('input_kind', self.input_kind, INPUT_KINDS)
         check_in_list('target_kind', self.target_kind, TARGET_KINDS)
         check_in_list('activation', self.activation, ACTIVATIONS)
@@ -86,13 +87,23 @@ class Samples:
         if self.targets is None: self.targets = [None] * self.n
         for name, kind in (('inputs', self.input_kind), ('targets', self.target_kind)): self._check_items(name, kind)
         check_type('note', self.note, str, 'a string')
+        self._check_embeddings()
         labels = {'classes': self.classes, **{f'embeddings[{k!r}]': e[1] for k, e in self.embeddings.items()}}
         for name, given in labels.items():
             for label in check_type(name, given, list, 'a list of strings'): check_type(name, label, str, 'strings')
 
+    def _check_embeddings(self):
+        for name, told in check_type('embeddings', self.embeddings, dict, 'a dict, name -> (what, labels)').items():
+            if not isinstance(name, str) or not isinstance(told, tuple) or len(told) != 2:
+                raise TypeError(f'embeddings has {name!r:.100}: {told!r:.100}, expected name -> (what, labels)')
+        number = lambda v: is_number(v) or isinstance(v, list) and all(map(is_number, v))
+        if not isinstance(self.scale, (tuple, list)) or len(self.scale) != 2 or not all(map(number, self.scale)):
+            raise ValueError(f'scale={self.scale!r:.100}: expected two numbers, or two lists by channel, such as '
+                             '(255., 0.)')
+
     def _check_rows(self):
         for name, side in (('xs', self.xs), ('ys', self.ys)):
-            if not _is_nest(side):
+            if not is_nest(side):
                 raise TypeError(f'{name} is {side!r:.100}: expected tensors, or tuples and dicts of them')
         shapes = [tuple(t.shape) for t in leaves((self.xs, self.ys))]
         if len({s[:1] for s in shapes}) != 1 or not leaves(self.xs) or not any(shapes[0][:1]):
@@ -126,6 +137,7 @@ class Samples:
         for i in rows:
             if not 0 <= i < self.n:
                 raise IndexError(f'item {i} does not exist: there are {self.n} items, 0 to {self.n - 1}')
+        if not len(rows): raise ValueError('k is empty: expected at least one item')
         idxs = torch.tensor(list(rows), dtype=torch.int64)
         xs, ys = (map_leaves(lambda t: t[idxs], side) for side in (self.xs, self.ys))
         more = {f: getattr(self, f) for f in ('classes', 'activation', 'embeddings', 'note', 'scale')}
@@ -142,12 +154,15 @@ class Samples:
         k: int, # Number of a class
     ) -> str:
         "The name of class `k`, or its number where there are no names"
+        k = check_whole('k', k)
         return self.classes[k] if 0 <= k < len(self.classes) else str(k)
 
     def pictures(self,
         out, # What the model answers, (n, channels, H, W)
     ) -> list: # n uint8 tensors (H, W, 3) or (H, W)
-        "Images that the model made, in the colours of the targets"
+        "Images that the model made, in the colours of the targets. Raises TypeError for what are no images."
+        if not isinstance(out, torch.Tensor) or out.ndim != 4 or out.is_complex():
+            refuse_kind('out', out, 'what the model answers, a tensor of shape (n, channels, H, W)')
         a, b = (torch.as_tensor(s, dtype=torch.float32).reshape(-1, 1, 1) for s in self.scale)
         return [as_image(a * o + b) for o in out.detach().float().cpu()]
 

@@ -9,19 +9,20 @@ from safetensors import SafetensorError
 from safetensors.torch import load as read_tensors
 from safetensors.torch import save_file
 
+from ..checks import check_path
 from ..files import atomic_path
+from .arguments import FLOATS, MOST_STEPS, check_model
 from .columns import Block, Columns
 from .nests import from_json, to_json
 from .samples import Samples
 
 KEY, VERSION = 'fastsgd.trajectory', 2 # one key, since several come in any order: the same bytes each time
-FLOATS = torch.float16, torch.bfloat16, torch.float32, torch.float64
 NUMBERS = (*FLOATS, torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8, torch.bool, torch.complex64)
 # None: floats
 SERIES = {'steps': torch.int64, 'losses': None, 'lrs': None, 'valid.steps': torch.int64, 'valid.losses': None}
 SINCE_2 = {'epochs': torch.int64, 'breaks': torch.int64, 'shown': torch.int64}
 # Limits of what a file may say, far beyond what a fit has: whoever draws it later relies on them
-MOST_NAMES, MOST_LETTERS, MOST_STEPS = 10_000, 10_000, 10**8
+MOST_NAMES, MOST_LETTERS = 10_000, 10_000
 SAMPLES = ('xs', 'ys', 'input_kind', 'target_kind', 'inputs', 'targets', 'classes', 'activation', 'embeddings', 'note',
            'scale')
 
@@ -99,7 +100,8 @@ def _unpack(tensors, prefix, sizes, n):
 
 def load(cls, path, **context):
     "The trajectory in the file `path`"
-    path = Path(os.path.expanduser(path))
+    check_model(**context)
+    path = Path(os.path.expanduser(check_path('path', path)))
     if path.is_dir(): raise IsADirectoryError(f'{path} is a folder, expected a file that Trajectory.save wrote')
     if not path.exists(): raise FileNotFoundError(f'{path} does not exist')
     if not path.is_file(): raise ValueError(f'{path} is not a plain file')

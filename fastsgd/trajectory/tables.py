@@ -70,7 +70,7 @@ def trajectory_df(traj, max_params: int):
         raise ImportError('to_df needs pandas: pip install pandas') from e
     steps = traj.steps
     def per_step(values): # NaN after the last step, whose batch never came
-        return torch.cat([values.double(), torch.full((traj.n_steps + 1 - len(values),), torch.nan)])[steps].numpy()
+        return torch.cat([values.double(), torch.tensor([torch.nan])])[steps.clamp(max=len(values))].numpy()
     columns = {'step': steps.numpy(), 'loss': per_step(traj.losses), 'lr': per_step(traj.lrs)}
     if len(traj.valid[0]):
         valid = torch.full((traj.n_steps + 1,), torch.nan, dtype=torch.float64)
@@ -80,7 +80,8 @@ def trajectory_df(traj, max_params: int):
     for name in traj.params:
         if not room: break
         values = traj.params[name].detach()
-        shape, flat = values.shape[1:], values.reshape(len(traj), -1)[:, :room]
+        shape = values.shape[1:]
+        flat = values.reshape(len(traj), shape.numel())[:, :room]
         for j, column in enumerate(flat.unbind(1)):
             column = column.float() if column.dtype == torch.bfloat16 else column # which numpy does not have
             columns[entry_name(name, shape, j, sep=',')] = column.numpy()

@@ -1,18 +1,17 @@
 """`Trajectory`: what happened in a fit. Knows torch, and neither fastai nor matplotlib."""
 
 import copy
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import torch
 
-from ..checks import as_whole, check_flag, check_max_frames, check_type, check_whole
+from ..checks import as_whole, check_flag, check_max_frames, check_string, check_type, check_whole
+from . import arguments as a
 from .columns import as_columns
 from .health import HowItWent
 from .models import Answering, stacked
 from .samples import Samples
 from .tables import html_table, one_line, trajectory_df, trajectory_rows
-
-POINTS = 'a point, for instance -1, or several as a slice or a sequence'
 
 
 class Trajectory(HowItWent):
@@ -20,7 +19,7 @@ class Trajectory(HowItWent):
 
     Point 0 is the initial state and the last point is the model as it stood; `losses[i]` is the raw loss of batch i at
     the parameters of step i. When points were left out (`steps` tells which are there), losses are still complete.
-    Raises ValueError for arguments that do not fit together.
+    Raises ValueError for arguments that do not fit together, TypeError for those of another kind.
 
     >>> import torch
     >>> traj = Trajectory({'a': torch.rand(3, 2)}, losses=[2., 1.], lrs=[0.1, 0.1])
@@ -55,15 +54,20 @@ class Trajectory(HowItWent):
         self.buffers = as_columns('buffers', {} if buffers is None else buffers)
         if not self.params:
             raise ValueError('params is empty: expected at least one name -> tensor of shape (points, *shape)')
-        points = len(steps) if steps is not None else self.params.n_points
-        self.steps = torch.arange(points) if steps is None else torch.as_tensor(steps, dtype=torch.int64)
-        self.losses, self.lrs = torch.as_tensor(losses), torch.as_tensor(lrs)
-        self.model, self.loss_func, self.data, self.batches, self.label = model, loss_func, data, batches or {}, label
-        self.valid = valid if valid is not None else (torch.empty(0, dtype=torch.int64), torch.empty(0))
-        self.aliases, self.persistent, self._answering = aliases or {}, persistent, None
-        self.samples, self.metrics, self.hypers, self.groups = samples, metrics or {}, hypers or {}, list(groups)
-        self.epochs = torch.as_tensor([] if epochs is None else epochs, dtype=torch.int64)
-        self.breaks = torch.as_tensor([] if breaks is None else breaks, dtype=torch.int64)
+        self.steps = torch.arange(self.params.n_points) if steps is None else a.steps_of('steps', steps)
+        points = len(self.steps)
+        self.losses, self.lrs = a.series('losses', losses), a.series('lrs', lrs)
+        a.check_model(model, loss_func)
+        self.model, self.loss_func, self.label = model, loss_func, check_string('label', label)
+        self.data = None if data is None else a.check_batch('data', data)
+        self.batches, self.valid = a.check_batches(batches), a.measured('valid', ([], []) if valid is None else valid)
+        self.aliases, self.persistent, self.groups = a.check_names_of(aliases, persistent, groups)
+        self.samples = None if samples is None else check_type('samples', samples, Samples, 'Samples, or None')
+        metrics = a.named('metrics', metrics, 'a dict, name -> (steps, values)')
+        self.metrics = {n: a.measured(f'metrics[{n!r}]', pair) for n, pair in metrics.items()}
+        self.hypers, self._answering = a.check_hypers(hypers), None
+        self.epochs = a.whole_series('epochs', [] if epochs is None else epochs)
+        self.breaks = a.whole_series('breaks', [] if breaks is None else breaks)
         self.denser = None # the fit with all its points, where this one was thinned for display: for lines
         self.shown = self.steps # that each point stands for: later than its own where the next one was not kept
         self.as_recorded = True # all points that were kept are here
@@ -73,7 +77,6 @@ class Trajectory(HowItWent):
         for what, columns in (('params', self.params), ('buffers', self.buffers)):
             if len(columns) and columns.n_points != points:
                 raise ValueError(f'{what} has {columns.n_points} points, expected {points} as in steps')
-        if points and (self.steps.diff() < 0).any(): raise ValueError(f'steps={self.steps}: expected them in order')
         if len(self.losses) != len(self.lrs):
             raise ValueError(f'losses has {len(self.losses)} values and lrs {len(self.lrs)}: expected one each a step')
         if points and int(self.steps[-1]) > len(self.losses) and len(self.losses):
@@ -138,7 +141,7 @@ class Trajectory(HowItWent):
         if self.model is None:
             raise ValueError('this trajectory has no model: give one with Trajectory.load(path, model)')
         one = as_whole(i) is not None
-        points = [i] if one else range(len(self))[i] if isinstance(i, slice) else check_type('i', i, Iterable, POINTS)
+        points = [i] if one else range(len(self))[i] if isinstance(i, slice) else a.points_of(i)
         points = [self.index(k) for k in points]
         if not points: raise ValueError(f'i={i!r} holds no point: expected at least one of 0 to {len(self) - 1}')
         if self._answering is None: self._answering = Answering(self.model, self.point(0))
@@ -152,9 +155,7 @@ class Trajectory(HowItWent):
 
         Raises IndexError for a point that does not exist, ValueError for anything but whole numbers in a row.
         """
-        idxs = torch.as_tensor(idxs)
-        if idxs.ndim != 1 or len(idxs) and (idxs.dtype == torch.bool or idxs.is_floating_point() or idxs.is_complex()):
-            raise ValueError(f'idxs is {idxs.tolist()!r:.100}: expected whole numbers in a row, for instance [0, 2]')
+        idxs = a.whole_series('idxs', idxs, (0, 2))
         for i in idxs[(idxs < -len(self)) | (idxs >= len(self))].tolist(): self.index(i)
         idxs = idxs.to(torch.int64) % max(len(self), 1)
         res = copy.copy(self)
@@ -177,11 +178,9 @@ class Trajectory(HowItWent):
 
         Raises ValueError for a single step.
         """
-        steps = torch.as_tensor(steps)
-        if steps.ndim != 1:
-            raise ValueError(f'steps is {steps.tolist()!r:.100}: expected steps in a row, for instance [0, 10]')
+        steps = a.whole_series('steps', steps, (0, 10))
         res = self.take((torch.searchsorted(self.steps, steps, right=True) - 1).clamp(min=0))
-        res.shown = steps.to(torch.int64).clamp(max=self.n_steps).maximum(res.steps)
+        res.shown = steps.clamp(max=self.n_steps).maximum(res.steps)
         return res
 
     def loss(self,

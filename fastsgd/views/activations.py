@@ -5,7 +5,7 @@ import torch
 from matplotlib.colors import LogNorm
 from matplotlib.patches import Rectangle
 
-from ..checks import check_type, check_whole
+from ..checks import check_names, check_type, check_whole
 from ..trajectory.activations import ask_modules, modules_of
 from ..trajectory.samples import Samples
 from .asked import samples_of
@@ -48,8 +48,9 @@ class ActivationsView(View):
         points: int | None = None, # Points at which the model is asked, at the most; None: as counted work allows
         samples: Samples | None = None, # What the model is asked; None: what the trajectory carries
     ):
-        self.names, self.most = (names,) if isinstance(names, str) else names, check_whole('most', most, 1, example=6)
-        self.bins = check_whole('bins', bins, 2, example=40)
+        self.names = check_names('names', names, 'names of modules, as in model.named_modules(), or None')
+        self.most = check_whole('most', most, 1, example=6)
+        self.bins = check_whole('bins', bins, 2, cap=10_000, example=40)
         self.points = None if points is None else check_whole('points', points, 1, example=50)
         wanted = 'Samples, or None for those that were recorded'
         self.samples = None if samples is None else check_type('samples', samples, Samples, wanted)

@@ -1,12 +1,10 @@
 """`animate`: views of a trajectory as one `FitAnimation`."""
 
-import math
-
 import torch
 from fastcore.meta import delegates
 from matplotlib.animation import FuncAnimation
 
-from ..checks import check_keywords, check_max_frames, optional
+from ..checks import check_flag, check_keywords, check_max_frames, check_number, check_numbers, check_string, optional
 from ..player import FitAnimation, check_interval, check_labels, check_mode
 from ..trajectory.several import as_list, in_step, name_of
 from ..trajectory.tables import step_line
@@ -28,14 +26,21 @@ def check_animate_arguments(settings: dict):
         if name == 'max_frames': check_max_frames(value)
         elif name == 'interval': check_interval(value)
         elif name == 'default_mode': check_mode(value)
-        elif name == 'figsize' and value is not None: _check_figsize(value)
+        elif name == 'figsize': check_figsize(value)
+        elif name == 'alt': check_string(name, value)
+        elif name == 'labels' and not hasattr(value, '__next__'): check_labels(value) # which can be gone over once
+        elif name == 'repeat_delay': check_number(name, value, 0, cap=1e9, example=1000)
+        elif name in ('repeat', 'autoplay'): check_flag(name, value)
 
 
-def _check_figsize(figsize):
-    try: width, height = map(float, figsize)
-    except (TypeError, ValueError): width = height = 0
-    if not (0 < width < math.inf and 0 < height < math.inf):
+def check_figsize(figsize) -> tuple | None:
+    "`figsize` as two floats, or None. Raises ValueError unless it is width and height in inches."
+    if figsize is None: return None
+    try: width, height = check_numbers('figsize', figsize, 2)
+    except ValueError: width = height = 0
+    if not (0 < width < 1000 and 0 < height < 1000):
         raise ValueError(f'figsize={figsize!r:.100}: expected width and height in inches, for instance figsize=(10, 4)')
+    return width, height
 
 
 @delegates(FitAnimation.__init__, but=['frames'])
@@ -60,13 +65,14 @@ def animate(
     >>> animate(traj, FitView(), LossView(), max_frames=10, interval=100).save('fit.html')
     """
     views = as_views(views)
-    check_animate_arguments({'max_frames': max_frames, 'figsize': figsize, **kwargs})
+    max_frames, figsize, labels = check_max_frames(max_frames), check_figsize(figsize), check_labels(labels)
+    check_animate_arguments({'alt': alt, **kwargs})
     trajs = as_list(traj)
     if not views:
         views, _, first = choose(trajs)
         trajs = [first] if len(trajs) == 1 else trajs
     trajs = in_step(trajs, max_frames)
-    if labels is not None: check_labels(labels := list(labels), len(trajs[0]))
+    labels = check_labels(labels, len(trajs[0]))
     texts = _labels(trajs)
     with without_tex(): fig, func = _drawn(trajs, views, texts, axs, figsize)
     return FitAnimation(fig, func, len(trajs[0]), alt=alt or _describe(trajs, views),

@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from ..checks import check_whole
 from ..trajectory.answers import classes_of, is_signed
 from ..trajectory.several import as_list, label_of
+from .given import check_labels_of, check_points
 from .legends import legend
 from .limits import padded, plain
 from .predictions import Predictions, check_activation, filled
@@ -44,11 +45,8 @@ class BoundaryView(View):
         activation=None, # Name or function that makes outputs probabilities, (n, k) or (n,); None: what suits the loss
         n: int = 80, # Points along each axis at which the model is asked
     ):
-        if (x is None) != (y is None): raise ValueError('x and y go together: expected both or none of them')
-        if x is not None and len(x) != len(y):
-            raise ValueError(f'x has {len(x)} rows and y {len(y)}: expected one class per row')
-        self.x, self.y, self.names, self.activation = x, y, names, check_activation(activation)
-        self.n = check_whole('n', n, 2, example=80)
+        (self.x, self.y), self.names = check_points(x, y, 'class'), check_labels_of('names', names)
+        self.activation, self.n = check_activation(activation), check_whole('n', n, 2, cap=2000, example=80)
 
     def draw(self, traj, ax):
         trajs = as_list(traj)

@@ -10,6 +10,7 @@ from ..trajectory.samples import Samples, leaves
 from .asked import Asked, as_samples, samples_of
 from .beside import one_for_each
 from .cells import CHAR, SIZE, shorten
+from .given import check_data
 from .style import BLUE, GREY, color_bar
 from .view import View
 
@@ -36,11 +37,7 @@ class ConfusionView(View):
         data=None, # `Samples`, or `(x, y)`: a larger sample of the validation data; None: the samples recorded
         most: int = 100, # Classes at the most: of more, those that are confused most often
     ):
-        pair = isinstance(data, (tuple, list)) and len(data) == 2
-        if not pair and data is not None and not isinstance(data, Samples):
-            told = type(data).__name__
-            raise ValueError(f'data is of type {told}: expected Samples, or inputs and targets as (x, y)')
-        self.data, self.most = data, check_whole('most', most, 2, example=100)
+        self.data, self.most = check_data(data), check_whole('most', most, 2, example=100)
 
     def _samples(self, traj):
         if self.data is None: samples = samples_of(traj)

@@ -29,7 +29,7 @@ class CurveView(View):
         n: int = 101, # Places at which the loss is evaluated
         max_samples: int = 1000, # Of the data, a random sample where there are more
     ):
-        self.n = check_whole('n', n, 3, example=101)
+        self.n = check_whole('n', n, 3, cap=100_000, example=101)
         self.max_samples = check_whole('max_samples', max_samples, 1, example=1000)
 
     def draw(self, traj, ax):

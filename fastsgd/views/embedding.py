@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from ..checks import check_whole
+from ..checks import check_string, check_whole
 from .asked import Asked, samples_of
 from .beside import one_for_each
 from .cells import CHAR, LINE, SIZE, shorten
@@ -37,6 +37,7 @@ class EmbeddingView(View):
         name: str | None = None, # Of a parameter; 'samples' for what the last layer gets; None: what the record names
         labels: int = 20, # Names in the plot at the most
     ):
+        if name is not None: check_string('name', name)
         self.name, self.labels = name, check_whole('labels', labels, 0, example=20)
 
     @one_for_each

@@ -6,6 +6,7 @@ from matplotlib.lines import Line2D
 from ..checks import check_flag, check_whole
 from ..trajectory.answers import is_signed
 from ..trajectory.several import as_list, label_of
+from .given import check_points
 from .legends import legend
 from .limits import padded, plain, within
 from .predictions import Predictions, ask, check_activation, filled
@@ -55,10 +56,7 @@ class FitView(View):
         batch: bool = True, # Ring the points of the current step's batch?
         activation=None, # Name or function that makes outputs predictions: 'sigmoid', 'log'; None: what suits the loss
     ):
-        if (x is None) != (y is None): raise ValueError('x and y go together: expected both or none of them')
-        if x is not None and len(x) != len(y):
-            raise ValueError(f'x has {len(x)} rows and y {len(y)}: expected one target per row')
-        self.x, self.y, self.n = x, y, check_whole('n', n, 2, example=200)
+        (self.x, self.y), self.n = check_points(x, y, 'target'), check_whole('n', n, 2, cap=100_000, example=200)
         self.ghost, self.batch = check_flag('ghost', ghost), check_flag('batch', batch)
         self.activation = check_activation(activation)
 

@@ -1,5 +1,11 @@
 """Views as users give them: one or several, `View`s or any object that can draw."""
 
+import numpy as np
+import torch
+from matplotlib.artist import Artist
+
+from ..checks import is_array, refuse, refuse_kind
+from ..trajectory.samples import Samples, leaves
 from .view import View
 
 
@@ -21,6 +27,7 @@ def as_views(views) -> tuple:
 
 def _as_view(view):
     if isinstance(view, View): return view
+    if isinstance(view, Artist): raise TypeError(f'views has {view!r:.100}, expected views, such as LossView()')
     if isinstance(view, type):
         raise TypeError(f'views has the class {view.__name__}, expected a view: {view.__name__}()')
     if not callable(getattr(view, 'draw', None)):
@@ -32,3 +39,45 @@ def _as_view(view):
 def kind_of(view: View) -> str:
     "Name the class of a view, as its user knows it"
     return type(getattr(view, 'given', view)).__name__
+
+
+def check_points(x, y, what) -> tuple:
+    "`x` and `y` as tensors with a row for each point, or both None. Raises TypeError or ValueError for anything else."
+    if (x is None) != (y is None): raise ValueError('x and y go together: expected both or none of them')
+    if x is None: return None, None
+    x, y = (_as_numbers(name, o) for name, o in (('x', x), ('y', y)))
+    if len(x) != len(y): raise ValueError(f'x has {len(x)} rows and y {len(y)}: expected one {what} per row')
+    return x, y
+
+
+def _as_numbers(name, values) -> torch.Tensor:
+    wanted = 'a tensor of real numbers with a row for each point'
+    try: t = torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError, OverflowError): refuse_kind(name, values, wanted)
+    if not is_array(t) or not t.ndim or not len(t) or t.is_complex(): refuse(name, values, wanted)
+    return t
+
+
+def check_data(data):
+    "Return Samples, or `(x, y)` with tensors in place of arrays, or None. Raises TypeError or ValueError for others."
+    if data is None or isinstance(data, Samples): return data
+    wanted = 'Samples, or inputs and targets as (x, y)'
+    if not isinstance(data, (tuple, list)) or len(data) != 2:
+        raise ValueError(f'data is of type {type(data).__name__}: expected {wanted}')
+    as_tensors = lambda side: torch.as_tensor(side) if isinstance(side, np.ndarray) and side.dtype != object else side
+    x, y = (tuple(map(as_tensors, side)) if isinstance(side, (tuple, list)) else as_tensors(side) for side in data)
+    try: tensors = [leaves(x), leaves(y)]
+    except (TypeError, RecursionError): tensors = [[], []] # there is something else among them
+    rows = {len(t) if is_array(t) and t.ndim else 0 for side in tensors for t in side}
+    if not all(tensors) or len(rows) != 1 or 0 in rows: refuse('data', data, wanted + ', tensors of as many rows')
+    return x, y
+
+
+def check_labels_of(name, value) -> list | None:
+    "Names of classes or outputs as strings, or None. Raises TypeError for anything but strings and numbers."
+    if value is None: return None
+    if isinstance(value, str): value = [value]
+    if isinstance(value, np.ndarray): value = value.tolist()
+    if isinstance(value, (list, tuple)) and all(isinstance(o, (str, int, float)) for o in value):
+        return list(map(str, value))
+    refuse_kind(name, value, 'names in a row', ('cat', 'dog'))

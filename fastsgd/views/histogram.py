@@ -5,7 +5,7 @@ import torch
 from matplotlib.colors import LogNorm
 from matplotlib.patches import Rectangle
 
-from ..checks import check_in_list, check_whole
+from ..checks import check_in_list, check_names, check_whole
 from ..trajectory.several import as_list, name_of
 from .limits import calm, finite, real, step_limits
 from .style import GREY, color_bar, literal, shortened
@@ -19,7 +19,7 @@ class HistogramView(View):
     """A histogram at each step, side by side, for the parameters of each layer or for what a step changed in them.
 
     Each layer has a band of its own, with its range on the left. With plain SGD the changes are the gradients times
-    minus the learning rate. Raises ValueError for invalid settings.
+    minus the learning rate. Raises ValueError or TypeError for invalid settings.
 
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(20, lr=0.1)
@@ -33,8 +33,10 @@ class HistogramView(View):
         most: int = 6, # Bands at the most, where `names` is None
         bins: int = 40, # Of each histogram; fewer where there are few parameters
     ):
-        self.of, self.names = check_in_list('of', of, KINDS), (names,) if isinstance(names, str) else names
-        self.most, self.bins = check_whole('most', most, 1, example=6), check_whole('bins', bins, 1, example=40)
+        self.of = check_in_list('of', of, KINDS)
+        self.names = check_names('names', names, 'names of parameters, or None')
+        self.most = check_whole('most', most, 1, example=6)
+        self.bins = check_whole('bins', bins, 1, cap=10_000, example=40)
 
     def draw(self, traj, ax):
         trajs = as_list(traj)

@@ -1,11 +1,15 @@
 """The figure of an animation: where the axes of its views stand, decided once."""
 
+import warnings
 from contextlib import ExitStack, contextmanager
 
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
+from ..checks import check_type
 from .style import letters
 
 WIDTH = 10 # inches at the most: a notebook's page is no wider, and text that shrinks with a picture can't be read
@@ -29,7 +33,8 @@ def axes_for(views, axs=None, figsize: tuple | None = None):
         grid = fig.add_gridspec(rows, len(ratios), width_ratios=ratios, left=0, right=1, bottom=0, top=1, wspace=0,
                                 hspace=0)
         return fig, [fig.add_subplot(place, projection=v.projection) for v, place in zip(views, grid)]
-    axs = list(axs.flat) if hasattr(axs, 'flat') else list(axs) if isinstance(axs, (list, tuple)) else [axs]
+    axs = list(axs.flat) if isinstance(axs, np.ndarray) else list(axs) if isinstance(axs, (list, tuple)) else [axs]
+    for ax in axs: check_type('axs', ax, Axes, "axes of matplotlib's, one for each view")
     if len(axs) != len(views): raise ValueError(f'axs has {len(axs)} axes, expected {len(views)}: one for each view')
     return axs[0].figure, axs
 
@@ -38,7 +43,12 @@ def freeze_layout(fig):
     "Run the layout engine of `fig` once, then switch it off: axes that refit changing labels would jitter"
     with ExitStack() as stack:
         for ax in fig.axes: stack.enter_context(_measured_once(ax))
-        fig.get_layout_engine().execute(fig)
+        stack.enter_context(warnings.catch_warnings())
+        warnings.filterwarnings('error', 'constrained_layout not applied')
+        try: fig.get_layout_engine().execute(fig)
+        except UserWarning:
+            told = ' × '.join(f'{v:g}' for v in fig.get_size_inches())
+            raise ValueError(f'figsize: {told} inches are too small for what is shown, expected more') from None
     fig.set_layout_engine('none')
     _fix_legends(fig)
     for ax in fig.axes: ax._autotitlepos = False # titles stay too

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from matplotlib.lines import Line2D
 
-from ..checks import check_whole
+from ..checks import check_names, check_whole
 from ..trajectory.several import as_list, label_of
 from ..trajectory.tables import entry_name
 from .legends import departure_note, legend
@@ -16,7 +16,7 @@ from .view import View
 class ParamsView(View):
     """The value of each parameter per step; of a large model those that moved most
 
-    Raises ValueError for a setting that does not fit.
+    Raises ValueError or TypeError for a setting that does not fit.
 
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(20, lr=0.1)
@@ -28,7 +28,8 @@ class ParamsView(View):
         names: tuple | None = None, # Parameters to choose from, by name; None: all
         most: int = 6, # Lines at the most: the entries that moved furthest
     ):
-        self.names, self.most = (names,) if isinstance(names, str) else names, check_whole('most', most, 1, example=6)
+        self.names = check_names('names', names, 'names of parameters, or None')
+        self.most = check_whole('most', most, 1, example=6)
 
     def _entries(self, trajs):
         "The `(name, index)` of what is shown, the same for all trajectories, and how many there were to choose from"

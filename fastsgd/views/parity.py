@@ -8,6 +8,7 @@ from ..trajectory.samples import Samples
 from ..trajectory.several import as_list, name_of
 from .asked import Asked, as_samples, samples_of
 from .cells import SIZE
+from .given import check_data, check_labels_of
 from .legends import legend
 from .limits import padded
 from .style import BLUE, GREY, style, tidy
@@ -32,10 +33,7 @@ class ParityView(View):
         data=None, # `Samples`, or `(x, y)`: a larger sample of the validation data; None: the samples recorded
         names: tuple | None = None, # What the outputs are called; None: their numbers
     ):
-        if not (data is None or isinstance(data, Samples) or isinstance(data, (tuple, list)) and len(data) == 2):
-            told = type(data).__name__
-            raise ValueError(f'data is of type {told}: expected Samples, or inputs and targets as (x, y)')
-        self.data, self.names = data, (names,) if isinstance(names, str) else names
+        self.data, self.names = check_data(data), check_labels_of('names', names)
 
     def _samples(self, traj):
         if self.data is None: samples = samples_of(traj)

@@ -5,7 +5,7 @@ from fastcore.meta import delegates
 from matplotlib.colors import ListedColormap, LogNorm, Normalize
 from matplotlib.ticker import MaxNLocator
 
-from ..checks import check_keywords, check_log
+from ..checks import check_in_list, check_keywords, check_log
 from ..surface import Surface, loss_surface
 from ..surface.arguments import check_surface_arguments
 from ..trajectory.several import as_list, label_of
@@ -52,7 +52,7 @@ class PathView(View):
         **kwargs
     ):
         "`n` and what follows it are passed to `loss_surface`"
-        if kind not in ('flat', '3d'): raise ValueError(f"kind={kind!r}: expected 'flat' or '3d'")
+        check_in_list('kind', kind, ('flat', '3d'))
         check_log(log)
         check_keywords(PathView, kwargs)
         check_surface_arguments({'n': n, **kwargs})

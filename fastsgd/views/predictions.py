@@ -47,4 +47,8 @@ class Predictions:
         self.name = activation_of(self.traj.loss_func, out, targets)
         self.function = activation_for(self.traj.loss_func, out, targets)
 
-    def __call__(self, i, rows): return plain(self.function(ask(self.traj, i, rows))).double()
+    def __call__(self, i, rows):
+        out = ask(self.traj, i, rows)
+        try: return plain(self.function(out)).double()
+        except Exception as e:
+            raise ValueError(f'activation fails on outputs of shape {tuple(out.shape)}: {type(e).__name__}: {e}') from e

@@ -1,6 +1,6 @@
 """`SamplesView`: the same items from frame to frame, and what the model says to them."""
 
-from ..checks import check_type, check_whole
+from ..checks import check_flag, check_type, check_whole
 from ..trajectory.samples import Samples
 from .asked import Asked, samples_of
 from .beside import one_for_each
@@ -34,7 +34,7 @@ class SamplesView(View):
         self.n = None if n is None else check_whole('n', n, 1, example=12)
         wanted = 'Samples, or None for those that were recorded'
         self.samples = None if samples is None else check_type('samples', samples, Samples, wanted)
-        self.sort = sort
+        self.sort = check_flag('sort', sort)
 
     @property
     def figsize(self): return (6.2, 4.8) if (self.n or 0) <= 16 else (8., 6.5)

@@ -1,7 +1,9 @@
 """`View`, the contract of all views, and `draw_view`, which holds them to it."""
 
 from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 
+from ..checks import check_type
 from ..trajectory.several import as_list, in_step
 from .together import draw_each
 
@@ -51,7 +53,8 @@ class View:
         """
         trajs = in_step(as_list(traj))
         i = trajs[0].index(i)
-        if ax is None:
+        if ax is not None: check_type('ax', ax, Axes, "axes of matplotlib's, or None for pyplot's current ones")
+        else:
             import matplotlib.pyplot as plt
             ax = plt.gca() if self.projection is None else plt.gcf().add_subplot(projection=self.projection)
         draw_view(self, trajs, ax)(i)

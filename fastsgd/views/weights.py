@@ -5,7 +5,7 @@ import torch
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import Rectangle
 
-from ..checks import check_in_list, check_whole
+from ..checks import check_in_list, check_string, check_whole
 from ..trajectory.samples import leaves
 from .beside import one_for_each
 from .cells import CHAR, LINE, SIZE, columns_for, layer, page, shorten, write
@@ -38,6 +38,7 @@ class WeightsView(View):
         of: str = 'values', # 'values', or 'changes' since the start, which shows what fine-tuning did
         most: int = 64, # Pictures at the most
     ):
+        if name is not None: check_string('name', name)
         self.name, self.of = name, check_in_list('of', of, ('values', 'changes'))
         self.most = check_whole('most', most, 1, example=64)
 

@@ -353,7 +353,11 @@ def test_not_a_learner():
 
 @pytest.mark.skipif(not hasattr(Exception, 'add_note'), reason='notes came with Python 3.11')
 def test_error_within_a_fit_names_the_fit():
-    def broken(params, lr): raise RuntimeError('out of order')
+    def fail(): raise RuntimeError('out of order')
+    def broken(params, lr):
+        opt = SGD(params, lr)
+        opt.step = fail
+        return opt
     with pytest.raises(RuntimeError, match='out of order') as e:
         compare_fits(quiet_linear(), {'a': dict(), 'b': dict(opt_func=broken)}, 2)
     assert e.value.__notes__ == ["in the fit 'b' of compare_fits"]

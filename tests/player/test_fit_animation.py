@@ -152,10 +152,10 @@ def undrawn():
 
 @pytest.mark.parametrize('name', ['fit.xyz', 'fit', 'fit.jpg', 'fit.gif.part'])
 def test_unknown_suffix_is_said_before_drawing(tmp_path, name, ffmpeg, count):
-    wanted = r"filename ends in '.*': expected one of \.apng, \.avi, \.gif, .*\.flv.*writer=\"ffmpeg\""
+    wanted = r"filename is a path that ends in '.*': expected one of \.apng, \.avi, \.gif, .*\.flv.*writer=\"ffmpeg\""
     with pytest.raises(ValueError, match=wanted):
         undrawn().save(tmp_path / name)
-    with mpl.rc_context({'animation.ffmpeg_path': 'no-ffmpeg'}), pytest.raises(ValueError, match='filename ends in'):
+    with mpl.rc_context({'animation.ffmpeg_path': 'no-ffmpeg'}), pytest.raises(ValueError, match='filename is a'):
         undrawn().save(tmp_path / name)
     assert not list(tmp_path.iterdir())
     count('bad inputs refused', 2)

@@ -252,4 +252,5 @@ def test_into_an_open_file(tmp_path, format):
         assert '<svg' in text.getvalue() and b'<svg' in file.getvalue()
     else: assert file.getvalue() == (tmp_path/f'fit.{format.strip(".")}').read_bytes()
     with pytest.raises(ValueError, match='format is None: an open file needs one'): fit.save(file)
-    with pytest.raises(ValueError, match="format='gif' is for open files"): fit.save(tmp_path/'fit.gif', format='gif')
+    with pytest.raises(ValueError, match="format='gif': expected None: it is for open files"):
+        fit.save(tmp_path/'fit.gif', format='gif')

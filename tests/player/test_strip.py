@@ -77,7 +77,7 @@ def test_in_a_browser_and_of_a_fit(tmp_path):
 
 
 @pytest.mark.parametrize('name, kwargs, text', [
-    ('a.gif', {}, "filename ends in '.gif': expected one of .svg, .png, .pdf"), ('a.svg', dict(n=0), 'n=0: expected'),
+    ('a.gif', {}, "ends in '.gif': expected one of .svg, .png, .pdf"), ('a.svg', dict(n=0), 'n=0: expected'),
     ('a.svg', dict(columns='two'), "columns='two': expected a whole number")])
 def test_errors_teach(name, kwargs, text, tmp_path, count):
     with pytest.raises(ValueError, match=text): made()[0].save_strip(tmp_path/name, **kwargs)

@@ -196,8 +196,8 @@ def test_points_that_do_not_exist_have_no_loss_and_can_not_be_taken(learn, i, co
 
 @pytest.mark.parametrize('bad', [[True, False], [0.5], 3, [[0, 1]]])
 def test_take_wants_whole_numbers_in_a_row(bad, count):
-    with pytest.raises(ValueError, match='idxs is .*: expected whole numbers in a row'): made().take(bad)
-    with pytest.raises(ValueError, match='steps is 3: expected steps in a row'): made().at(3)
+    with pytest.raises(ValueError, match='idxs=.*: expected whole numbers in a row'): made().take(bad)
+    with pytest.raises(ValueError, match='steps=3: expected whole numbers in a row'): made().at(3)
     count('bad inputs refused', 2)
 
 

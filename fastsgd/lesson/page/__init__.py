@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from ...checks import check_type
+from ...checks import check_string
 from ...data.noise import seeded_generator
 from ...files import atomic_path
 from ...player.write.html import script_json
@@ -76,7 +76,7 @@ class ExplorePage:
         text: str = '', # What stands below the title, an exercise for instance
     ):
         "Write the page, whole or not at all. Returns the path. Raises OSError where the file can't be written."
-        page = self.html(check_type('title', title, str, 'a string'), check_type('text', text, str, 'a string'))
+        page = self.html(check_string('title', title), check_string('text', text))
         with atomic_path(path) as temp: temp.write_text(page, encoding='utf-8')
         return path
 

@@ -1,0 +1,110 @@
+"""The arguments of a `Trajectory`, checked and made tensors. Torch only."""
+
+from collections.abc import Iterable, Mapping
+
+import torch
+
+from ..checks import check_callable, check_string, check_type, check_whole, is_array, refuse, refuse_kind
+from .samples import is_nest
+
+FLOATS = torch.float16, torch.bfloat16, torch.float32, torch.float64
+MOST_STEPS = 10**8
+
+
+def series(name, values) -> torch.Tensor:
+    "`values` as a row of floating-point numbers. Raises TypeError or ValueError for anything else."
+    t = row_of(name, values, 'numbers in a row')
+    return t if t.dtype in FLOATS else t.float()
+
+
+def whole_series(name, values, example=(0, 1, 2)) -> torch.Tensor:
+    "`values` as a row of whole numbers, int64. Raises TypeError or ValueError for anything else."
+    t = row_of(name, values, 'whole numbers in a row', example)
+    res = t.to(torch.int64)
+    if t.dtype == torch.bool and len(t) or not torch.equal(res.to(t.dtype), t):
+        refuse(name, values, 'whole numbers in a row', list(example))
+    return res
+
+
+def row_of(name, values, wanted, example=None) -> torch.Tensor:
+    if isinstance(values, range): values = list(values)
+    try: t = torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        refuse_kind(name, values, wanted, example and list(example))
+    if not is_array(t) or t.ndim != 1 or t.is_complex(): refuse(name, values, wanted, example and list(example))
+    return t.detach()
+
+
+def steps_of(name, values) -> torch.Tensor:
+    "Steps in order, of which none is too large for what is drawn. Raises TypeError or ValueError for anything else."
+    steps = whole_series(name, values)
+    if (steps.diff() < 0).any(): raise ValueError(f'{name}={steps.tolist()!r:.100}: expected them in order')
+    if len(steps) and not 0 <= int(steps[0]) <= int(steps[-1]) <= MOST_STEPS:
+        refuse(name, values, f'steps from 0 to {MOST_STEPS:,}')
+    return steps
+
+
+def measured(name, pair) -> tuple:
+    "`(steps, values)` as two tensors of equal length. Raises TypeError or ValueError for anything else."
+    if not isinstance(pair, (tuple, list)) or len(pair) != 2: refuse_kind(name, pair, '(steps, values)')
+    steps, values = steps_of(name, pair[0]), series(name, pair[1])
+    if len(steps) != len(values):
+        raise ValueError(f'{name} has {len(steps)} steps and {len(values)} values: expected as many of both')
+    return steps, values
+
+
+def points_of(i):
+    "Return `i`. Raises TypeError unless it holds several points."
+    if isinstance(i, Iterable) and getattr(i, 'ndim', 1): return i
+    raise TypeError(f'i is of type {type(i).__name__}: expected a point, for instance -1, or several as a slice or a '
+                    'sequence')
+
+
+def named(name, given, wanted) -> dict:
+    "`given` as a dict with strings for names; None as an empty one. Raises TypeError for anything else."
+    if given is None: return {}
+    for key in check_type(name, given, Mapping, wanted): check_type(f'a name in {name}', key, str, 'a string')
+    return dict(given)
+
+
+def check_model(model, loss_func):
+    "Raise TypeError unless these are a model, or None, and a function, or None"
+    if model is not None: check_type('model', model, torch.nn.Module, 'a torch.nn.Module, or None')
+    check_callable('loss_func', loss_func, 'a function of predictions and targets, or None', or_none=True)
+
+
+def check_batch(name, batch):
+    "Return `(xs, ys)`. Raises TypeError unless these are tuples of tensors."
+    sides = batch if isinstance(batch, (tuple, list)) and len(batch) == 2 else [None]
+    if not all(isinstance(side, (tuple, list)) and is_nest(side) for side in sides):
+        refuse_kind(name, batch, '(xs, ys), two tuples of tensors')
+    return batch
+
+
+def check_batches(batches) -> dict:
+    "Return step -> `(xs, ys)`. Raises TypeError or ValueError for anything else."
+    given = check_type('batches', {} if batches is None else batches, Mapping, 'a dict, step -> (xs, ys)')
+    return {check_whole('batches: a step', step, 0): check_batch(f'batches[{step!r}]', b) for step, b in given.items()}
+
+
+def check_names_of(aliases, persistent, groups) -> tuple:
+    "The three as they are kept. Raises TypeError for other than names."
+    aliases = named('aliases', aliases, 'a dict, other name -> name')
+    for name in aliases.values(): check_type('aliases: a name', name, str, 'a string')
+    if persistent is not None:
+        for name in check_type('persistent', persistent, (set, frozenset, list, tuple), 'names of tensors, or None'):
+            check_type('persistent: a name', name, str, 'a string')
+        persistent = frozenset(persistent)
+    groups = list(check_type('groups', groups, (list, tuple), 'names in a row'))
+    return aliases, persistent, [check_string('groups: a name', name) for name in groups]
+
+
+def check_hypers(hypers) -> dict:
+    "Return name -> tensor (steps, groups). Raises TypeError or ValueError for anything else."
+    hypers = named('hypers', hypers, 'a dict, name -> tensor (steps, groups)')
+    for name, t in hypers.items():
+        check_type(f'hypers[{name!r}]', t, torch.Tensor, 'a tensor (steps, groups)')
+        if t.ndim != 2 or not is_array(t) or not t.is_floating_point():
+            raise ValueError(f'hypers[{name!r}] is {t.dtype} of shape {tuple(t.shape)}: expected (steps, groups), '
+                             'fractional numbers')
+    return hypers
