@@ -62,7 +62,7 @@ def fastest(objective, points) -> tuple:
         best = min(seconds for seconds, *_ in ways)
         for entry in ways:
             seconds, way, size = entry
-            size = min(size, max(8, len(points) // 256))
+            size = min(size, max(8, len(points) // 64))
             if len(ways) == 1 or seconds > 3 * best and seconds > SLOW: continue
             entry[0] = min(seconds, timed(way, points, size, device)[1] / size)
     return min(ways, key=lambda entry: entry[0])[1:]
@@ -74,8 +74,11 @@ def calls_dominate(work) -> bool:
 
 
 def timed(way, points, size, device) -> tuple:
-    "Some losses, and the seconds they took: of the processor where it does the work, whatever else the machine does"
-    clock = time.process_time if device.type == 'cpu' else time.perf_counter
+    """Some losses, and the seconds they took: on a CPU those of this thread, whatever else the machine does
+
+    Those of all threads would count a second time how long the others wait for work.
+    """
+    clock = time.thread_time if device.type == 'cpu' else time.perf_counter
     begin = clock()
     losses = way(points, 0, size).cpu()
     return losses, clock() - begin
