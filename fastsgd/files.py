@@ -1,5 +1,6 @@
 """`atomic_path`: a file that is replaced whole or not at all."""
 
+import errno
 import os
 import re
 import secrets
@@ -17,6 +18,8 @@ from pathlib import Path
 from .checks import check_path
 
 HOST = f'{zlib.crc32(socket.gethostname().encode()):08x}'
+LEAST_FREE = 4096 # bytes: a disk with less is full
+FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO} # no room, or a broken disk
 OURS = re.compile(r'\..*\.fastsgd-([0-9a-f]{8})-(\d{1,9})-[0-9a-f]{8}', re.S)
 
 
@@ -27,7 +30,8 @@ def atomic_path(
     """Yield a temporary path on the same disk, with the same suffix, whose file takes the place of `path` at the end
 
     After an error, an interrupt or a kill `path` is as it was before. Raises FileNotFoundError where the folder does
-    not exist, IsADirectoryError for a folder, ValueError for anything else that is not a regular file.
+    not exist, IsADirectoryError for a folder, ValueError for anything else that is not a regular file, and an OSError
+    that names `path` for a full disk, whatever the writer makes of it.
     """
     path = Path(os.path.realpath(os.path.expanduser(check_path('path', path)))) # a link stays a link
     if path.is_dir(): raise IsADirectoryError(f'{path} is a folder: expected a file, for instance {path/"fit"}')
@@ -36,7 +40,7 @@ def atomic_path(
     remove_stale(path.parent)
     # a folder of our own: some writers put temporary files beside what they write
     folder = path.with_name(f'.{path.stem[:40]}.fastsgd-{HOST}-{os.getpid()}-{secrets.token_hex(4)}')
-    with removed_on_signals(folder):
+    with removed_on_signals(folder), full_disk_told(path, folder):
         folder.mkdir()
         temp = folder/f'fit{path.suffix}'
         temp.touch()
@@ -46,6 +50,18 @@ def atomic_path(
         with open(temp, 'rb+') as f: os.fsync(f.fileno())
         os.chmod(temp, mode) # the writer may have put a file of its own in its place
         os.replace(temp, path)
+
+
+@contextmanager
+def full_disk_told(path, folder):
+    "Raise an OSError that names `path` where `folder` has no room, or another fault of the disk, for what was written"
+    try: yield
+    except Exception as e:
+        said = re.search(r'\(os error (\d+)\)', str(e)) # as Rust tells it
+        number = e.errno if isinstance(e, OSError) else int(said[1]) if said else None
+        if folder.is_dir() and shutil.disk_usage(folder).free < LEAST_FREE: number = errno.ENOSPC
+        if number not in FAULTS: raise
+        raise OSError(number, os.strerror(number), str(path)) from e
 
 
 @contextmanager

@@ -32,7 +32,7 @@ from .draw.svg import draw_svg
 from .formats import SUFFIXES, VIDEOS, save_animation
 from .strip import save_strip
 from .write.html import player_html
-from .write.video import check_video, find_ffmpeg
+from .write.video import check_video, find_ffmpeg, naming
 
 # Videos that are left to matplotlib, which hands them to ffmpeg
 LEFT_TO_FFMPEG = {'.3g2', '.3gp', '.asf', '.f4v', '.flv', '.h264', '.m2ts', '.mpeg', '.mpg', '.mts', '.mxf',
@@ -165,7 +165,7 @@ class FitAnimation(FuncAnimation):
                 writer = _writer(suffix, [k for k, v in further.items() if v])
             if writer == 'html' or isinstance(writer, HTMLWriter): target = nullcontext(filename) # may add a folder
             else: target = atomic_path(filename)
-            with target as path:
+            with target as path, naming(filename, path):
                 super().save(str(path), writer, fps, dpi, codec, bitrate, extra_args, metadata, extra_anim,
                              savefig_kwargs, progress_callback=progress_callback)
                 kind = writers[writer] if isinstance(writer, str) else type(writer)

@@ -11,7 +11,7 @@ from .write.apng import write_apng
 from .write.gif import write_gif
 from .write.html import write_page
 from .write.moving_svg import write_svg
-from .write.video import find_ffmpeg, write_video, write_webp
+from .write.video import find_ffmpeg, naming, write_video, write_webp
 
 # Suffix -> what writes it, as `write(path, drawing or frames, interval, loop, pause=..., **settings)`
 VECTORS = {'.html': write_page, '.htm': write_page, '.svg': write_svg}
@@ -54,7 +54,7 @@ def save_animation(
             return write(part, drawn, interval, loop, **settings)
         if suffix == '.gif': settings['tick'] = bar.step # which looks at each frame twice
         # closing: whatever happens to the writer, the figure is given back as it was
-        with closing(draw_pixels(figure, func, frames, dpi, facecolor)) as pixels:
+        with closing(draw_pixels(figure, func, frames, dpi, facecolor)) as pixels, naming(path, part):
             write(part, ticking(pixels, done), interval, loop, **settings)
 
 

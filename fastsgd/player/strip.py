@@ -1,5 +1,6 @@
 """Some frames of an animation as one still picture, for print."""
 
+import io
 from contextlib import closing
 from html import escape
 from pathlib import Path
@@ -49,10 +50,12 @@ def write_png(path, figure, func, frames, columns, dpi, alt):
 def write_pdf(path, figure, func, frames, columns, dpi, alt):
     # brings fontTools, which takes half a second
     from matplotlib.backends.backend_pdf import PdfPages
-    with PdfPages(path) as pages:
+    file = io.BytesIO() # matplotlib would leave a file open on a full disk
+    with PdfPages(file) as pages:
         for frame in frames:
             func(frame)
             figure.savefig(pages, format='pdf', dpi=dpi or 'figure')
+    path.write_bytes(file.getvalue())
 
 
 WRITERS = {'.svg': write_svg, '.png': write_png, '.pdf': write_pdf}

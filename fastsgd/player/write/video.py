@@ -93,6 +93,17 @@ def write_video(
 
 
 @contextmanager
+def naming(path, part):
+    "Where ffmpeg fails, name the file at `path`, which the one at `part` was to become"
+    try: yield
+    except (RuntimeError, subprocess.CalledProcessError) as e:
+        said = str(e).replace(str(part), str(path))
+        if isinstance(e, subprocess.CalledProcessError): said = f'ffmpeg failed: it ended with status {e.returncode}'
+        elif not said.startswith('ffmpeg failed'): raise
+        raise RuntimeError(said if str(path) in said else f'{said} (writing {path})') from None
+
+
+@contextmanager
 def time_limit(process):
     "End `process` if what is done here takes too long"
     timer = threading.Timer(PATIENCE, process.kill)
