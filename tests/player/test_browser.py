@@ -126,7 +126,7 @@ def test_comparison_sees_a_missing_and_a_misplaced_layer(opened):
         assert not alike(picture(player), wanted)
         moving.nth(k).evaluate("part => { part.style.display = '' }")
     assert alike(picture(player), wanted)
-    moving.first.evaluate('part => part.parentNode.append(part)') # to the top
+    moving.first.evaluate('part => part.ownerSVGElement.append(part)') # to the top
     assert not alike(picture(player), wanted)
 
 
@@ -411,3 +411,22 @@ def test_text_that_users_give_stays_text(opened, tmp_path, text):
     page = opened('')
     page.goto((tmp_path/'fit.svg').as_uri())
     assert page.evaluate('window.hacked') is None and page.locator('script').count() == 0
+
+
+def test_while_it_plays_the_label_lags_and_only_what_differs_is_made_anew(opened):
+    page = opened(animation(n=400, interval=20, labels=[f'step {i}' for i in range(400)]).to_jshtml())
+    page.evaluate("""() => {
+      const root = document.querySelector('.fastsgd-player'), label = root.querySelector('output');
+      window.seen = { frames: 0, labels: 0, made: 0 };
+      new MutationObserver(() => seen.frames++).observe(root, { attributes: true, attributeFilter: ['data-frame'] });
+      new MutationObserver(() => seen.labels++).observe(label, { childList: true });
+      new MutationObserver((all) => { for (const one of all) seen.made += one.addedNodes.length })
+        .observe(root.querySelector('[data-do=picture]'), { childList: true, subtree: true });
+    }""")
+    press(players(page), 'play')
+    page.wait_for_function('seen.frames > 30')
+    press(players(page), 'play')
+    seen = page.evaluate('seen')
+    assert seen['labels'] < seen['frames'] / 2 and seen['made'] < seen['frames'] / 2
+    assert players(page).locator('output').inner_text() == f'step {frame(players(page))}'
+    assert page.locator('[data-do=seek]').input_value() == str(frame(players(page)))

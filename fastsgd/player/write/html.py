@@ -5,6 +5,7 @@ import json
 import re
 import uuid
 from html import escape
+from itertools import groupby
 from pathlib import Path
 
 MODES = ('loop', 'once', 'reflect')
@@ -23,6 +24,7 @@ COMMENT = re.compile(r'(?m)(?:^|(?<=\s))//.*$') # of a script: it would swallow 
 INDENT = re.compile(r'\s*\n\s*')
 SPACES = re.compile(r'("(?:\\.|[^"\\])*")|\s*([{}()\[\];,=<>?&|*:])\s*| ([-+/%]) (?![-+/])') # not in strings
 LEGIBLE = 1.3 # pixels a point: the smallest letters, of 6.94 points, are 9 pixels high
+MOST_LAYERS = 12 # of which each takes memory
 SPEEDS = ('0.25', '0.5', '1', '2', '4')
 # What a sanitiser may leave is a picture that no script or style is needed for. All else comes in scripts: where these
 # don't run, there are no dead controls, and where they do, the player takes the picture's place.
@@ -82,16 +84,24 @@ def player_html(
     data = dict(frames=drawing.n_frames, width=css_width, legible=legible, interval=interval, pause=pause, mode=mode,
                 autoplay=autoplay, labels=None if labels is None else [str(label) for label in labels],
                 parts=[(part.frames, part.entries) for part in moving], values=drawing.values)
-    picture = ''.join(f'<g data-part>{part.last}</g>' if len(part) > 1 else part.last for part in drawing.parts)
     html = PLAYER.format(
         id=name, alt=alt, width=drawing.width, height=drawing.height, style=asset('player.css'),
         still=still if drawing.still else '', script=asset('player.js'),
         defs=drawing.defs.replace('id="@', f'id="{name}-').replace('#@', f'#{name}-'),
-        picture=picture.replace('#@', f'#{name}-'), last=drawing.n_frames - 1,
+        picture=in_layers(drawing.parts).replace('#@', f'#{name}-'), last=drawing.n_frames - 1,
         buttons=buttons('first', 'back', 'play', 'next', 'last'), read_out=asset('values.js') if drawing.values else '',
         note=f'<span class="fastsgd-buttons">{buttons("values", "copy")}</span>{NOTE}' if drawing.values else '',
         speeds=options([(s, f'{s}×') for s in SPEEDS]), modes=options([(m, m) for m in MODES]), data=script_json(data))
     return html.replace('\n', ' ') # one line: JupyterLite joins several by commas
+
+
+def in_layers(parts):
+    "Join the parts as they are at the end; those in a row that move are a layer: what stands still is not drawn again"
+    shown = [part for part in parts if len(part) > 1 or part.last]
+    runs = [(moves, [part.last for part in run]) for moves, run in groupby(shown, lambda part: len(part) > 1)]
+    layer = '<g data-layer>' if sum(moves for moves, _ in runs) <= MOST_LAYERS else '<g>'
+    return ''.join(layer + ''.join(f'<g data-part>{text}</g>' for text in texts) + '</g>' if moves else ''.join(texts)
+                   for moves, texts in runs)
 
 
 def write_page(path, drawing, interval, loop, *, title='', **settings):

@@ -31,6 +31,23 @@
     return (i) => text(entryAt(part[0], i));
   }
 
+  // Make `old` like `fresh`, but touch only what differs: new letters, above all, take long to lay out.
+  function renew(old, fresh) {
+    const before = [...old.childNodes], after = [...fresh.childNodes];
+    after.forEach((node, k) => {
+      const one = before[k];
+      if (!one) old.append(node);
+      else if (one.isEqualNode(node)) return;
+      else if (one.nodeName !== node.nodeName || node.nodeType !== 1) one.replaceWith(node);
+      else {
+        for (const { name } of [...one.attributes]) if (!node.hasAttribute(name)) one.removeAttribute(name);
+        for (const { name, value } of node.attributes) if (one.getAttribute(name) !== value) one.setAttribute(name, value);
+        renew(one, node);
+      }
+    });
+    for (const node of before.slice(after.length)) node.remove();
+  }
+
   function start(root) {
     const written = (type) => root.querySelector("script[type='" + type + "']").textContent;
     const find = (name) => root.querySelector("[data-do=" + name + "]");
@@ -49,24 +66,30 @@
     }));
     const picture = find("picture"), slider = find("seek"), label = find("label"), speed = find("speed"), mode = find("mode");
     const last = data.frames - 1;
-    const values = data.values && readOut(root, find, data.values, changing, () => [frame, label.textContent]);
-    let frame = 0, direction = 1, playing = false, seen = false, before = 0, waited = 0, timer = 0;
+    const values = data.values && readOut(root, find, data.values, changing, () => [frame, called()]);
+    let told = 0, frame = 0, direction = 1, playing = false, seen = false, before = 0, waited = 0, timer = 0;
+
+    function called() { return data.labels ? data.labels[frame] : "frame " + frame; }
 
     function show(i) {
       frame = Math.max(0, Math.min(last, i));
       for (const part of parts) {
         const k = entryAt(part.starts, frame);
         if (k === part.shown) continue;
-        part.node.innerHTML = part.text(k).replaceAll("#@", "#" + id + "-");
+        const fresh = part.node.cloneNode();
+        fresh.innerHTML = part.text(k).replaceAll("#@", "#" + id + "-");
+        renew(part.node, fresh);
         part.shown = k;
       }
-      const name = data.labels ? data.labels[frame] : "frame " + frame;
+      root.dataset.frame = frame;
+      if (values) values.update();
+      if (playing && performance.now() - told < 150) return;      // nobody reads 25 numbers a second
+      told = performance.now();
+      const name = called();
       slider.value = frame;
       slider.style.setProperty("--done", (last ? 100 * frame / last : 100) + "%");
       slider.setAttribute("aria-valuetext", name);
       label.textContent = name;
-      root.dataset.frame = frame;
-      if (values) values.update();
     }
 
     // The frame after frame i, in the direction that it runs.
@@ -117,6 +140,7 @@
       playing = false;
       clearTimeout(timer);
       mark();
+      show(frame);
     }
 
     function mark() {
@@ -137,7 +161,11 @@
 
     for (const name of Object.keys(actions)) find(name).addEventListener("click", actions[name]);
     slider.max = last;
-    slider.addEventListener("input", () => { pause(); show(Number(slider.value)); });
+    slider.addEventListener("input", () => {
+      const wanted = Number(slider.value);
+      pause();
+      show(wanted);
+    });
     mode.addEventListener("change", () => { direction = 1; });
     speed.addEventListener("change", tick);
     root.addEventListener("keydown", (event) => {
