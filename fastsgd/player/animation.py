@@ -43,8 +43,8 @@ WHOLE, SHORTEST, LONGEST = 4000, 20, 400 # milliseconds: of the whole play, and 
 class FitAnimation(FuncAnimation):
     """A matplotlib `FuncAnimation` with an HTML player of its own and fast files, for any figure and function
 
-    Redraws what `func` returns and anything else that it changed. Raises ValueError for a wrong `interval`,
-    `default_mode` or number of `labels`.
+    Redraws what `func` returns and anything else that it changed, also in place. Raises ValueError for a wrong
+    `interval`, `default_mode` or number of `labels`.
 
     >>> from matplotlib.figure import Figure
     >>> fig = Figure()

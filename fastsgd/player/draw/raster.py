@@ -82,7 +82,7 @@ class Painter:
         changed = self.scene.place_titles_and_legends(changed, self.renderer)
         if self.runs is None or not changed <= self.moving: self.prepare(changed)
         if not self.follow(): return self.whole()
-        self.scene.drawn()
+        self.scene.drawn(changed)
         return self.image
 
     def whole(self):

@@ -1,12 +1,13 @@
 """A figure taken apart: what is drawn, in which order, and what a frame has changed."""
 
 from contextlib import ExitStack, contextmanager
-from functools import partial
+from functools import partial, wraps
 
 import numpy as np
 from matplotlib import cbook
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import XAxis, YAxis
 from matplotlib.collections import Collection
 from matplotlib.figure import FigureBase
 from matplotlib.legend import Legend
@@ -14,18 +15,28 @@ from matplotlib.offsetbox import AnnotationBbox
 from matplotlib.patches import ConnectionPatch, Patch
 from matplotlib.text import Annotation, Text
 
-# Data whose setters don't mark the artist as stale, or that have none: colours by value, and what 3-D artists show
-HELD = ('_A', '_offsets3d', '_segments3d', '_vec')
+from .watch import Watch, known_transforms
 
 
 @contextmanager
 def drawing(figure, dpi):
-    "Set `figure` as matplotlib does while it saves: at `dpi`, no live animation starts, no window changes its size"
-    canvas = figure.canvas
+    """Set `figure` as matplotlib does while it saves: at `dpi`, no live animation starts, no window changes its size
+
+    What draws in between, such as a widget, leaves the marks of what is stale, and is not waited for if it can wait.
+    """
+    canvas, draw = figure.canvas, figure.draw
+
+    @wraps(draw)
+    def draw_and_mark(renderer):
+        stale = [artist for artist in figure.findobj() if artist._stale]
+        draw(renderer)
+        for artist in stale: artist._stale = True
+
     with ExitStack() as stack:
         stack.enter_context(cbook._setattr_cm(canvas, _is_saving=True, manager=None))
         stack.enter_context(cbook._setattr_cm(canvas, _device_pixel_ratio=1))
-        stack.enter_context(cbook._setattr_cm(figure, dpi=dpi))
+        stack.enter_context(cbook._setattr_cm(canvas, draw_idle=lambda *args, **kwargs: None))
+        stack.enter_context(cbook._setattr_cm(figure, dpi=dpi, draw=draw_and_mark))
         yield
 
 
@@ -55,25 +66,22 @@ def is_3d(ax): return hasattr(ax, 'get_proj')
 class Scene:
     """A figure as it was just drawn, which tells after each update which parts must be drawn anew
 
-    Matplotlib marks an artist whose property was set as stale. That finds what an update function changed without
-    returning it; what it returns is redrawn in any case, since data can also be changed in place.
+    These are the parts that look otherwise than they did, and those that the update function returned.
     """
     def __init__(self, figure):
         self.figure = figure
         self.parts = list(drawn_parts(self.figure))
         self.axes = [ax for ax in self.figure.findobj(Axes)]
-        self.owner, self.watched, self.clipped_by, self.followers = {}, [], {}, []
-        self.pointed, self.held = {}, []
+        parts, known = set(self.parts), known_transforms(figure)
+        self.watches = {part: Watch(part, parts, known) for part in self.parts}
+        self.owners, self.clipped_by, self.followers = {}, {}, []
         for part in self.parts:
-            for artist in part.findobj():
-                self.owner[artist] = part
-                self.watched.append((artist, part))
-        for artist, part in self.watched:
-            clip = self.owner.get(getattr(artist._clippath, '_patch', None))
-            if clip is not None and clip is not part: self.clipped_by.setdefault(clip, set()).add(part)
+            for artist in self.watches[part].artists:
+                self.owners.setdefault(artist, set()).add(part)
+        for artist, part in [(artist, part) for artist, owners in self.owners.items() for part in owners]:
+            clips = self.owners.get(getattr(artist._clippath, '_patch', None), set()) - {part}
+            for clip in clips: self.clipped_by.setdefault(clip, set()).add(part)
             if follows_others(artist): self.followers.append(part)
-            self.held += [(artist, part, name, vars(artist)[name]) for name in HELD if name in vars(artist)]
-            if isinstance(artist, Annotation): self.pointed[artist] = (part, tuple(map(str, artist.xy)))
         self.nested = any(ax.child_axes for ax in self.axes) # these follow the limits of others
         self.of_axes = {ax: {p for p in drawn_parts(ax)} for ax in self.axes}
         in_axes = set().union(*self.of_axes.values())
@@ -82,16 +90,19 @@ class Scene:
         self.zorder = {part: part.zorder for part in self.parts}
         self.depth = {ax: depths(ax) for ax in self.axes if is_3d(ax)}
         self.title_bottom, self.legend_box = {}, {}
-        self.drawn()
 
-    def drawn(self):
-        "Note that all changes were drawn. (Invisible or empty artists never reset `stale` by themselves.)"
-        for artist, _ in self.watched: artist._stale = False
+    def drawn(self, changed):
+        "Note that `changed` was drawn"
+        for part in changed:
+            self.watches[part].note()
+            for artist in self.watches[part].artists: self.owners.setdefault(artist, set()).add(part)
+        for artist in self.owners: artist._stale = False # measuring sets it, too
 
     def axes_look(self, ax):
         "Return what places everything inside `ax`: limits, position, and whether it is drawn at all"
         frame = (ax.bbox.bounds, ax.get_position(original=True).bounds, ax.get_aspect(), ax.get_adjustable(),
-                 ax.get_anchor(), ax.get_box_aspect(), ax.zorder, ax.get_visible(), ax.axison, ax._frameon)
+                 ax.get_anchor(), ax.get_box_aspect(), ax.zorder, ax.get_visible(), ax.axison, ax._frameon,
+                 *(axis.get_transform() for axis in ax._axis_map.values()))
         view = ax.get_proj() if is_3d(ax) else ax.viewLim.get_points()
         return frame, np.array(view)
 
@@ -101,17 +112,9 @@ class Scene:
         None means: artists came or went, axes moved, or the order in which things are drawn is another one.
         """
         if list(drawn_parts(self.figure)) != self.parts: return None
-        changed = {part for artist, part in self.watched if artist._stale}
-        for k, (artist, part, name, value) in enumerate(self.held):
-            if vars(artist)[name] is value: continue
-            self.held[k] = artist, part, name, vars(artist)[name]
-            changed.add(part)
-        for note, (part, xy) in self.pointed.items(): # setting what a note points at makes nothing stale
-            if (now := tuple(map(str, note.xy))) != xy:
-                self.pointed[note] = part, now
-                changed.add(part)
+        changed = {part for part, watch in self.watches.items() if watch.changed()}
         for artist in flatten(returned):
-            if artist in self.owner: changed.add(self.owner[artist])
+            if artist in self.owners: changed |= self.owners[artist]
             elif artist in self.of_axes: changed |= self.of_axes[artist]
             elif artist is self.figure: return None
         for ax in self.axes:
@@ -160,13 +163,16 @@ class Scene:
 
     def place_titles_and_legends(self, changed, renderer):
         "Place titles and legends as axes do when they draw themselves; return `changed` and the legends that moved"
+        pushed = any(may_push_titles(part) for part in changed)
         for ax in self.axes:
-            free = ax._autotitlepos is not False # and not where somebody put it
-            for title in {ax.title, ax._left_title, ax._right_title} & changed if free else ():
+            titles = {t for t in (ax.title, ax._left_title, ax._right_title) if pushed or t in changed}
+            for title in titles if ax._autotitlepos is not False else (): # and not where somebody put it
                 bottom = title.get_window_extent(renderer).y0
-                if abs(bottom - self.title_bottom.get(title, np.inf)) < 1e-6: continue # slow; no need to
+                if not pushed and abs(bottom - self.title_bottom.get(title, np.inf)) < 1e-6: continue # it is slow
                 ax._update_title_position(renderer)
-                self.title_bottom[title] = title.get_window_extent(renderer).y0
+                bottom = title.get_window_extent(renderer).y0
+                if bottom != self.title_bottom.get(title): changed = changed | {title}
+                self.title_bottom[title] = bottom
             legend = ax.legend_
             if legend is None or legend._loc != 0 or not legend.get_visible(): continue
             if changed.isdisjoint(self.of_axes[ax]): continue
@@ -174,6 +180,12 @@ class Scene:
             if box != self.legend_box.get(legend): changed = changed | {legend}
             self.legend_box[legend] = box
         return changed
+
+
+def may_push_titles(part):
+    "Is `part` an axis with ticks, a label or a common factor where titles are?"
+    if isinstance(part, XAxis): return {part.get_ticks_position(), part.get_label_position()} != {'bottom'}
+    return isinstance(part, YAxis)
 
 
 def same_place(bounds, others):

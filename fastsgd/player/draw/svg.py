@@ -151,12 +151,13 @@ class Camera:
         changed = None if self.scene is None else self.scene.changed(returned)
         if changed is None: return self.shoot_whole(i)
         if not changed: return
-        for part in self.scene.place_titles_and_legends(changed, self.renderer):
+        changed = self.scene.place_titles_and_legends(changed, self.renderer)
+        for part in changed:
             if part not in self.slot: continue # not drawn: its axes are invisible, say
             part.draw(self.renderer)
             self.parts[self.slot[part]].append(i, self.cut())
         self.values.read(i, changed)
-        self.scene.drawn()
+        self.scene.drawn(changed)
 
     def shoot_whole(self, i):
         "Draw everything, part by part"

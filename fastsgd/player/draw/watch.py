@@ -1,0 +1,150 @@
+"""All that belongs to a part of a figure, and whether any of it changed, marked as stale by matplotlib or not."""
+
+from functools import cache
+from operator import is_, itemgetter
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis, Tick, Ticker
+from matplotlib.figure import FigureBase
+from matplotlib.patches import ArrowStyle, BoxStyle, ConnectionStyle
+from matplotlib.path import Path
+from matplotlib.patheffects import AbstractPathEffect
+from matplotlib.ticker import Formatter, FuncFormatter, Locator, TickHelper
+from matplotlib.transforms import Affine2D, Bbox, TransformNode
+
+# What merely measuring an artist sets, what follows from the rest, or is not looked at when it is drawn
+UNSEEN = {'_renderer', '_transformed_path', '_xorig', '_yorig', '_xy', 'stale_callback', '_children',
+          'majorTicks', 'minorTicks', '_major_tick_kw', '_minor_tick_kw', 'texts', 'legend_handles', '_sticky_edges',
+          '_levels', 'layers', 'cvalues', '_mins', '_maxs', '_urls'}
+STYLES = tuple(style for kind in (ArrowStyle, BoxStyle, ConnectionStyle) for style in kind.get_styles().values())
+
+
+class Watch:
+    """A part of a figure with the artists that belong to it, to be asked whether they look as they did
+
+    Matplotlib marks an artist as stale when a property is set, but not where a plain attribute is, where an array, path
+    or transform is changed in place, where the artist is no child of another (the arrow of a note, the box of a text),
+    or where somebody draws it in between. So each attribute is held against what it was. Ticks are many and their
+    properties have setters: of these the mark alone counts.
+    """
+    def __init__(self, part, parts, known):
+        self.part, self.parts, self.known = part, parts, known
+        self.note()
+
+    def note(self):
+        "Remember all as it is now: just drawn"
+        self.artists = family(self.part, self.parts)
+        self.ticks, self.held = [], {}
+        for artist in self.artists:
+            artist._stale = False # invisible or empty ones never reset it by themselves
+            if isinstance(self.part, Axis) and artist is not self.part: self.ticks.append(artist)
+            else: self.hold(artist)
+
+    def hold(self, thing):
+        "Hold all attributes of `thing`, and of what it has of effects, styles, locators and formatters"
+        if id(thing) in self.held: return
+        attributes = vars(thing)
+        names = [name for name in attributes if name not in UNSEEN]
+        pick = itemgetter(*names) if len(names) > 1 else lambda attributes: tuple(map(attributes.__getitem__, names))
+        values, marks = pick(attributes), [thing] if isinstance(thing, TickHelper) and says_more(thing) else []
+        self.held[id(thing)] = None
+        for value in values:
+            if type(value) in PLAIN: continue
+            for helper in value if isinstance(value, list) else [value]:
+                if isinstance(helper, HELPERS): self.hold(helper)
+            if isinstance(value, TransformNode) and thing is self.part: marks += leaves(value, self.known)
+            elif can_change(value): marks.append(value)
+        self.held[id(thing)] = attributes, len(attributes), pick, values, [(value, mark(value)) for value in marks]
+
+    def changed(self):
+        "Does anything look otherwise than it was noted?"
+        return any(artist._stale for artist in self.ticks) or any(map(differs, self.held.values()))
+
+
+def differs(held):
+    "Is anything unlike what `Watch.hold` noted?"
+    attributes, n, pick, values, marks = held
+    if len(attributes) != n: return True
+    now = pick(attributes)
+    if not all(map(is_, now, values)) and not all(map(same, now, values)): return True
+    return any([mark(value) != seen for value, seen in marks])
+
+
+def family(part, parts):
+    "Return `part` and what is drawn along with it: its children, and artists that it only has as attributes"
+    found, waiting = {}, [part]
+    while waiting:
+        artist = waiting.pop()
+        elsewhere = artist in parts and artist is not part
+        if elsewhere or artist in found or isinstance(artist, (FigureBase, Axes)): continue
+        found[artist] = True
+        waiting += artist.get_children()
+        if not isinstance(artist, (Axis, Tick)): waiting += [v for v in vars(artist).values() if isinstance(v, Artist)]
+    return list(found)
+
+
+def same(a, b):
+    "Are two values of an attribute alike?"
+    if a is b: return True
+    if isinstance(a, np.ndarray): return isinstance(b, np.ndarray) and np.array_equal(a, b)
+    return type(a) is type(b) and isinstance(a, (int, float, str)) and a == b
+
+
+def can_change(value):
+    return any(map(can_change, value)) if isinstance(value, tuple) else isinstance(value, CAN_CHANGE)
+
+
+def says_more(helper):
+    "Does a locator or formatter call a function that is not matplotlib's, and may say something else the next time?"
+    return isinstance(helper, FuncFormatter) or not type(helper).__module__.startswith('matplotlib.')
+
+
+def said(formatter):
+    "What `formatter` says now of the ticks that it was last asked for; matplotlib 3.11 renamed where it keeps them"
+    return formatter.format_ticks(list(vars(formatter).get('_locs', vars(formatter).get('locs', ()))))
+
+
+def mark(value):
+    "Return what is another one when `value` was changed in place"
+    return way_to_mark(type(value))(value)
+
+
+@cache
+def way_to_mark(kind): return next(way for kinds, way in WAYS if issubclass(kind, kinds))
+
+
+PLAIN = {int, float, str, bool, type(None)}
+HELPERS = AbstractPathEffect, Ticker, TickHelper, *STYLES
+CAN_CHANGE = np.ndarray, Path, list, dict
+WAYS = [(np.ma.MaskedArray, lambda v: (hash(v.data.tobytes()), mark(v.mask))),
+        ((np.ndarray, np.generic), lambda v: hash(v.tobytes())),
+        (tuple(PLAIN), lambda v: v),
+        ((list, tuple), lambda v: tuple(map(mark, v))),
+        (dict, lambda v: (*v, *map(mark, v.values()))),
+        (Path, lambda v: (hash(v.vertices.tobytes()), v.codes is not None and hash(v.codes.tobytes()))),
+        (Affine2D, lambda v: v.get_matrix().tobytes()),
+        (Bbox, lambda v: v.get_points().tobytes()),
+        (Formatter, said),
+        (Locator, lambda v: mark(np.asarray(v()))),
+        (object, id)]
+
+
+def leaves(transform, known):
+    "What `transform` is made of that can be changed in place, but for what axes and figures change"
+    if id(transform) in known: return known[id(transform)][1]
+    if isinstance(transform, (Affine2D, Bbox)): found = [transform]
+    else:
+        nodes = [v for k, v in vars(transform).items() if isinstance(v, TransformNode) and k not in UNSEEN]
+        found = [leaf for node in nodes for leaf in leaves(node, known)]
+    known[id(transform)] = transform, found # the transform too, so that no other gets its id
+    return found
+
+
+def known_transforms(figure):
+    "What to begin `known` of `leaves` with: the transforms of `figure` and its axes, whose changes are seen elsewhere"
+    known, inside = {}, figure.findobj(lambda artist: isinstance(artist, (FigureBase, Axes)), include_self=True)
+    for node in (node for owner in inside for node in vars(owner).values() if isinstance(node, TransformNode)):
+        for leaf in leaves(node, {}): known[id(leaf)] = leaf, []
+    return known
