@@ -4,6 +4,7 @@ import time
 
 import torch
 
+from ..trajectory.reads import Reads
 from .first_layers import FirstLayers
 from .points import PlanePoints
 from .ways import AtOnce, Loop
@@ -23,13 +24,14 @@ def checked_loop(objective, points) -> tuple:
     Raises ValueError where the copy reads weights of the original model, which a surface must not move.
     """
     plain, probe, true = Loop(objective, views=False), len(points) - 1, []
-    count = counted(lambda: true.append(plain(points, probe, probe + 1)))
+    with Reads() as reads: count = counted(lambda: true.append(plain(points, probe, probe + 1)))
     model = objective.original()
     params = {} if model is None else {p.untyped_storage().data_ptr(): n for n,
                                        p in model.named_parameters() if p.numel()}
     if names := [n for address, n in params.items() if address in count.touched]:
         raise ValueError(f'a copy of the model, or the loss, reads {names[0]!r} of the model itself, through a '
                          'closure or a global name: its loss at other points cannot be evaluated')
+    reads.check(plain.model)
     quick = Loop(objective)
     return (quick if agree(quick(points, probe, probe + 1), true[0]) else plain), count.work
 

@@ -2,13 +2,16 @@
 
 import copy
 import threading
+import weakref
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 import torch
 from torch import nn
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from ..random_state import random_state_kept
+from .reads import Reads
 
 _ANSWERING = threading.RLock() # one copy answers for all threads: its weights change from call to call
 
@@ -51,7 +54,7 @@ class Answering:
     def __init__(self, model, point):
         model = unwrapped(model)
         self._check({n: t.shape for n, t in _named(model)}, {n: t.shape for n, t in point.items()})
-        self.model = copy_model(model)
+        self.model, self.original = copy_model(model), weakref.ref(model) # None once it was asked
         for n, t in _named(self.model): t.data = t.data.to(point[n].dtype)
 
     def _check(self, has, wants):
@@ -68,11 +71,25 @@ class Answering:
             # fastai's convention for a state between batches; before the weights, since it may change them
             if callable(getattr(self.model, 'reset', None)): self.model.reset()
             self._put(point)
-            try: out = self.model(*_own(tuple(xs)))
+            reads = None if self.original is None else Reads()
+            try:
+                with reads or nullcontext(): out = self.model(*_own(tuple(xs)))
             except torch.OutOfMemoryError: raise
             except Exception as e:
                 raise ValueError(f'the model fails on x, {_told(xs)}: {type(e).__name__}: {e}') from e
+            if reads is not None: self._see(reads)
             return _own(out)
+
+    def _see(self, reads):
+        "The first time: are these its own weights? A closure is not copied."
+        original = self.original()
+        if original is not None and (name := reads.of(original)):
+            raise ValueError(f'a copy of the model reads {name!r} of the model itself, through a closure or a global '
+                             'name: what it answered at other points is not known')
+        reads.check(self.model)
+        self.original = None
+
+    def __getstate__(self): return {**vars(self), 'original': None}
 
     def _put(self, point):
         "In place, so that whatever refers to the weights sees them: a plain list of them, for instance"

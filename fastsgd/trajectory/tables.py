@@ -84,6 +84,8 @@ def trajectory_df(traj, max_params: int):
         flat = values.reshape(len(traj), shape.numel())[:, :room]
         for j, column in enumerate(flat.unbind(1)):
             column = column.float() if column.dtype == torch.bfloat16 else column # which numpy does not have
-            columns[entry_name(name, shape, j, sep=',')] = column.numpy()
+            called = entry_name(name, shape, j, sep=',')
+            while called in columns: called = f'param.{called}' # one that is called 'loss', or 'a' beside 'a[0]'
+            columns[called] = column.numpy()
         room -= flat.shape[1]
     return pd.DataFrame(columns)

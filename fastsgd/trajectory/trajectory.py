@@ -235,7 +235,7 @@ class Trajectory(HowItWent):
     ):
         """Return a pandas `DataFrame`, a row for each point: step, loss, lr, valid_loss if there was one, parameters.
 
-        `loss` and `lr` are those of the step that began at this point: NaN at the last one. Raises ImportError without
-        pandas, ValueError below 0.
+        `loss` and `lr` are those of the step that began at this point: NaN at the last one; a parameter of such a name
+        becomes `param.loss`. Raises ImportError without pandas, ValueError below 0.
         """
         return trajectory_df(self, check_whole('max_params', max_params, 0, example=20))

@@ -1,16 +1,18 @@
 """Any kind of model answers from its record as it answered itself, and neither record nor inputs are written to."""
 
 import copy
+import pickle
 import threading
 
 import pytest
 import torch
 from fastai.text.models.awdlstm import AWD_LSTM
 from torch import nn
+from torch.nn import functional as F
 from torch.nn.utils import parametrizations, spectral_norm, weight_norm
 from torch.utils._pytree import tree_leaves
 
-from fastsgd import Trajectory
+from fastsgd import Trajectory, loss_surface
 from fastsgd.trajectory import Recording
 from fastsgd.trajectory.models import copy_model, unwrapped
 
@@ -196,3 +198,47 @@ def test_threads_that_ask_at_once_get_right_answers():
     for t in threads: t.start()
     for t in threads: t.join()
     assert not wrong
+
+
+class Closure(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lin = lin = nn.Linear(3, 1)
+        self.f = lambda x: F.linear(x, lin.weight, lin.bias)
+    def forward(self, x): return self.f(x)
+
+
+class Hidden(nn.Module):
+    "Holds a weight where torch does not see it"
+    def __init__(self):
+        super().__init__()
+        self.lin, self.hidden = nn.Linear(3, 1), [nn.Parameter(torch.ones(3, 3))]
+    def forward(self, x): return self.lin(x @ self.hidden[0])
+
+
+def of_one_point(model):
+    return Trajectory({n: p.detach()[None] for n, p in model.named_parameters()}, steps=[0], model=model,
+                      loss_func=F.mse_loss, data=((torch.rand(5, 3),), (torch.rand(5, 1),)))
+
+
+def test_weights_of_the_model_itself_are_noticed():
+    model = Closure()
+    traj, x = of_one_point(model), torch.rand(5, 3)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="reads 'lin.weight' of the model itself, through a closure"):
+            traj.predict(0, x)
+
+
+def test_weights_that_were_not_recorded_are_noticed():
+    model, x = Hidden(), torch.rand(5, 3)
+    traj, said = of_one_point(model), r'not among its parameters, of shapes \[\(3, 3\)\]: .* in an nn.ParameterList'
+    with pytest.warns(UserWarning, match=said): out = traj.predict(0, x)
+    assert torch.allclose(out, model(x)) and torch.equal(traj.predict(0, x), out) # said once
+    with pytest.warns(UserWarning, match=said): surface = loss_surface(traj, 'random', n=3)
+    assert surface.loss_at(traj)[0] == pytest.approx(F.mse_loss(model(traj.data[0][0]), traj.data[1][0]).item())
+
+
+def test_a_trajectory_that_answered_can_be_pickled():
+    traj = of_one_point(nn.Linear(3, 1))
+    out = traj.predict(0, torch.ones(1, 3))
+    assert torch.equal(pickle.loads(pickle.dumps(traj)).predict(0, torch.ones(1, 3)), out)

@@ -88,6 +88,17 @@ def test_data_frame_is_bounded():
     assert len(t.to_df().columns) == 23 and list(t.to_df(0).columns) == ['step', 'loss', 'lr']
 
 
+def test_parameters_do_not_hide_what_the_record_says():
+    names = 'step', 'loss', 'lr', 'valid_loss', 'a', 'a[0]', 'param.loss'
+    t = Trajectory({n: torch.full((3,) if n != 'a' else (3, 1), float(k)) for k, n in enumerate(names)}, None, [5., 4.],
+                   [0.1, 0.2], valid=([2], [9.]))
+    df = t.to_df()
+    assert df.step.tolist() == [0, 1, 2] and df.loss[:2].tolist() == [5, 4] and df.valid_loss[2] == 9
+    assert torch.tensor(df.lr[:2]).tolist() == pytest.approx([0.1, 0.2])
+    got = ['param.step', 'param.loss', 'param.lr', 'param.valid_loss', 'a[0]', 'param.a[0]', 'param.param.loss']
+    assert list(df.columns)[4:] == got and df.iloc[0, 4:].tolist() == list(range(7))
+
+
 @pytest.mark.parametrize('max_params', [-1, 2.5, True])
 def test_data_frame_checks_its_argument(traj, max_params):
     with pytest.raises(ValueError, match=f'max_params={max_params}: expected a whole number of at least 0'):
