@@ -2,7 +2,6 @@
 
 import random
 
-import numpy as np
 import pytest
 import torch
 from fastai.callback.all import (
@@ -113,7 +112,7 @@ def test_with_and_without_us_is_the_same_bit_for_bit(name, tmp_path, count, caps
         for first in (False, True):
             learn = run(make, model, tmp_path, ours, first)
             assert outcome(learn) == expected, (ours, first)
-            np.testing.assert_equal([row[:2] for row in learn.recorder.values], values)
+            assert str([row[:2] for row in learn.recorder.values]) == str(values), 'NaN is like NaN'
             check(learn.record_params.trajectory, learn)
             count('callback pairs tried')
 
