@@ -10,7 +10,7 @@ from torch.nn.parameter import is_lazy
 
 from ..checks import check_whole
 from ..trajectory import Recording, Trajectory
-from ..trajectory.answers import PartLoss
+from ..trajectory.answers import PartLoss, adds_up
 from .base import PROGRESS_ORDER, ByName, OwnCallback
 from .groups import hypers_of, names_of
 from .metrics import measured_in_training, measured_in_validation
@@ -187,8 +187,9 @@ class RecordParamsCallback(OwnCallback):
         now.asked, now.losses = -1, []
 
     def _mean(self, losses):
-        "With gradient accumulation one step sees several batches"
+        "With gradient accumulation one step sees several batches: the loss of them all, as of a single one"
         if len(losses) == 1: return losses[0][0]
+        if adds_up(self._loss_func): return sum(loss.mean() for loss, _ in losses)
         sizes = [find_bs(yb) for _, yb in losses]
         return sum(loss.mean() * (n / sum(sizes)) for (loss, _), n in zip(losses, sizes))
 

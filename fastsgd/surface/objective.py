@@ -9,6 +9,7 @@ from torch import nn
 
 from ..progress import Progress
 from ..random_state import random_state_kept, seed_all
+from ..trajectory.answers import adds_up
 from ..trajectory.models import copy_model, unwrapped
 from .fastest import SEVERAL, checked_loop, fastest
 from .pieces import Pieces, concatenated, cut, rows_of
@@ -63,8 +64,7 @@ class Objective:
     @property
     def summed(self) -> bool:
         "Does the loss add samples up, so that batches of different shapes are added too?"
-        keywords = getattr(self.loss_func, 'keywords', {}) # of a `partial`
-        return keywords.get('reduction', getattr(self.loss_func, 'reduction', 'mean')) == 'sum'
+        return adds_up(self.loss_func)
 
     # -- at one point
 

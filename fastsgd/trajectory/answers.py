@@ -49,6 +49,14 @@ def layers_of(loss_func) -> list:
     return res
 
 
+def adds_up(loss_func) -> bool:
+    "Is this loss a sum over samples, where others are means?"
+    for loss in layers_of(loss_func): # a `partial` says it before the function that it calls
+        told = (getattr(loss, 'keywords', None) or {}).get('reduction', getattr(loss, 'reduction', None))
+        if isinstance(told, str): return told == 'sum'
+    return False
+
+
 def own_activation(loss_func):
     "The function by which a loss says what its model predicts, as fastai's losses do; None if it does not"
     for loss in layers_of(loss_func):

@@ -1,6 +1,7 @@
 """`RecordParamsCallback`: exact, bounded, the same fit bit for bit, whatever the Learner does."""
 
 import copy
+from functools import partial
 
 import numpy as np
 import pytest
@@ -33,8 +34,9 @@ from learners import (
     silent,
 )
 from torch import nn
+from torch.nn import functional as F
 
-from fastsgd import AnimateFitCallback, RecordParamsCallback, linear_dls, linear_learner, tensor_dls
+from fastsgd import AnimateFitCallback, RecordParamsCallback, linear_dls, linear_learner, loss_surface, tensor_dls
 from fastsgd.trajectory.recording import Recording
 
 
@@ -197,6 +199,19 @@ def test_the_loss_of_an_accumulated_step_is_that_of_its_batches():
     learn.fit(1)
     # two batches, of 8 and 4: together the whole data
     assert float(traj_of(learn).losses) == pytest.approx(float(((start(x) - y)**2).mean().detach()), rel=1e-5)
+
+
+@pytest.mark.parametrize('loss_func', [nn.MSELoss(reduction='sum'), partial(F.mse_loss, reduction='sum'),
+                                       MSELossFlat(reduction='sum')], ids=['module', 'partial', 'flat'])
+def test_a_summed_loss_adds_up_over_accumulated_batches(loss_func):
+    dls = net_dls(n=12, bs=8)
+    learn = net_learner(dls=dls, cbs=[GradientAccumulation(12)], model=nn.Linear(3, 1), loss_func=loss_func, lr=1e-3)
+    start = copy.deepcopy(learn.model)
+    x, y = dls.train_ds.tensors
+    learn.fit(1)
+    traj, wanted = traj_of(learn), float(((start(x) - y)**2).sum().detach())
+    assert float(traj.losses) == pytest.approx(wanted, rel=1e-5)
+    assert float(loss_surface(traj, 'random', n=3).loss_at(traj)[0]) == pytest.approx(wanted, rel=1e-5)
 
 
 # -- what people do with a Learner
