@@ -185,12 +185,24 @@ def test_animated_svg_shows_each_state_in_its_time():
     fig, func = build('line_points_text')
     drawing = draw_svg(fig, func, range(4))
     root = ElementTree.fromstring(animated_svg(drawing, interval=50, alt='a & b'))
-    states = [g for g in root.iter('{http://www.w3.org/2000/svg}g') if 'f ' in g.get('class', '')]
-    assert [g.get('style') for g in states] == [f'animation-delay:{50 * i}ms' for _ in range(2) for i in range(4)]
+    strips = [g for g in root.iter('{http://www.w3.org/2000/svg}g') if 'f ' in g.get('class', '')]
+    assert [[state.get('transform') for state in strip] for strip in strips] == 2 * [
+        [f'translate({k * 576})' for k in range(4)]]
+    assert {strip.get('transform') for strip in strips} == {'translate(-1728)'} # where nothing moves: the last
     style = root.find('{http://www.w3.org/2000/svg}style').text
-    assert 'animation:200ms step-end infinite' in style and '25%{visibility:hidden}' in style
+    assert 'animation:200ms step-end infinite' in style and style.count('@keyframes') == 1
+    assert '25%{transform:translateX(-576px)}50%{transform:translateX(-1152px)}' in style
     assert root.find('{http://www.w3.org/2000/svg}title').text == 'a & b'
     assert 'script' not in animated_svg(drawing)
+
+
+def test_animated_svg_has_50_frames_at_the_most_and_says_what_comes_again_once():
+    fig, func = build('line_points_text')
+    style = re.search('<style>(.*?)</style>', animated_svg(draw_svg(fig, func, range(120)), interval=10, pause=800))[1]
+    at = [float(share) * 20 for share in re.findall(r'([\d.]+)%', style)]
+    assert len(at) == 50 and at[0] == 0 and at[-1] == 1190 and max(np.diff(at)) <= 30.1
+    moving = animated_svg(draw_svg(fig, lambda i: func(i % 2), range(8)))
+    assert moving.count('translate(576)') == 2 and moving.count('translate(1152)') == 0
 
 
 def test_what_is_displayed_is_one_line_with_class_names_of_its_own():

@@ -1,9 +1,11 @@
 """A drawing -> one SVG file that moves by itself, also inside an <img>: style sheets only, no script."""
 
+from bisect import bisect_right
 from html import escape
 
+MOST_FRAMES = 50 # evenly spread, first and last among them
 SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" \
-width="{css_width}" height="{css_height}" role="img" stroke-linejoin="round" \
+width="{css_width}" height="{css_height}" role="img" overflow="hidden" stroke-linejoin="round" \
 stroke-linecap="butt"><title>{alt}</title><style>{style}</style>\
 <defs>{defs}</defs>{picture}</svg>
 """
@@ -21,41 +23,38 @@ def animated_svg(
     loop: bool = True, # Begin again at the end?
     pause: float = 0 # Milliseconds that the last frame is held before that
 ) -> str:
-    """Write each state of a part that changes, seen during its frames only
+    """Write the states of each part that changes side by side, as on a strip of film that moves behind the picture
 
-    Who asked for reduced motion sees the last frame.
+    One animation a part: browsers look at each 60 times a second. A picture that moves all the time is to cost little,
+    thus it has `MOST_FRAMES` frames at the most. Who asked for reduced motion sees the last one.
     """
-    n = drawing.n_frames
-    spans, picture = set(), []
+    n, rules, picture = drawing.n_frames, {}, []
+    shown = [round(k * (n - 1) / (MOST_FRAMES - 1)) for k in range(MOST_FRAMES)] if n > MOST_FRAMES else range(n)
     for part in drawing.parts:
         if len(part) == 1: picture.append(part.last)
-        else: picture.extend(states(part, n, interval, spans))
+        else: picture.append(strip(part, shown, interval / (n * interval + pause), 2 * drawing.width, rules))
     css_width, css_height = (round(side / 72 * drawing.dpi) for side in (drawing.width, drawing.height))
     text = ''.join(ch for ch in alt or 'Animation' if ch.isprintable() or ch in '\n\t')
     return SVG.format(width=drawing.width, height=drawing.height, css_width=css_width, css_height=css_height,
-                      alt=escape(text), style=style(spans, n, interval, loop, pause),
+                      alt=escape(text), style=style(rules, n * interval + pause, loop),
                       defs=drawing.defs.replace('id="@', 'id="i').replace('#@', '#i'),
                       picture=''.join(picture).replace('#@', '#i'))
 
 
-def states(part, n, interval, spans):
-    "Yield a group for each state of `part`; note in `spans` for how many frames states last"
-    texts = list(part.texts())
-    ends = [frame for frame, _ in texts[1:]] + [n]
-    for (begin, text), end in zip(texts, ends):
-        name, last = (f'{end - begin}e', ' z') if end == n else (f'{end - begin}', '')
-        spans.add(name)
-        if text: yield f'<g class="f s{name}{last}" style="animation-delay:{begin * interval:g}ms">{text}</g>'
+def strip(part, shown, share, step, rules):
+    "Write the states of `part` in the `shown` frames, `step` apart; note in `rules` when which of them is seen"
+    texts, places, moves, frames = list(part.texts()), {}, [], [frame for frame, _ in part.texts()]
+    for i in shown:
+        place = places.setdefault(texts[bisect_right(frames, i) - 1][1], len(places))
+        if not moves or place != moves[-1][1]: moves.append((i, place))
+    move = ''.join(f'{100 * i * share:.6g}%{{transform:translateX({-place * step:g}px)}}' for i, place in moves)
+    states = ''.join(f'<g transform="translate({k * step:g})">{text}</g>' for k, text in enumerate(places) if text)
+    name = rules.setdefault(move, f'k{len(rules)}')
+    return f'<g class="f {name}" transform="translate({-moves[-1][1] * step:g})">{states}</g>'
 
 
-def style(spans, n, interval, loop, pause=0):
-    "Show a state for its number of frames, then hide it until the next round"
-    rules = [f".f{{visibility:hidden;animation:{n * interval + pause:g}ms step-end {'infinite' if loop else '1'}}}"]
-    for span in sorted(spans):
-        lasts = int(span.rstrip('e')) * interval + (pause if span.endswith('e') else 0)
-        share = lasts / (n * interval + pause)
-        end = '' if share >= 1 else f'{100 * share:.6g}%{{visibility:hidden}}'
-        rules.append(f'.s{span}{{animation-name:k{span}}}@keyframes k{span}{{0%{{visibility:visible}}{end}}}')
-    still = 'animation:none;' if loop else ''
-    rules.append(f'@media (prefers-reduced-motion:reduce){{.f{{animation:none}}.z{{{still}visibility:visible}}}}')
-    return ''.join(rules)
+def style(rules, lasts, loop):
+    "Move the strips by the `rules`, round by round of so many milliseconds"
+    moves = [f'.{name}{{animation-name:{name}}}@keyframes {name}{{{move}}}' for move, name in rules.items()]
+    return ''.join([f".f{{animation:{lasts:g}ms step-end {'infinite' if loop else '1'}}}", *moves,
+                    '@media (prefers-reduced-motion:reduce){.f{animation:none}}'])
