@@ -77,6 +77,37 @@ def three_panels(n):
     return fig, func
 
 
+def labelled(n, layout=None, legend=None):
+    "A user's own figure: two panels whose titles and labels change"
+    x, y, w, loss = data(n)
+    fig = Figure(figsize=(8, 4), layout=layout)
+    FigureCanvasAgg(fig)
+    fit, curve = fig.subplots(1, 2)
+    fit.scatter(x, y, color='C1', label='data')
+    ends = np.array([-1.0, 1.0])
+    line, = fit.plot(ends, ends, label='fit')
+    fit.set(ylim=(-1.5, 6.5), ylabel='y')
+    losses, = curve.plot([], [])
+    curve.set(xlim=(0, n), ylim=(0.03, 12), yscale='log')
+    if legend: fit.legend(loc=legend)
+
+    def func(i):
+        line.set_ydata(w[i, 0] * ends + w[i, 1])
+        losses.set_data(np.arange(i + 1), loss[:i + 1])
+        if layout: fit.set_title(f'slope {w[i, 0]:.2f}')
+        if layout: curve.set_title(f'loss {loss[i]:.4f}')
+        fit.set_xlabel(f'x, at step {i}')
+        return line, losses
+    return fig, func
+
+
+def at_rest(n):
+    "With a live layout engine, what moves stays within the axes"
+    fig, func = lesson(n)
+    fig.set_layout_engine('constrained')
+    return fig, func
+
+
 def shown_by_default(n):
     "What a lesson's learner shows by itself."
     learn = linear_learner()
@@ -98,13 +129,13 @@ def best(run, repeats=REPEATS):
 def row(what, figure, target): print(f'{what:<52} {figure:<58} target: {target}')
 
 
-def html(make, what):
+def html(make, what, times='20 times'):
     figures = [make(100) for _ in range(1 + REPEATS)]
     def theirs(): return FuncAnimation(*figures.pop(), 100, interval=20).to_jshtml()
     def ours(): return FitAnimation(*figures.pop(), 100).to_jshtml()
     with mpl.rc_context({'animation.embed_limit': 2 ** 10}): slow, large = best(theirs, 1)
     fast, small = best(ours)
-    row(f'{what}, HTML: time', f'{slow:.2f} s / {fast:.3f} s = {slow / fast:.1f} times faster', '20 times')
+    row(f'{what}, HTML: time', f'{slow:.2f} s / {fast:.3f} s = {slow / fast:.1f} times faster', times)
     row(f'{what}, HTML: bytes', f'{len(small):,} of {len(large):,} = 1/{len(large) / len(small):.1f}', '1/8')
 
 
@@ -166,6 +197,10 @@ if __name__ == '__main__':
     html(lesson, 'lesson, 100 frames')
     html(three_panels, 'three panels, 100 frames')
     html(shown_by_default, 'what the lesson shows, 100 frames')
+    for layout in ('constrained', 'tight'):
+        html(lambda n, layout=layout: labelled(n, layout), f'labels, layout={layout!r}, 100 frames', '15 times')
+    html(lambda n: labelled(n, legend='best'), "labels, legend at 'best', 100 frames", '8 times')
+    html(at_rest, "lesson, layout='constrained', 100 frames", '40 times')
     file('fit.gif', PillowWriter, 'lesson, 100 frames, GIF', '4 times')
     with mpl.rc_context({'animation.ffmpeg_path': find_ffmpeg()}):
         file('fit.mp4', FFMpegWriter, 'lesson, 100 frames, MP4', '3 times')

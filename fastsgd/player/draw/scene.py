@@ -7,15 +7,16 @@ import numpy as np
 from matplotlib import cbook
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.axis import XAxis, YAxis
 from matplotlib.collections import Collection
 from matplotlib.figure import FigureBase
-from matplotlib.legend import Legend
 from matplotlib.offsetbox import AnnotationBbox
 from matplotlib.patches import ConnectionPatch, Patch
-from matplotlib.text import Annotation, Text
+from matplotlib.text import Annotation
 
+from .margins import Margins, can_be_known, may_push_titles
 from .watch import Watch, known_transforms
+
+MOVED, SETTLED = 1e-4, 1e-8 # pixels: what is seen, and what an engine may still change while it is at rest
 
 
 @contextmanager
@@ -90,6 +91,7 @@ class Scene:
         self.zorder = {part: part.zorder for part in self.parts}
         self.depth = {ax: depths(ax) for ax in self.axes if is_3d(ax)}
         self.title_bottom, self.legend_box = {}, {}
+        self.margins = None # not before the engine found the axes where it would place them
 
     def drawn(self, changed):
         "Note that `changed` was drawn"
@@ -121,7 +123,7 @@ class Scene:
             moved = self.axes_changed(ax, changed)
             if moved is None: return None
             changed |= moved
-        if not changed: return changed
+        if not changed and (self.margins or self.figure.get_layout_engine() is None): return changed
         for part in list(changed): changed |= self.clipped_by.get(part, set())
         changed.update(self.followers)
         if any(part.zorder != self.zorder[part] for part in changed): return None
@@ -131,7 +133,8 @@ class Scene:
         "Return the further parts of `ax` that change along with `changed`, or None when the whole figure does"
         frame, view = self.axes_look(ax)
         (old_frame, old_view), parts = self.look[ax], self.of_axes[ax]
-        if frame[1:] != old_frame[1:] or not same_place(frame[0], old_frame[0]): return None
+        if frame[2:] != old_frame[2:] or far(frame[0], old_frame[0]) > MOVED: return None
+        if far(frame[1], old_frame[1]) > MOVED / 1000: return None # a share of the figure
         own = changed & parts
         if not np.array_equal(view, old_view):
             if is_3d(ax) or self.nested or ax.get_aspect() != 'auto': return None
@@ -141,7 +144,7 @@ class Scene:
         if is_3d(ax) and not self.same_depths(ax, own): return None
         if not own.isdisjoint(ax._axis_map.values()) or ax.patch in own:
             if is_3d(ax) or self.nested: return None
-            return set(parts)
+            if ax.name != 'rectilinear' or ax.patch in own: return set(parts)
         return own
 
     def same_depths(self, ax, own):
@@ -155,11 +158,15 @@ class Scene:
     def layout_moved(self, changed):
         "With a live layout engine: does it place the axes elsewhere now?"
         engine = self.figure.get_layout_engine()
-        sized = any(isinstance(p, (Text, Legend)) or hasattr(p, 'get_major_ticks') or not p.get_clip_on()
-                    for p in changed)
-        if engine is None or not sized: return False
+        if engine is None or (self.margins and self.margins.same(changed)): return False
         engine.execute(self.figure)
-        return any(not same_place(ax.bbox.bounds, self.look[ax][0][0]) for ax in self.axes)
+        moved = max(far(ax.bbox.bounds, self.look[ax][0][0]) for ax in self.axes)
+        if moved > MOVED:
+            def once(figure): del engine.execute # matplotlib lays out once a frame, and may need several to settle
+            engine.execute = once
+        elif moved < SETTLED and can_be_known(self.figure, self.axes):
+            self.margins = Margins(self.figure, self.of_axes, self.loose)
+        return moved > MOVED
 
     def place_titles_and_legends(self, changed, renderer):
         "Place titles and legends as axes do when they draw themselves; return `changed` and the legends that moved"
@@ -175,22 +182,14 @@ class Scene:
                 self.title_bottom[title] = bottom
             legend = ax.legend_
             if legend is None or legend._loc != 0 or not legend.get_visible(): continue
-            if changed.isdisjoint(self.of_axes[ax]): continue
-            box = legend.get_window_extent(renderer).bounds # 'best' looks at the data
+            if changed.isdisjoint({legend, *ax._children}): continue # 'best' looks at the data
+            box = legend.get_window_extent(renderer).bounds
             if box != self.legend_box.get(legend): changed = changed | {legend}
             self.legend_box[legend] = box
         return changed
 
 
-def may_push_titles(part):
-    "Is `part` an axis with ticks, a label or a common factor where titles are?"
-    if isinstance(part, XAxis): return {part.get_ticks_position(), part.get_label_position()} != {'bottom'}
-    return isinstance(part, YAxis)
-
-
-def same_place(bounds, others):
-    "Are two boxes alike to 1/10,000 of a point?"
-    return all(abs(a - b) <= 1e-4 for a, b in zip(bounds, others))
+def far(bounds, others): return max(abs(a - b) for a, b in zip(bounds, others))
 
 
 def flatten(artists):
