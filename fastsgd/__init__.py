@@ -17,7 +17,7 @@ from .data import (
 )
 from .lesson import LinearModel, explore, linear_learner, minimize
 from .player import FitAnimation
-from .surface import Plane, Surface, loss_surface
+from .surface import Plane, Surface, loss_surface, sharpness
 from .trajectory import Recording, Samples, Trajectory
 from .views import (
            ActivationsView,
@@ -34,6 +34,7 @@ from .views import (
            ParityView,
            PathView,
            SamplesView,
+           SharpnessView,
            View,
            WeightsView,
            animate,
@@ -41,9 +42,10 @@ from .views import (
 
 __version__ = '0.1.0'
 __all__ = ['ActivationsView', 'AnimateFitCallback', 'BoundaryView', 'Comparison', 'ConfusionView', 'CurveView',
-           'EmbeddingView', 'FitAnimation', 'FitView', 'HistogramView', 'LRView', 'LinearModel', 'LogLossCallback',
-           'LossView', 'MetricsView', 'ParamsView', 'ParityView', 'PathView', 'Plane', 'RecordParamsCallback',
-           'Recording', 'Samples', 'SamplesView', 'Surface', 'Trajectory', 'View', 'WeightsView', 'animate',
-           'blobs_dls', 'circles_dls', 'compare_fits', 'explore', 'linear_data', 'linear_dls', 'linear_learner',
-           'loss_surface', 'minimize', 'moons_dls', 'poly_data', 'poly_dls', 'sine_data', 'sine_dls', 'spiral_dls',
+           'EmbeddingView', 'FitAnimation', 'FitView', 'HistogramView', 'LRView', 'LinearModel',
+           'LogLossCallback', 'LossView', 'MetricsView', 'ParamsView', 'ParityView', 'PathView', 'Plane',
+           'RecordParamsCallback', 'Recording', 'Samples', 'SamplesView', 'SharpnessView', 'Surface',
+           'Trajectory', 'View', 'WeightsView', 'animate', 'blobs_dls', 'circles_dls', 'compare_fits',
+           'explore', 'linear_data', 'linear_dls', 'linear_learner', 'loss_surface', 'minimize',
+           'moons_dls', 'poly_data', 'poly_dls', 'sharpness', 'sine_data', 'sine_dls', 'spiral_dls',
            'tensor_dls']

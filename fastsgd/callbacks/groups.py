@@ -5,12 +5,16 @@ import os
 
 
 def hypers_of(opt) -> dict | None:
-    "Learning rate, NaN while the group is frozen, and momentum of each group; None where one rate tells all"
+    """Learning rate, NaN while frozen, momentum, and 'sqr_mom' of Adam and its kin, of each group.
+
+    None where one rate tells all.
+    """
     groups = getattr(opt, 'hypers', None)
-    if not groups or len(groups) == 1 and not groups[0].get('mom'): return None
+    if not groups or len(groups) == 1 and not (groups[0].get('mom') or 'sqr_mom' in groups[0]): return None
     frozen = getattr(opt, 'frozen_idx', 0)
     res = {'lr': [math.nan if k < frozen else float(group['lr']) for k, group in enumerate(groups)]}
-    if all('mom' in group for group in groups): res['mom'] = [float(group['mom']) for group in groups]
+    for name in ('mom', 'sqr_mom'):
+        if all(name in group for group in groups): res[name] = [float(group[name]) for group in groups]
     return res
 
 

@@ -3,7 +3,8 @@
 Knows torch, and neither fastai nor matplotlib.
 """
 
+from .curvature import Sharpness, sharpness
 from .plane import Plane
 from .surface import Surface, loss_surface
 
-__all__ = ['Plane', 'Surface', 'loss_surface']
+__all__ = ['Plane', 'Sharpness', 'Surface', 'loss_surface', 'sharpness']

@@ -131,6 +131,25 @@ class Plane:
         return cls(state, *filter_normalised(state, frozen_names(source), seed), reach=1.,
                    labels=('filter-normalised random direction 1', 'filter-normalised random direction 2'))
 
+    @classmethod
+    def hessian(cls,
+        learn, # A learner with a recorded fit, or a Trajectory
+        i: int = -1, # The point where the loss is looked at; the plane goes through it
+        data=None, # `(xs, ys)`, or a DataLoader; None: the training data
+        max_samples: int = 1000, # Of the data, a random sample where there are more
+        seed: int = 0, # Of that sample
+    ) -> 'Plane':
+        """The two directions, of unit length, along which the loss is most sharply curved.
+
+        Raises what `sharpness` raises, and IndexError for a point that does not exist.
+        """
+        from .curvature import sharpest_directions
+        check_whole('max_samples', max_samples, 1, cap=2**62, example=1000)
+        state, values, directions = sharpest_directions(learn, check_whole('i', i), data, max_samples, check_whole(
+            'seed', seed))
+        return cls(state, *directions, labels=[f'sharpest direction {k} (curvature {value:.3g})'
+                                               for k, value in enumerate(values, 1)])
+
     # -- the way to coordinates and back
 
     def at(self,

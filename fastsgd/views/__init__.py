@@ -15,10 +15,11 @@ from .params import ParamsView
 from .parity import ParityView
 from .path import PathView
 from .samples import SamplesView
+from .sharpness import SharpnessView
 from .steps import LRView
 from .view import View
 from .weights import WeightsView
 
 __all__ = ['ActivationsView', 'BoundaryView', 'ConfusionView', 'CurveView', 'EmbeddingView', 'FitView', 'HistogramView',
-           'LRView', 'LossView', 'MetricsView', 'ParamsView', 'ParityView', 'PathView', 'SamplesView', 'View',
-           'WeightsView', 'animate', 'choose_views']
+           'LRView', 'LossView', 'MetricsView', 'ParamsView', 'ParityView', 'PathView', 'SamplesView',
+           'SharpnessView', 'View', 'WeightsView', 'animate', 'choose_views']

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import torch
 from torch import nn
 
-from fastsgd import Plane, loss_surface
+from fastsgd import Plane, Trajectory, loss_surface, sharpness
 from fastsgd.lesson.learner import LinearModel
 
 REPEATS = 5
@@ -191,6 +191,19 @@ def path(points=200, size=1_000_000):
     return res
 
 
+def sharpness_along(threads, points=50):
+    "Of a perceptron, in units of a step of full-batch gradient descent"
+    torch.set_num_threads(threads)
+    learn, (x, y), _ = two_layers(torch.nn.Tanh)
+    model, params = learn.model, list(learn.model.parameters())
+    traj = Trajectory({n: p.detach().expand(points, *p.shape).clone() for n, p in model.named_parameters()},
+                      model=model, loss_func=learn.loss_func, data=((x,), (y,)))
+    step = lambda: torch.autograd.grad(learn.loss_func(model(x), y), params)
+    ours, one = best_of(lambda: sharpness(traj, points, max_samples=10_000), step, repeats=3)
+    print(f'sharpness along {points} points of {traj.n_params} parameters, {len(y)} samples, {threads} threads: '
+          f'{ours:.2f} s, {ours / points / one:.0f} times a gradient for each point')
+
+
 def principal_plane(threads):
     torch.set_num_threads(threads)
     flat = path()
@@ -205,7 +218,7 @@ def peak(what, max_bytes=2**28):
 import re, sys
 sys.path.insert(0, {__file__.rpartition("/")[0] or "."!r})
 import surfaces, torch
-from fastsgd import Plane, loss_surface
+from fastsgd import Plane, Trajectory, loss_surface, sharpness
 torch.set_num_threads(2)
 peak = lambda: int(re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]) / 1024
 cases = {{'two layers': lambda: surfaces.two_layers(torch.nn.Tanh), 'lesson': surfaces.lesson, 'path': surfaces.path}}
@@ -238,6 +251,7 @@ if __name__ == '__main__':
             compare(f'303 parameters ({activation.__name__}), 1083 points, 100 × 100', two_layers(activation), k)
         compare('the lesson, 2 parameters, 100 points, 100 × 100', lesson(), k)
         principal_plane(k)
+        sharpness_along(k)
     for what in ('two layers', 'lesson'):
         peaks = [f'{peak(what, 2**k):.0f} MB with max_bytes={2**k >> 20} MB' for k in (28, 25, 22)]
         print(f'peak memory beside what was there, {what}: {", ".join(peaks)}')

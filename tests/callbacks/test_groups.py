@@ -90,7 +90,7 @@ def test_several_fits_have_a_line_each(tuned):
 
 def test_groups_of_torchs_optimisers_and_of_one_group_with_momentum():
     from fastai.basics import OptimWrapper
-    for opt_func, names in ((lambda p, lr: OptimWrapper(p, torch.optim.Adam, lr=lr), {'lr', 'mom'}),
+    for opt_func, names in ((lambda p, lr: OptimWrapper(p, torch.optim.Adam, lr=lr), {'lr', 'mom', 'sqr_mom'}),
                             (lambda p, lr: SGD(p, lr, mom=0.9), {'lr', 'mom'})):
         learn = learner()
         learn.opt_func = opt_func
