@@ -45,6 +45,7 @@ from fastsgd import (
     linear_learner,
     loss_surface,
     minimize,
+    sharpness,
     spiral_dls,
     tensor_dls,
 )
@@ -197,6 +198,7 @@ def base_calls(f) -> dict:
         'Plane': (Plane, dict(origin=torch.zeros(2), d1=torch.tensor([1., 0]), d2=torch.tensor([0., 1])), shown),
         'Plane.params': (Plane.params, {'source': f.traj}, shown), 'Plane.pca': (Plane.pca, {'paths': f.traj}, shown),
         'Plane.random': (Plane.random, {'source': f.traj}, shown),
+        'Plane.hessian': (Plane.hessian, {'learn': f.traj, 'i': 0}, shown),
         'Plane.at': (f.plane.at, {'u': 0., 'v': 1.}, nothing), 'Plane.project': (f.plane.project, {'flat': f.traj},
                                                                                  nothing),
         'Plane.distance': (f.plane.distance, {'flat': f.traj}, nothing),
@@ -205,6 +207,7 @@ def base_calls(f) -> dict:
         'Surface.at': (f.surface.at, {'u': 0., 'v': 1.}, nothing),
         'Surface.loss_at': (f.surface.loss_at, {'path': f.traj}, nothing),
         'loss_surface': (loss_surface, dict(learn=f.traj, n=3), shown),
+        'sharpness': (sharpness, dict(learn=f.traj, n=2), shown),
         'animate': (animate, {'traj': f.traj, 'views': (fastsgd.LossView(),), 'max_frames': 3}, shown),
         'FitAnimation': (FitAnimation, dict(fig=f.figure, func=lambda i: [f.line], frames=2),
                          lambda r, f: r.to_jshtml()),

@@ -30,7 +30,8 @@ class Reads(TorchFunctionMode):
 
     def check(self, copy):
         "Warn of weights that were read and that `copy` does not call its own: they were not recorded"
-        own = {t.untyped_storage().data_ptr() for t in (*copy.parameters(), *copy.buffers())}
+        own = {t.untyped_storage().data_ptr() for t in (*copy.parameters(), *copy.buffers())
+               if t.layout is torch.strided} # of others none is noted
         other = [tuple(t.shape) for address, t in self.weights.items() if address not in own]
         if other:
             warnings.warn('the model, or its loss, reads weights that are not among its parameters, of shapes '
