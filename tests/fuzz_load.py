@@ -126,11 +126,11 @@ def fuzz(mutations, seed=0):
                 continue
             outcomes['loaded'] += 1
             for name, use in USES.items() if outcomes['loaded'] % 3 == 0 else list(USES.items())[:10]:
-                began = time.perf_counter()
+                began = time.process_time() # whatever else the machine does
                 try: use(t)
                 except Exception as e:
                     if not clear(e): unclear[f'{name}: {type(e).__name__}: {str(e)[:200]}'] += 1
-                if time.perf_counter() - began > 20: unclear[f'{name} takes more than 20 s'] += 1
+                if time.process_time() - began > 20: unclear[f'{name} takes more than 20 s'] += 1
                 outcomes['uses'] += 1
     return outcomes, unclear
 
