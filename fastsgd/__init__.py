@@ -27,6 +27,7 @@ from .views import (
            EmbeddingView,
            FitView,
            HistogramView,
+           LayersView,
            LossView,
            LRView,
            MetricsView,
@@ -42,10 +43,10 @@ from .views import (
 
 __version__ = '0.1.0'
 __all__ = ['ActivationsView', 'AnimateFitCallback', 'BoundaryView', 'Comparison', 'ConfusionView', 'CurveView',
-           'EmbeddingView', 'FitAnimation', 'FitView', 'HistogramView', 'LRView', 'LinearModel',
-           'LogLossCallback', 'LossView', 'MetricsView', 'ParamsView', 'ParityView', 'PathView', 'Plane',
-           'RecordParamsCallback', 'Recording', 'Samples', 'SamplesView', 'SharpnessView', 'Surface',
-           'Trajectory', 'View', 'WeightsView', 'animate', 'blobs_dls', 'circles_dls', 'compare_fits',
-           'explore', 'linear_data', 'linear_dls', 'linear_learner', 'loss_surface', 'minimize',
-           'moons_dls', 'poly_data', 'poly_dls', 'sharpness', 'sine_data', 'sine_dls', 'spiral_dls',
-           'tensor_dls']
+           'EmbeddingView', 'FitAnimation', 'FitView', 'HistogramView', 'LRView', 'LayersView',
+           'LinearModel', 'LogLossCallback', 'LossView', 'MetricsView', 'ParamsView', 'ParityView',
+           'PathView', 'Plane', 'RecordParamsCallback', 'Recording', 'Samples', 'SamplesView',
+           'SharpnessView', 'Surface', 'Trajectory', 'View', 'WeightsView', 'animate', 'blobs_dls',
+           'circles_dls', 'compare_fits', 'explore', 'linear_data', 'linear_dls', 'linear_learner',
+           'loss_surface', 'minimize', 'moons_dls', 'poly_data', 'poly_dls', 'sharpness', 'sine_data',
+           'sine_dls', 'spiral_dls', 'tensor_dls']

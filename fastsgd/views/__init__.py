@@ -9,6 +9,7 @@ from .curve import CurveView
 from .embedding import EmbeddingView
 from .fit import FitView
 from .histogram import HistogramView
+from .layers import LayersView
 from .loss import LossView
 from .metrics import MetricsView
 from .params import ParamsView
@@ -21,5 +22,5 @@ from .view import View
 from .weights import WeightsView
 
 __all__ = ['ActivationsView', 'BoundaryView', 'ConfusionView', 'CurveView', 'EmbeddingView', 'FitView', 'HistogramView',
-           'LRView', 'LossView', 'MetricsView', 'ParamsView', 'ParityView', 'PathView', 'SamplesView',
+           'LRView', 'LayersView', 'LossView', 'MetricsView', 'ParamsView', 'ParityView', 'PathView', 'SamplesView',
            'SharpnessView', 'View', 'WeightsView', 'animate', 'choose_views']
