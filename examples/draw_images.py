@@ -18,6 +18,7 @@ from fastsgd import (
     EmbeddingView,
     PathView,
     SamplesView,
+    SharpnessView,
     View,
     animate,
     compare_fits,
@@ -67,6 +68,7 @@ def from_notebook(name):
 
 def books(): return EmbeddingView(labels=12), from_notebook('07_tables_and_ratings.ipynb')
 def next_words(): return SamplesView(n=2), from_notebook('08_texts.ipynb')
+def edge(): return SharpnessView(n=50), from_notebook('09_the_edge_of_stability.ipynb')
 
 
 def learning_rates():
@@ -116,7 +118,8 @@ def residuals():
 def main(folder=Path(__file__).parent/'images'):
     lesson(Path(folder)/'lesson.svg')
     digits(Path(folder)/'digits.svg')
-    pictures = {'02': learning_rates, '03': optimisers, '04': boundary, '05': residuals, '07': books, '08': next_words}
+    pictures = {'02': learning_rates, '03': optimisers, '04': boundary, '05': residuals, '07': books, '08': next_words,
+                '09': edge}
     for name, make in pictures.items():
         view, traj = make()
         fig = Figure(figsize=(4.4, 3), layout='constrained')

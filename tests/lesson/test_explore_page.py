@@ -205,7 +205,7 @@ def test_in_another_page(opened, explorer, tmp_path):
 @pytest.mark.parametrize('make, error, text', [
     (lambda p: explore((torch.rand(9, 2), torch.rand(9)), steps=2).save(p), ValueError, 'second column that is not 1'),
     (lambda p: explore(linear_data(1000), steps=3000).save(p), ValueError, '1000 points and 3000 steps need 1500'),
-    (lambda p: explore(steps=2).save(p, title=3), TypeError, 'title is of type int: expected a string'),
+    (lambda p: explore(steps=2).save(p, title=3), TypeError, 'title=3: expected a string'),
     (lambda p: explore(steps=2).save(p.parent/'none'/'x.html'), FileNotFoundError, 'create this folder first')])
 def test_errors_come_before_anything_is_written(make, error, text, tmp_path, count):
     path = tmp_path/'explore.html'

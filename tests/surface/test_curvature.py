@@ -3,6 +3,7 @@
 import pytest
 import torch
 from fastai.basics import CrossEntropyLossFlat, Learner, MSELossFlat
+from matplotlib.figure import Figure
 from torch import nn
 
 from fastsgd import PathView, Plane, RecordParamsCallback, linear_learner, loss_surface, sharpness, tensor_dls
@@ -103,7 +104,8 @@ def test_the_plane_of_the_sharpest_directions(tell):
     middle = surface.loss[4]
     curvature = float(middle[5] - 2 * middle[4] + middle[3]) / float(surface.u[1] - surface.u[0])**2
     assert curvature == pytest.approx(float(values[-1]), rel=0.05), 'what is drawn is curved as it says'
-    assert 'sharpest direction 1' in PathView(surface).plot(learn.record_params.trajectory).get_xlabel()
+    ax = PathView(surface).plot(learn.record_params.trajectory, Figure().add_subplot())
+    assert 'sharpest direction 1' in ax.get_xlabel()
 
 
 def test_frozen_parameters_stay_out():
