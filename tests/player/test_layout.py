@@ -10,6 +10,7 @@ from test_raster import matplotlib_frame
 from test_svg import resolved
 
 from fastsgd.player import draw_pixels, draw_svg
+from fastsgd.player.draw.raster import still_png
 
 T = np.linspace(0, 6, 9)
 N = 5
@@ -149,3 +150,13 @@ def test_frames_are_matplotlibs(name, layout, monkeypatch):
         whole = draw_svg(other, lambda _: None, [0])
         assert_alike(resolved(drawing.frame(i), drawing), resolved(whole.frame(0), whole))
     assert len({frame.tobytes() for frame in ours}) > 1
+
+
+@pytest.mark.parametrize('layout', ['constrained', 'tight'])
+def test_still_picture_runs_no_engine_and_moves_nothing(layout, monkeypatch):
+    fig, func = made(next(iter(STILL.values())), layout)
+    draw_svg(fig, func, range(N))
+    engine, places = fig.get_layout_engine(), [ax.get_position().bounds for ax in fig.axes]
+    monkeypatch.setattr(type(engine), 'execute', lambda self, fig: pytest.fail('the engine ran'))
+    assert still_png(fig).startswith(b'\x89PNG')
+    assert fig.get_layout_engine() is engine and [ax.get_position().bounds for ax in fig.axes] == places

@@ -32,12 +32,22 @@ def draw_pixels(
 
 
 def still_png(figure) -> bytes:
-    "Draw `figure` as it is now, as a small PNG: one dot a point, 64 colours"
-    with closing(draw_pixels(figure, lambda _: None, [0], dpi=72)) as pixels:
+    "Draw `figure` as it was drawn last, without moving anything, as a small PNG: one dot a point, 64 colours"
+    with layout_rests(figure), closing(draw_pixels(figure, lambda _: None, [0], dpi=72)) as pixels:
         image, file = Image.fromarray(next(pixels).copy()), io.BytesIO()
     white = Image.new('RGBA', image.size, 'white') # below a figure without a colour of its own
     Image.alpha_composite(white, image).convert('RGB').quantize(64).save(file, 'PNG', optimize=True)
     return file.getvalue()
+
+
+@contextmanager
+def layout_rests(figure):
+    "No layout engine for a while: its run takes as long as a drawing"
+    engine = figure.get_layout_engine()
+    if engine is not None: figure.set_layout_engine('none')
+    try: yield
+    finally:
+        if engine is not None: figure.set_layout_engine(engine)
 
 
 @contextmanager
