@@ -1,6 +1,7 @@
-"""What all tests share: counts and tables for the report, notebook cells that run in a kernel."""
+"""What all tests share: counts and tables for the report, a browser, notebook cells that run in a kernel."""
 
 import os
+import shutil
 import textwrap
 from collections import Counter
 from pathlib import Path
@@ -22,6 +23,23 @@ def count(record_property):
 def tell(record_property):
     "`tell('agreement', 'lr=0.1  1e-12')`: a line of a table at the end of the report, if the test passes"
     return lambda table, line: record_property(f'table {table}', line)
+
+
+@pytest.fixture(scope='module')
+def browser():
+    "Chromium without a window; without one such tests are skipped, with FASTSGD_REQUIRE_BROWSER=1 they fail"
+    path = shutil.which('chromium') or shutil.which('google-chrome')
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError: path = None
+    if path is None:
+        if os.environ.get('FASTSGD_REQUIRE_BROWSER') == '1': pytest.fail('no Chromium and Playwright to test with')
+        pytest.skip('needs Chromium and Playwright')
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path,
+                                             args=['--no-sandbox', '--disable-background-networking'])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope='session')

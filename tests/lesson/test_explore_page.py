@@ -1,9 +1,7 @@
 """The page with sliders: its script does what fastai does, in Chromium, with the network blocked."""
 
 import itertools
-import os
 import re
-import shutil
 import sys
 import time
 
@@ -14,22 +12,6 @@ from fastsgd import explore, linear_data
 from fastsgd.lesson.page import ExplorePage
 
 START = dict(lr=0.1, momentum=0., bs=100, slope=0.5, intercept=0.75, steps=100)
-
-
-@pytest.fixture(scope='module')
-def browser():
-    path = shutil.which('chromium') or shutil.which('google-chrome')
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError: path = None
-    if path is None:
-        if os.environ.get('FASTSGD_REQUIRE_BROWSER') == '1': pytest.fail('no Chromium and Playwright to test with')
-        pytest.skip('needs Chromium and Playwright')
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path,
-                                             args=['--no-sandbox', '--disable-background-networking'])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope='module')

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from test_browser import animation, browser, opened, players, press  # noqa: F401
+from test_browser import animation, opened, players, press  # noqa: F401
 
 from fastsgd import linear_learner
 

@@ -4,8 +4,6 @@ Without a browser these are skipped; with FASTSGD_REQUIRE_BROWSER=1 they fail in
 """
 
 import io
-import os
-import shutil
 
 import numpy as np
 import pytest
@@ -16,22 +14,6 @@ from fastsgd import FitAnimation
 from fastsgd.player import draw_pixels
 
 N = 8
-
-
-@pytest.fixture(scope='module')
-def browser():
-    path = shutil.which('chromium') or shutil.which('google-chrome')
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError: path = None
-    if path is None:
-        if os.environ.get('FASTSGD_REQUIRE_BROWSER') == '1': pytest.fail('no Chromium and Playwright to test with')
-        pytest.skip('needs Chromium and Playwright')
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path,
-                                             args=['--no-sandbox', '--disable-background-networking'])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

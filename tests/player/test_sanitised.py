@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from test_browser import animation, browser, opened  # noqa: F401
+from test_browser import animation, opened  # noqa: F401
 
 MODULES = Path(__file__).parents[1] / 'front_ends' / 'node_modules'
 LEAVE_OUT = ('script', 'style', 'svg', 'noscript')

@@ -10,7 +10,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from player_figures import build
-from test_browser import animation, browser, frame, opened, players, press  # noqa: F401
+from test_browser import animation, frame, opened, players, press  # noqa: F401
 
 from fastsgd import FitAnimation, linear_learner
 from fastsgd.player import draw_svg, player_html
