@@ -189,9 +189,10 @@
     if (data.autoplay && !matchMedia("(prefers-reduced-motion: reduce)").matches) play();
     new IntersectionObserver((records) => {
       seen = records[records.length - 1].isIntersecting;
-      picture.tabIndex = picture.scrollWidth > picture.clientWidth ? 0 : -1;
       resume();
     }).observe(root);
+    // where a part of the picture is out of sight, the keyboard must get there, also when the window becomes narrower
+    new ResizeObserver(() => picture.tabIndex = picture.scrollWidth > picture.clientWidth ? 0 : -1).observe(picture);
     document.addEventListener("visibilitychange", resume);
   }
 
