@@ -1,0 +1,1 @@
+from fastsgd import *
