@@ -12,10 +12,11 @@ import pages  # noqa: E402
 pages.check_views(HERE/'views')
 pages.copy_notebooks(HERE.parent, HERE/'notebooks')
 api.write_api(HERE/'api')
+pages.STILLS.mkdir(parents=True, exist_ok=True)
 
 project, author = 'fastsgd', 'fastsgd maintainers'
 extensions = ['myst_nb']
-exclude_patterns = []
+exclude_patterns = ['built']
 
 # Code cells of .md pages are run by `pages.run_page`, all in this process; those of notebooks come with their outputs.
 nb_execution_mode = 'off'
@@ -33,6 +34,9 @@ html_theme_options = {'body_min_width': 0, 'body_max_width': 'none'}
 html_copy_source = html_show_sphinx = html_show_copyright = html_use_index = False
 html_math_renderer = 'mathml'
 pygments_style = 'default'
+html_extra_path = ['built']
 
 
-def setup(app): app.add_html_math_renderer('mathml', pages.math(False), pages.math(True))
+def setup(app):
+    app.add_html_math_renderer('mathml', pages.math(False), pages.math(True))
+    app.connect('html-page-context', pages.add_stills)

@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import io
+import re
 import time
 import warnings
 from pathlib import Path
@@ -18,6 +19,7 @@ from fastsgd import View
 
 torch.set_num_threads(1) # models as small as these gain nothing by more, and lose much on a busy machine
 HERE = Path(__file__).parent
+STILLS = HERE/'built/stills' # the last frame of each view, for the index
 FOREIGN = ('.*torch.jit.script', 'The given NumPy array is not writable', # warnings of torch, on fastai
            'Your generator is empty') # fastprogress's, without validation data
 VIEWS = {name for name, o in vars(fastsgd).items() if isinstance(o, type) and issubclass(o, View) and o is not View}
@@ -52,7 +54,10 @@ def run_page(text: str) -> nbformat.NotebookNode: # With outputs
         shown = run_cell(cell.source, names)
         html = shown._repr_html_() if hasattr(shown, '_repr_html_') else ''
         cell.execution_count = k + 1
-        if html: cell.outputs = [as_output(html), as_output(told(shown, html, time.perf_counter() - began))]
+        if not html: continue
+        cell.outputs = [as_output(html), as_output(told(shown, html, time.perf_counter() - began))]
+        view = re.search(r'^# .*`(\w+)`', text, re.M)[1]
+        shown.save_strip(STILLS/f'{view}.png', n=1, dpi=60)
     notebook.metadata.language_info = {'name': 'python', 'pygments_lexer': 'python'}
     return notebook
 
@@ -82,3 +87,9 @@ def math(block):
         self.body.append(tex2mathml(node.astext(), as_block=block))
         raise nodes.SkipNode
     return visit, None
+
+
+def add_stills(app, page, template, context, doctree):
+    "Put the last frame of a view into each link of the index that leads to it"
+    link = r'(<a class="reference internal" href="views/(\w+)\.html">)'
+    if page == 'index': context['body'] = re.sub(link, r'\1<img src="stills/\2.png" alt="">', context['body'])
