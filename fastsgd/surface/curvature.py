@@ -7,13 +7,13 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..checks import check_type, check_whole
 from ..progress import Progress
-from ..random_state import random_state_kept, seed_all, within_64_bits
+from ..random_state import random_state_kept, within_64_bits
 from ..trajectory import Trajectory
-from ..trajectory.models import copy_model, unwrapped
-from .objective import MAX_BYTES
-from .pieces import rows_of
-from .sampling import sample_batches
-from .source import check_parameters
+from ..trajectory.models import unwrapped
+from .objective import MAX_BYTES, Objective
+from .paths import check_parameters, model_and_loss_of
+from .pieces import shares_of
+from .sampling import sample_batches, samples_told
 
 ITERATIONS = 100 # of Lanczos at the most: some 20 do, where one direction is much sharper than all others
 VECTOR_BYTES = 2**28 # that its vectors may take
@@ -79,23 +79,19 @@ def _curvature(learn, data, max_samples, seed):
     if traj is None and not hasattr(learn, 'loss_func'):
         check_type('learn', learn, Trajectory, 'a learner with a recorded fit, or a Trajectory')
     if traj is None or not len(traj): raise ValueError('there is no recorded fit: fit with RecordParamsCallback first')
-    for name in ('model', 'loss_func'):
-        if getattr(traj, name) is None: raise ValueError(f'this trajectory has no {name}: give it one')
-    check_parameters(traj, unwrapped(traj.model))
+    check_parameters(traj, unwrapped(model_and_loss_of(traj)[0]))
     return Curvature(traj, *sample_batches(learn, [traj], data, max_samples, MAX_BYTES, seed), seed), traj
 
 
 class Curvature:
     "The curvature of the mean loss of a trajectory's model over some data"
     def __init__(self, traj, batches, total, seed):
-        model = unwrapped(traj.model)
-        learned = {n for n, p in model.named_parameters() if p.requires_grad} or set(traj.params)
-        self.model, self.loss_func, self.batches, self.seed = copy_model(model), traj.loss_func, batches, seed
+        learned = {n for n, p in unwrapped(traj.model).named_parameters() if p.requires_grad} or set(traj.params)
+        self.objective, self.seed = Objective(traj.model, traj.loss_func, batches, seed=seed), seed
+        self.model = self.objective.fresh_model()
         self.params = [p.requires_grad_() for n, p in self.model.named_parameters() if n in learned]
         self.moving = torch.cat([torch.full((shape.numel(),), n in learned) for n, shape in traj.sizes.items()])
-        self.rows = sum(map(rows_of, batches))
-        self.note = f'{total} samples' if total <= self.rows else f'a random sample of {self.rows} of {total}'
-        self.size = int(self.moving.sum())
+        self.note, self.size = samples_told(self.objective.n_samples, total), int(self.moving.sum())
 
     def largest(self, point, k) -> tuple: # `(values, vectors)`: largest first, k of them or fewer
         "The largest eigenvalues of the Hessian at `point`, and their vectors (k, P); NaN where the loss is not finite"
@@ -118,23 +114,18 @@ class Curvature:
         return lanczos(lambda v: self._product(grads, v), self.size, k, self.seed)
 
     def _loss(self):
-        total = 0.
-        for xs, ys in self.batches:
-            seed_all(self.seed)
-            if callable(getattr(self.model, 'reset', None)): self.model.reset() # fastai's convention
-            loss = self.loss_func(self.model(*(x.clone() for x in xs)), *ys).as_subclass(torch.Tensor)
-            summed = getattr(self.loss_func, 'reduction', 'mean') == 'sum'
-            total = total + loss.mean() * (1. if summed else rows_of((xs, ys)) / self.rows)
-        return total
+        o = self.objective
+        return sum(o.loss_of(o.call(self.model, xs), ys) * share
+                   for (xs, ys), share in zip(o.data, shares_of(o.data, o.summed)))
 
     def _product(self, grads, v):
         "The Hessian times `v`, both flat"
-        parts = [part.view_as(p).to(p.dtype) for part, p in zip(v.split([p.numel() for p in self.params]), self.params)]
+        parts = [part.view_as(p).to(p) for part, p in zip(v.split([p.numel() for p in self.params]), self.params)]
         known = [(g, part) for g, part in zip(grads, parts) if g is not None and g.requires_grad]
         rows = torch.autograd.grad([g for g, _ in known], self.params, [part for _, part in known], retain_graph=True,
                                    allow_unused=True)
         return torch.cat([(torch.zeros_like(p) if r is None else r.detach()).reshape(-1)
-                          for r, p in zip(rows, self.params)]).double()
+                          for r, p in zip(rows, self.params)]).cpu().double()
 
 
 def lanczos(product, size: int, k: int, seed: int) -> tuple:
@@ -143,21 +134,21 @@ def lanczos(product, size: int, k: int, seed: int) -> tuple:
     Each new vector is made orthogonal to all before it (Paige 1972), so that none comes back.
     """
     start = torch.randn(size, generator=torch.Generator().manual_seed(within_64_bits(seed)), dtype=torch.float64)
-    rows, alphas, betas = [start / start.norm()], [], []
     most = min(size, max(FEW, min(ITERATIONS, VECTOR_BYTES // (8 * size))))
-    while True:
-        v = rows[-1]
-        w = product(v)
-        alphas.append(float(w @ v))
-        for _ in range(2): w = w - torch.stack(rows).T @ (torch.stack(rows) @ w)
+    basis, alphas, betas = torch.empty(most, size, dtype=torch.float64), [], [] # memory that is not written to is free
+    basis[0] = start / start.norm()
+    for n in range(1, most + 1):
+        rows = basis[:n]
+        w = product(rows[-1])
+        alphas.append(float(w @ rows[-1]))
+        for _ in range(2): w = w - rows.T @ (rows @ w)
         beta = float(w.norm())
         matrix = torch.diag(torch.tensor(alphas, dtype=torch.float64))
         if betas: matrix += torch.diag(t := torch.tensor(betas, dtype=torch.float64), 1) + torch.diag(t, -1)
         values, vectors = torch.linalg.eigh(matrix)
         left = beta * vectors[-1, -k:].abs()
         scale = values.abs().max().clamp(min=1e-30)
-        if len(rows) >= most or beta <= 1e-7 * scale or len(rows) >= FEW and (left <= CLOSE * values[-k:].abs()).all():
-            break
+        if n == most or beta <= 1e-7 * scale or n >= FEW and (left <= CLOSE * values[-k:].abs()).all(): break
         betas.append(beta)
-        rows.append(w / beta)
-    return values[-k:].flip(0).tolist(), (vectors[:, -k:].T @ torch.stack(rows)).flip(0)
+        basis[n] = w / beta
+    return values[-k:].flip(0).tolist(), (vectors[:, -k:].T @ rows).flip(0)

@@ -4,6 +4,7 @@ import torch
 
 from ..trajectory import Trajectory
 from .objective import MAX_BYTES, Objective
+from .paths import model_and_loss_of
 from .points import TrajectoryPoints, VectorPoints
 from .sampling import sample_batches
 
@@ -20,8 +21,7 @@ class Line:
         max_samples: int = 1000, # Of the data, a random sample where there are more
         seed: int = 0, # Of that sample
     ):
-        for name in ('model', 'loss_func'):
-            if getattr(traj, name) is None: raise ValueError(f'this trajectory has no {name}: give it one')
+        model, loss_func = model_and_loss_of(traj)
         self.traj = traj
         batches, self.total = sample_batches(traj, [traj], data, max_samples, MAX_BYTES, seed)
         first, last = (torch.cat([traj.params.row(n, i).reshape(-1) for n in traj.params]) for i in (0, len(traj) - 1))
@@ -33,7 +33,7 @@ class Line:
             raise ValueError('the first point and the last one are the same, or not finite: there is no line from one '
                              'to the other')
         buffers = {n: t for n, t in traj.point(-1).items() if n in traj.buffers}
-        self.objective = Objective(traj.model, traj.loss_func, batches, buffers, MAX_BYTES, seed)
+        self.objective = Objective(model, loss_func, batches, buffers, MAX_BYTES, seed)
 
     def at(self,
         t: torch.Tensor, # Places on the line, shape (k,)

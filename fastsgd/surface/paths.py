@@ -25,6 +25,32 @@ def check_path(arg: str, path):
     return path
 
 
+def sizes_of(model) -> dict: return {n: tuple(p.shape) for n, p in model.named_parameters()}
+
+
+def check_parameters(path, model):
+    "Raise ValueError unless the parameters of `path` are those of `model`, in the same order"
+    has, wants = {n: tuple(s) for n, s in path.sizes.items()}, sizes_of(model)
+    if list(has.items()) == list(wants.items()): return
+    buffers = dict(model.named_buffers())
+    for name in {**has, **wants}:
+        if name in has and name in buffers:
+            raise ValueError(f'params of a trajectory holds {name!r}, which is a buffer of the model: expected it in '
+                             'Trajectory(..., buffers=...)')
+        if has.get(name) != wants.get(name):
+            raise ValueError(f'a trajectory does not fit the model: {name!r} has the shape {has.get(name, "none")} in '
+                             f'the trajectory and {wants.get(name, "none")} in the model; expected trajectories of one '
+                             'model')
+    raise ValueError(f'params of a trajectory are {list(has)}: expected them in the order of the model, {list(wants)}')
+
+
+def model_and_loss_of(traj, or_else: str = '') -> tuple:
+    "`(model, loss_func)` of a Trajectory. Raises ValueError where one is missing."
+    for name in ('model', 'loss_func'):
+        if getattr(traj, name) is None: raise ValueError(f'this trajectory has no {name}: give it one{or_else}')
+    return traj.model, traj.loss_func
+
+
 def is_vector(path) -> bool:
     "Is this one point, as flat parameters?"
     return isinstance(path, torch.Tensor) and path.dim() == 1 and path.layout is torch.strided

@@ -35,7 +35,7 @@ class Pieces:
         rows = max(1, int(left // max(self.row_bytes, 1e-9)))
         if rows < self.rows and can_be_cut(call, largest): self.rows = rows
         self.batches = [Batch(inputs_of(b, self.rows), b[1],
-                              1. if summed else rows_of(b) / self.n_samples) for b in data]
+                              share) for b, share in zip(data, shares_of(data, summed))]
 
     def bytes_at_once(self) -> float:
         "What each of many points evaluated at once holds, beside its parameters; they share the inputs"
@@ -45,6 +45,12 @@ class Pieces:
 def rows_of(batch) -> int:
     "How many samples `(xs, ys)` has"
     return next((len(t) for side in reversed(batch) for t in side if t.dim()), 1)
+
+
+def shares_of(data, summed: bool) -> list:
+    "How much the loss of each batch counts: by its samples, or as it is where it adds samples up"
+    total = sum(map(rows_of, data))
+    return [1. if summed else rows_of(b) / total for b in data]
 
 
 def cut(batch, start: int, stop: int) -> tuple:

@@ -15,6 +15,7 @@ from ..checks import (
     is_array,
     refuse,
 )
+from .curvature import sharpest_directions
 from .directions import filter_normalised, principal_directions
 from .flat import entries_called, entry_label, flatten, frozen_names, pair_of, shapes_of, state_of
 from .paths import check_path, columns_of, is_vector, n_params_of, points_in_sight, thinned
@@ -141,9 +142,9 @@ class Plane:
     ) -> 'Plane':
         """The two directions, of unit length, along which the loss is most sharply curved.
 
-        Raises what `sharpness` raises, and IndexError for a point that does not exist.
+        Raises ValueError and TypeError as `sharpness` does, ValueError also where the loss is curved along one
+        direction only, and IndexError for a point that does not exist.
         """
-        from .curvature import sharpest_directions
         check_whole('max_samples', max_samples, 1, cap=2**62, example=1000)
         state, values, directions = sharpest_directions(learn, check_whole('i', i), data, max_samples, check_whole(
             'seed', seed))

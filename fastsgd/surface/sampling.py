@@ -30,6 +30,11 @@ def sample_batches(learn, paths, data, max_samples: int, max_bytes: int, seed: i
     return [some_of(batch, keep, seed) if keep < total else batch], total
 
 
+def samples_told(n: int, total: int) -> str:
+    "What `n` samples of `total` are, in words"
+    return f'a random sample of {n} of {total} samples' if n < total else f'{total} samples'
+
+
 def _is_several(side): return isinstance(side, tuple) or isinstance(side,
                                                                     list) and any(hasattr(o, 'shape') for o in side)
 

@@ -8,6 +8,7 @@ from torch import nn
 from ..trajectory import Trajectory
 from ..trajectory.models import unwrapped
 from .flat import flatten, state_of
+from .paths import check_parameters, model_and_loss_of, sizes_of
 from .plane import Plane
 
 WANTED = 'a learner, a Trajectory, or a list of trajectories of one model'
@@ -24,9 +25,7 @@ def paths_model_and_loss(learn) -> tuple:
             states = learn and all(isinstance(t, Mapping) for t in learn)
             raise TypeError(f'learn is {learn!r:.100}: expected {WANTED}'
                             f'{"; state dicts become one by Trajectory.from_states" if states else ""}')
-        paths, model, loss_func = list(learn), learn[0].model, learn[0].loss_func
-        for name, o in (('model', model), ('loss_func', loss_func)):
-            if o is None: raise ValueError(f'this trajectory has no {name}: give it one, or give the learner')
+        paths, (model, loss_func) = list(learn), model_and_loss_of(learn[0], ', or give the learner')
         for path in paths: check_parameters(path, unwrapped(model))
     else:
         model, loss_func = getattr(learn, 'model', None), getattr(learn, 'loss_func', None)
@@ -41,25 +40,6 @@ def paths_model_and_loss(learn) -> tuple:
     size = sum(p.numel() for p in model.parameters())
     if size < 2: raise ValueError(f'the model has {size} parameters: a plane needs at least two')
     return paths, model, loss_func
-
-
-def sizes_of(model) -> dict: return {n: tuple(p.shape) for n, p in model.named_parameters()}
-
-
-def check_parameters(path, model):
-    "Raise ValueError unless the parameters of `path` are those of `model`, in the same order"
-    has, wants = {n: tuple(s) for n, s in path.sizes.items()}, sizes_of(model)
-    if list(has.items()) == list(wants.items()): return
-    buffers = dict(model.named_buffers())
-    for name in {**has, **wants}:
-        if name in has and name in buffers:
-            raise ValueError(f'params of a trajectory holds {name!r}, which is a buffer of the model: expected it in '
-                             'Trajectory(..., buffers=...)')
-        if has.get(name) != wants.get(name):
-            raise ValueError(f'a trajectory does not fit the model: {name!r} has the shape {has.get(name, "none")} in '
-                             f'the trajectory and {wants.get(name, "none")} in the model; expected trajectories of one '
-                             'model')
-    raise ValueError(f'params of a trajectory are {list(has)}: expected them in the order of the model, {list(wants)}')
 
 
 def choose_plane(plane, paths, model, seed) -> Plane:

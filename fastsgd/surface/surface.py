@@ -8,11 +8,11 @@ from ..trajectory.tables import html_table
 from .arguments import bounds, check_surface_arguments, grid_size
 from .flat import coordinates, pair_of
 from .objective import MAX_BYTES, Objective
-from .paths import is_vector
+from .paths import check_parameters, is_vector
 from .plane import Plane
 from .points import PlanePoints, as_points
-from .sampling import sample_batches
-from .source import check_parameters, choose_plane, limits_around, paths_model_and_loss
+from .sampling import sample_batches, samples_told
+from .source import choose_plane, limits_around, paths_model_and_loss
 
 
 class Surface:
@@ -148,6 +148,5 @@ def loss_surface(
     surface.loss = surface.at(uu, vv)
     whose = 'model' if buffers is None else f'last point{" of the first fit" if len(paths) > 1 else ""}'
     own = f'; buffers of the {whose}' if objective.has_buffers else ''
-    of = f'a random sample of {objective.n_samples} of {total}' if total > objective.n_samples else f'{total}'
-    surface.note = f'mean over {of} samples{own}'
+    surface.note = f'mean over {samples_told(objective.n_samples, total)}{own}'
     return surface

@@ -1,12 +1,23 @@
 """`sharpness` and `Plane.hessian` against the whole Hessian, computed another way."""
 
+from functools import partial
+
 import pytest
 import torch
 from fastai.basics import CrossEntropyLossFlat, Learner, MSELossFlat
 from matplotlib.figure import Figure
 from torch import nn
 
-from fastsgd import PathView, Plane, RecordParamsCallback, linear_learner, loss_surface, sharpness, tensor_dls
+from fastsgd import (
+    PathView,
+    Plane,
+    RecordParamsCallback,
+    Trajectory,
+    linear_learner,
+    loss_surface,
+    sharpness,
+    tensor_dls,
+)
 
 
 def fitted(model, xs, y, loss_func, n=3, lr=0.05, **kwargs):
@@ -69,6 +80,36 @@ def test_of_the_lesson_it_is_known():
     sharp = sharpness(learn)
     assert len(sharp.steps) == 11 and sharp.values.tolist() == pytest.approx([true] * 11, rel=1e-5)
     assert sharp.note == '100 samples'
+
+
+class OverTime(nn.Module):
+    "Sequences of any length: their batches can't be joined"
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(2, 4), nn.Linear(4, 3)
+    def forward(self, x): return self.b(self.a(x).tanh().mean(1))
+
+
+@pytest.mark.parametrize('reduction', ['sum', 'mean'])
+def test_batches_are_added_or_averaged_as_the_loss_does(reduction):
+    torch.manual_seed(0)
+    model, loss_func = OverTime(), partial(nn.functional.cross_entropy, reduction=reduction)
+    batches = [(torch.randn(n, length, 2), torch.arange(n) % 3) for n, length in ((5, 4), (9, 6), (2, 8))]
+    traj = Trajectory({n: torch.stack([p.detach(), 2 * p.detach()]) for n, p in model.named_parameters()}, model=model,
+                      loss_func=loss_func)
+    sharp = sharpness(traj, data=batches)
+    assert sharp.note == '16 samples'
+    for i, value in enumerate(sharp.values.tolist()):
+        point = {n: t.double() for n, t in traj.point(i).items()}
+
+        def loss(flat, point=point):
+            parts = flat.split([t.numel() for t in point.values()])
+            state = {n: part.view(t.shape) for (n, t), part in zip(point.items(), parts)}
+            rows = [nn.functional.cross_entropy(torch.func.functional_call(model, state, x.double()), y,
+                                                reduction='none') for x, y in batches]
+            return getattr(torch.cat(rows), reduction)()
+        h = torch.func.hessian(loss)(torch.cat([t.reshape(-1) for t in point.values()]))
+        assert value == pytest.approx(float(torch.linalg.eigvalsh(h)[-1]), rel=0.01)
 
 
 def test_a_large_negative_curvature_is_not_the_sharpest():
