@@ -4,6 +4,8 @@ import re
 
 import torch
 
+from .spread import evenly
+
 
 def as_list(traj) -> list:
     "One trajectory or several, as a list"
@@ -46,15 +48,14 @@ def in_step(trajs: list, max_frames: int | None = None) -> list:
             parts.append(lengths[length].thin(max(left // (len(lengths) - k), 2)).steps)
             left -= len(parts[-1])
         steps = torch.cat(parts).unique()
-        if len(steps) > max_frames: steps = steps[torch.linspace(0, len(steps) - 1, max_frames).round().long()]
+        if len(steps) > max_frames: steps = steps[evenly(0, len(steps) - 1, max_frames)]
     return [_thinned_from(t, t.at(steps)) for t in trajs]
 
 
 def _frames_of(traj, max_frames):
     "At most `max_frames` points, evenly spread; of a fit that kept few of them one for each step: losses are complete"
-    frames = min(traj.n_steps + 1, max_frames)
-    if len(traj) >= frames or not traj.as_recorded: return traj.thin(max_frames)
-    return traj.at(torch.linspace(int(traj.steps[0]), traj.n_steps, frames, dtype=torch.float64).round().long())
+    if len(traj) >= min(traj.n_steps + 1, max_frames) or not traj.as_recorded: return traj.thin(max_frames)
+    return traj.at(evenly(int(traj.steps[0]), traj.n_steps, max_frames))
 
 
 def _thinned_from(traj, res):

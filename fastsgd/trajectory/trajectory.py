@@ -11,6 +11,7 @@ from .columns import as_columns
 from .health import HowItWent
 from .models import Answering, stacked
 from .samples import Samples
+from .spread import evenly
 from .tables import html_table, one_line, trajectory_df, trajectory_rows
 
 
@@ -169,7 +170,7 @@ class Trajectory(HowItWent):
         "The same fit with points evenly spread, first and last kept. Raises ValueError below 2."
         check_max_frames(max_frames)
         if len(self) <= max_frames: return self
-        return self.take(torch.linspace(0, len(self) - 1, int(max_frames), dtype=torch.float64).round().long())
+        return self.take(evenly(0, len(self) - 1, max_frames))
 
     def at(self,
         steps, # Optimiser steps

@@ -8,6 +8,7 @@ from matplotlib.patches import Rectangle
 from ..checks import check_names, check_type, check_whole
 from ..trajectory.activations import ask_modules, modules_of
 from ..trajectory.samples import Samples
+from ..trajectory.spread import evenly
 from .asked import samples_of
 from .beside import one_for_each
 from .budget import work_of_samples
@@ -94,7 +95,7 @@ class ActivationsView(View):
         if most is None:
             one, item = work_of_samples(traj, samples)
             most = min(max(int(SECONDS / (one.seconds + samples.n * item.seconds)), FEW), MANY)
-        points = torch.linspace(0, len(traj) - 1, min(most, len(traj)), dtype=torch.float64).round().long()
+        points = evenly(0, len(traj) - 1, most)
         layers = f', {len(names)} of {total} layers' if len(names) < total else ''
         return ask_modules(traj, samples.xs, names, points), f'answers to {samples.n} samples{layers}'
 

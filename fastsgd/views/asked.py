@@ -6,6 +6,7 @@ import torch
 
 from ..trajectory.answers import activate, activation_of, classes_of, threshold_of
 from ..trajectory.samples import Samples, as_image, leaves, map_leaves
+from ..trajectory.spread import evenly
 
 MEMORY = 2**26 # bytes of answers that are kept for one fit and one set of samples; beyond that the model is asked again
 PROBES = 8 # points by which items are put in order, first and last among them
@@ -99,7 +100,7 @@ class Asked:
     def by_change(self) -> list:
         "Items in the order of how much the answer changes over the fit, most first"
         n = len(self.traj)
-        points = torch.linspace(0, n - 1, min(PROBES, n), dtype=torch.float64).round().long().unique().tolist()
+        points = evenly(0, n - 1, PROBES).tolist()
         change, last = torch.zeros(self.samples.n), None
         for i in points:
             out = self(i).nan_to_num(0, 0, 0).reshape(self.samples.n, -1)

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from ..checks import check_string, check_whole
+from ..trajectory.spread import evenly
 from .asked import Asked, samples_of
 from .beside import one_for_each
 from .cells import CHAR, LINE, SIZE, shorten
@@ -88,7 +89,7 @@ class EmbeddingView(View):
         told = {} if traj.samples is None else traj.samples.embeddings
         what, names = told.get(name, (name, []))
         n = traj.sizes[name][0]
-        rows = torch.linspace(0, n - 1, min(n, ROWS)).round().long() # of a large vocabulary some, evenly spread
+        rows = evenly(0, n - 1, ROWS) # of a large vocabulary some
         places = lambda i: traj.params.row(name, traj.index(i))[rows].double()
         names = [names[k] if k < len(names) else str(k) for k in rows.tolist()]
         return places, names, [''] * len(rows), f'embedding of {what}, {n} rows'

@@ -8,6 +8,7 @@ from matplotlib.patches import Rectangle
 
 from ..checks import check_names, check_whole
 from ..trajectory.models import unwrapped
+from ..trajectory.spread import evenly
 from .limits import real, step_limits
 from .style import GREY, VERMILION, color_bar, literal, shortened
 from .view import View
@@ -96,7 +97,7 @@ class LayersView(View):
 def paces(traj, names) -> tuple: # `(edges, ratios)`: steps (columns + 1,), and (layers, columns)
     "The change from a point to the next by their steps and by the norm of the parameter; NaN where weights were loaded"
     n, lost = len(traj), set(traj.breaks.tolist())
-    ends = sorted({*np.linspace(1, n - 1, min(n - 1, COLUMNS)).round().astype(int).tolist()}) if n > 1 else []
+    ends = evenly(1, n - 1, COLUMNS).tolist() if n > 1 else []
     steps, res = traj.steps.tolist(), np.full((len(names), len(ends)), np.nan)
     for j, name in enumerate(names):
         if traj.params.first[name].is_complex(): real(traj, name)
