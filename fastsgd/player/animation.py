@@ -81,7 +81,7 @@ class FitAnimation(FuncAnimation):
         n = self._save_count
         if given is None and n:
             self.event_source.interval = self._interval = min(max(WHOLE / n, SHORTEST), LONGEST)
-        if n is not None: check_labels(labels, n)
+        if n is not None: check_labels(self.labels, n)
 
     def to_jshtml(self,
         fps: float | None = None, # Frames a second; None: as `interval` says
@@ -123,7 +123,7 @@ class FitAnimation(FuncAnimation):
         return f'FitAnimation: {"frames" if n is None else f"{n} frames, {n * self._interval / 1000:.3g} s"}'
 
     def save(self,
-        filename, # .html, .svg (of 50 frames at most), .gif, .webp, .png, .mp4, as matplotlib writes; or an open file
+        filename, # .html, .svg (50 frames at most), .gif, .webp, .png, .mp4 or what matplotlib writes; or an open file
         writer=None, # A writer of matplotlib's; None: by the suffix, drawing only what changes
         fps: float | None = None, # Frames a second; None: as `interval` says
         dpi: float | None = None, # Dots per inch; None: rcParams['savefig.dpi']

@@ -81,14 +81,14 @@ def check_saving(writer, dpi, bitrate, codec, extra_args, metadata, extra_anim, 
         if writer not in writers.list(): refuse('writer', writer, f'one of {", ".join(writers.list())}')
     if bitrate is not None: check_whole('bitrate', bitrate, -1, cap=10**9, example=1000)
     if codec is not None: check_in_words('codec', codec)
-    for name in savefig_kwargs or () if isinstance(savefig_kwargs, Mapping) else ():
-        if name not in SAVEFIG: refuse('savefig_kwargs', savefig_kwargs, ', '.join(sorted(SAVEFIG)))
     strings = lambda o: isinstance(o, (list, tuple)) and all(isinstance(v, str) for v in o)
     if extra_args is not None and not strings(extra_args):
         refuse_kind('extra_args', extra_args, 'a list of strings', ['-crf', '18'])
     for name, given in (('metadata', metadata), ('savefig_kwargs', savefig_kwargs)):
         if given is not None and not (isinstance(given, Mapping) and all(isinstance(k, str) for k in given)):
             refuse_kind(name, given, 'a dict, name -> value', {'title': 'fit'} if name == 'metadata' else {'dpi': 100})
+    if not {*(savefig_kwargs or ())} <= SAVEFIG:
+        refuse('savefig_kwargs', savefig_kwargs, ', '.join(sorted(SAVEFIG)))
     animations = lambda o: isinstance(o, (list, tuple)) and all(isinstance(a, Animation) for a in o)
     if extra_anim is not None and not animations(extra_anim):
         refuse_kind('extra_anim', extra_anim, 'a list of animations of the same figure')
@@ -104,7 +104,7 @@ def check_in_words(name, value) -> str:
 
 
 def check_dpi(dpi) -> float | None:
-    "`dpi` as a float, or None. Raises ValueError for anything but a number above 0."
+    "`dpi` as a float, or None. Raises ValueError for anything but a number from 10 to 10,000."
     return None if dpi is None else check_number('dpi', dpi, 10, 10_000, example=100)
 
 

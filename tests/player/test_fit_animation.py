@@ -134,6 +134,11 @@ def test_two_animations_of_one_figure():
     assert data_of(first.to_jshtml())['parts'][0][1] == data_of(first.to_jshtml())['parts'][0][1]
 
 
+def test_labels_may_be_given_one_by_one():
+    anim = animation(labels=iter('abcd'))
+    assert anim.labels == list('abcd') and data_of(anim.to_jshtml())['labels'] == list('abcd')
+
+
 def test_alternative_text_and_labels():
     html = animation(alt='4 steps <b>', labels=list('abcd')).to_jshtml()
     assert 'aria-label="4 steps &lt;b&gt;"' in html and data_of(html)['labels'] == list('abcd')
