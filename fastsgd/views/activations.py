@@ -3,7 +3,6 @@
 import numpy as np
 import torch
 from matplotlib.colors import LogNorm
-from matplotlib.patches import Rectangle
 
 from ..checks import check_names, check_type, check_whole
 from ..trajectory.activations import ask_modules, modules_of
@@ -13,6 +12,7 @@ from .asked import samples_of
 from .beside import one_for_each
 from .budget import work_of_samples
 from .cells import SIZE, shorten
+from .curtain import curtain
 from .histogram import time_edges
 from .limits import calm, finite
 from .style import GREY, VERMILION
@@ -113,21 +113,18 @@ class ActivationsView(View):
         ax.locator_params(axis='y', nbins=3 if ax.get_window_extent().height > 0.6 * ax.figure.dpi else 2)
         ax.tick_params(labelsize=SIZE)
         ax.spines[['top', 'right']].set_visible(False)
-        cover = ax.add_patch(Rectangle((0, limits[0]), 1, limits[1] - limits[0], color=ax.get_facecolor(), zorder=3))
-        now = ax.axvline(0, color=GREY, lw=1, zorder=4)
+        draw_to = curtain(ax)
         look = {'transform': ax.transAxes, 'va': 'top', 'fontsize': SIZE, 'parse_math': False, 'linespacing': 1.05}
         side = 1 + 0.08 / (ax.get_window_extent().width / ax.figure.dpi)
         ax.text(side, 1, shorten(f'{answers.names[k]} {answers.kinds[k]}'.strip(), room), weight='bold', **look)
         stated, dead = ax.text(side, 0.7, '', **look), ax.text(side, 0.4, '', **look)
 
         def show(column):
-            at, share = edges[column + 1], float(answers.dead[column, k])
-            cover.set_bounds(at, limits[0], edges[-1] - at, limits[1] - limits[0])
-            now.set_xdata([at, at])
+            share = float(answers.dead[column, k])
             stated.set_text(f'{answers.mean[column, k]:.2g} ± {answers.std[column, k]:.2g}')
             dead.set_text('' if share != share else f'{share:.0%} dead')
             dead.set_color(VERMILION if share >= 0.5 else GREY)
-            return [cover, now, stated, dead]
+            return [*draw_to(edges[column + 1]), stated, dead]
         return show
 
 

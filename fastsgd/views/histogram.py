@@ -3,12 +3,12 @@
 import numpy as np
 import torch
 from matplotlib.colors import LogNorm
-from matplotlib.patches import Rectangle
 
 from ..checks import check_in_list, check_names, check_whole
 from ..trajectory.several import as_list, name_of
+from .curtain import curtain
 from .limits import calm, finite, real, step_limits
-from .style import GREY, color_bar, literal, shortened
+from .style import color_bar, literal, shortened
 from .view import View
 
 MOST_ENTRIES = 10_000 # of a tensor, evenly picked: more change no histogram that an eye can see
@@ -60,17 +60,8 @@ class HistogramView(View):
         ax.spines[['top', 'right', 'left']].set_visible(False)
         ax.set_title(f'{KINDS[self.of]} of the parameters', loc='left', fontsize='small')
         color_bar(ax, mesh, 'share of the entries')
-        # what is still to come is covered: one small patch changes from frame to frame, and not the picture
-        right = ax.get_xlim()[1]
-        cover = ax.add_patch(Rectangle((0, 0), 1, len(bands), color=ax.get_facecolor(), zorder=3))
-        now = ax.axvline(0, color=GREY, lw=1, zorder=4)
-
-        def update(i):
-            at = edges[range(len(edges) - 1)[i] + 1]
-            cover.set_bounds(at, 0, right - at, len(bands))
-            now.set_xdata([at, at])
-            return [cover, now]
-        return update
+        draw_to = curtain(ax) # one small patch changes from frame to frame, and not the picture
+        return lambda i: draw_to(edges[range(len(edges) - 1)[i] + 1])
 
     def _names(self, trajs):
         sizes = {name: shape.numel() for name, shape in trajs[0].sizes.items() if shape.numel()}

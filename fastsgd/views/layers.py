@@ -4,13 +4,13 @@ from itertools import groupby
 
 import numpy as np
 from matplotlib.colors import ListedColormap, LogNorm
-from matplotlib.patches import Rectangle
 
 from ..checks import check_names, check_whole
 from ..trajectory.models import unwrapped
 from ..trajectory.spread import evenly
+from .curtain import curtain
 from .limits import real, step_limits
-from .style import GREY, VERMILION, color_bar, literal, shortened
+from .style import VERMILION, color_bar, literal, shortened
 from .view import View
 
 USUAL = 1e-3 # of its size is what a step changes in a layer that learns at a good pace
@@ -42,7 +42,6 @@ class LayersView(View):
         whole = traj if traj.denser is None else traj.denser # the line of points that was thinned for the frames
         names = self._names(whole)
         edges, ratios = paces(whole, names)
-        steps = step_limits([whole])
         low, high = color_limits(ratios)
         still = np.ma.masked_where(ratios != 0, np.zeros_like(ratios))
         rows = np.arange(len(names) + 1)
@@ -50,7 +49,7 @@ class LayersView(View):
         ax.pcolormesh(edges, rows, still, cmap=ListedColormap(['#BBBBBB']), **look)
         mesh = ax.pcolormesh(edges, rows, np.ma.masked_invalid(np.where(ratios > 0, ratios, np.nan)), cmap='viridis',
                              norm=LogNorm(low, high, clip=True), **look)
-        ax.set(xlabel='step', xlim=steps, ylim=(len(names), 0)) # from the top down
+        ax.set(xlabel='step', xlim=step_limits([whole]), ylim=(len(names), 0)) # from the top down
         every = -(-len(names) // LABELLED)
         ax.set_yticks(rows[:-1:every] + 0.5, [shortened(n, 24) for n in names[::every]], fontsize='x-small')
         literal(*ax.get_yticklabels())
@@ -61,15 +60,8 @@ class LayersView(View):
         bar = color_bar(ax, mesh, 'change per step / size (dashed: a usual pace)')
         bar.ax.axhline(USUAL, color=VERMILION, ls='--', lw=1.5)
         self._name_still(ax, whole, names, ratios)
-        cover = ax.add_patch(Rectangle((0, 0), 1, len(names), color=ax.get_facecolor(), zorder=3))
-        now = ax.axvline(0, color=GREY, lw=1, zorder=4)
-
-        def update(i):
-            at = int(traj.shown[i])
-            cover.set_bounds(at, 0, max(steps[1] - at, 0), len(names))
-            now.set_xdata([at, at])
-            return [cover, now]
-        return update
+        draw_to = curtain(ax)
+        return lambda i: draw_to(int(traj.shown[i]))
 
     def _names(self, traj):
         sizes = {name: shape.numel() for name, shape in traj.sizes.items() if shape.numel()}
