@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Mapping
+from functools import cached_property
 from itertools import accumulate
 
 import torch
@@ -118,6 +119,11 @@ class Columns(Mapping):
     def point(self, i) -> dict:
         "Name -> value at point `i`"
         return {name: self.row(name, i) for name in self.first}
+
+    @cached_property
+    def ends_finite(self) -> bool:
+        "Is every number of the last point finite?"
+        return all(t.sum().isfinite() or t.isfinite().all() for t in self.point(self.n_points - 1).values())
 
     def take(self, idxs): return Columns(self.first, self.blocks, idxs if self.points is None else self.points[idxs])
 

@@ -30,21 +30,15 @@ class HowItWent:
         """
         at = diverged_at(self.losses)
         if at is not None or not len(self) or int(self.steps[-1]) < self.n_steps: return at
-        fine = all(t.sum().isfinite() or t.isfinite().all() for t in self.params.point(len(self) - 1).values())
-        return None if fine else self.n_steps
+        return None if self.params.ends_finite else self.n_steps
 
     @property
     def findings(self) -> list[Finding]:
         "What is beyond doubt about this fit, as `(step, text)` in the order of the steps; mostly nothing"
-        return _findings(self)
-
-
-def _findings(traj):
-    rules = [_diverged] if traj.diverged is not None else [_plateau, _overfitting, _standing_still, _too_slow]
-    return sorted(found for rule in rules if (found := rule(traj)) is not None)
-
-
-def _diverged(traj): return Finding(traj.diverged, 'diverged: a smaller learning rate may help')
+        at = self.diverged
+        if at is not None: return [Finding(at, 'diverged: a smaller learning rate may help')]
+        rules = _plateau, _overfitting, _standing_still, _too_slow
+        return sorted(found for rule in rules if (found := rule(self)) is not None)
 
 
 def _halves(losses):
@@ -124,10 +118,9 @@ def _too_slow(traj):
     "Steps hardly change the weights, and the loss falls along a straight line: the end of a valley is nowhere near"
     losses = traj.losses.double()
     if len(losses) < FEW or not losses.isfinite().all(): return
-    first, second = _halves(losses)
     (early, e1), (late, e2) = _fall(losses[:len(losses) // 2]), _fall(losses[len(losses) // 2:])
     fall, error = _fall(losses)
-    if fall <= 3 * error or fall > 0.02 * float(first.mean()): return
+    if fall <= 3 * error or fall > 0.02 * float(_halves(losses)[0].mean()): return
     if not (early > 3 * e1 or late > 3 * e2) or not 0.75 * early < late < 1.33 * early: return
     weights = [n for n, shape in traj.sizes.items() if len(shape) > 1] or list(traj.sizes) # biases begin near zero
     paces = [pace for name in weights if (pace := _pace(traj, name)) is not None]

@@ -56,7 +56,8 @@ class LayersView(View):
         ax.tick_params(axis='y', length=0)
         ax.spines[['top', 'right', 'left']].set_visible(False)
         of = ', some of them named' if every > 1 else ''
-        ax.set_title(f'change per step / size of {len(names)} layers{of}; grey: none', loc='left', fontsize='small')
+        many = '1 layer' if len(names) == 1 else f'{len(names)} layers'
+        ax.set_title(f'change per step / size of {many}{of}; grey: none', loc='left', fontsize='small')
         bar = color_bar(ax, mesh, 'change per step / size (dashed: a usual pace)')
         bar.ax.axhline(USUAL, color=VERMILION, ls='--', lw=1.5)
         self._name_still(ax, whole, names, ratios)
