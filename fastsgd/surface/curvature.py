@@ -87,7 +87,7 @@ class Curvature:
     "The curvature of the mean loss of a trajectory's model over some data"
     def __init__(self, traj, batches, total, seed):
         learned = {n for n, p in unwrapped(traj.model).named_parameters() if p.requires_grad} or set(traj.params)
-        self.objective, self.seed = Objective(traj.model, traj.loss_func, batches, seed=seed), seed
+        self.objective, self.seed = Objective(traj.model, traj.loss_func, batches, seed=seed, total=total), seed
         self.model = self.objective.fresh_model()
         self.params = [p.requires_grad_() for n, p in self.model.named_parameters() if n in learned]
         self.moving = torch.cat([torch.full((shape.numel(),), n in learned) for n, shape in traj.sizes.items()])

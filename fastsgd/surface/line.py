@@ -7,6 +7,7 @@ from .objective import MAX_BYTES, Objective
 from .paths import model_and_loss_of
 from .points import TrajectoryPoints, VectorPoints
 from .sampling import sample_batches
+from .with_errors import WithErrors
 
 
 class Line:
@@ -23,7 +24,7 @@ class Line:
     ):
         model, loss_func = model_and_loss_of(traj)
         self.traj = traj
-        batches, self.total = sample_batches(traj, [traj], data, max_samples, MAX_BYTES, seed)
+        batches, total = sample_batches(traj, [traj], data, max_samples, MAX_BYTES, seed)
         first, last = (torch.cat([traj.params.row(n, i).reshape(-1) for n in traj.params]) for i in (0, len(traj) - 1))
         self.single = len(first) == 1
         if self.single: self.origin, self.direction = torch.zeros_like(first), torch.ones_like(first)
@@ -33,7 +34,7 @@ class Line:
             raise ValueError('the first point and the last one are the same, or not finite: there is no line from one '
                              'to the other')
         buffers = {n: t for n, t in traj.point(-1).items() if n in traj.buffers}
-        self.objective = Objective(model, loss_func, batches, buffers, MAX_BYTES, seed)
+        self.objective = Objective(model, loss_func, batches, buffers, MAX_BYTES, seed, total)
 
     def at(self,
         t: torch.Tensor, # Places on the line, shape (k,)
@@ -52,6 +53,6 @@ class Line:
             res, start = res + torch.stack(rows), stop
         return res / self.length**2
 
-    def losses(self) -> torch.Tensor: # Shape (points,), float64
-        "The true loss at each point of the fit, on the line or off it, with the point's own buffers"
-        return self.objective(TrajectoryPoints(self.traj, self.objective.device))
+    def losses(self) -> tuple: # Two of shape (points,), float64
+        "The true loss at each point of the fit, on the line or off it, with its own buffers, and the standard error"
+        return self.objective(TrajectoryPoints(self.traj, self.objective.device), WithErrors).T

@@ -14,6 +14,7 @@ from ..trajectory.models import copy_model, unwrapped
 from .fastest import SEVERAL, checked_loop, fastest
 from .pieces import Pieces, concatenated, cut, rows_of
 from .points import PlanePoints
+from .sampling import samples_told
 from .work import Work, counted
 
 MAX_BYTES = 2**28
@@ -33,8 +34,10 @@ class Objective:
         buffers: dict | None = None, # Name -> tensor; None: the model's own
         max_bytes: int = MAX_BYTES, # Budget for parameters and activations in flight
         seed: int = 0, # For a model that is random also in evaluation mode: each point sees the same noise
+        total: int = 0, # Samples that there are in all, where these are some of them, drawn at random
     ):
         self.loss_func, self.max_bytes, self.seed = loss_func, max_bytes, seed
+        self.total = max(total, sum(map(rows_of, batches)))
         self.original, self.template = weakref.ref(unwrapped(model)), copy_model(model, None)
         for n, b in self.template.named_buffers():
             if n in (buffers or {}): b.copy_(buffers[n])
@@ -62,6 +65,11 @@ class Objective:
         return sum(map(rows_of, self.data)) if self.pieces is None else self.pieces.n_samples
 
     @property
+    def told(self) -> str:
+        "What the loss is taken over, in words"
+        return f'{"sum" if self.summed else "mean"} over {samples_told(self.n_samples, self.total)}'
+
+    @property
     def summed(self) -> bool:
         "Does the loss add samples up, so that batches of different shapes are added too?"
         return adds_up(self.loss_func)
@@ -80,7 +88,14 @@ class Objective:
 
     def loss(self, model, forward, during_loss=nullcontext) -> torch.Tensor:
         "The loss with the outputs of `forward(xs, piece)`, `piece` being a number"
-        total, piece = 0., 0
+        total = 0.
+        for out, batch in self.outputs(model, forward):
+            with during_loss(): total = total + self.loss_of(out, batch.ys).double() * batch.share
+        return total
+
+    def outputs(self, model, forward):
+        "For each batch, what the model says to all of it, and the batch"
+        piece = 0
         for batch in self.pieces.batches:
             outputs = []
             for xs in batch.pieces:
@@ -89,8 +104,7 @@ class Objective:
                 outputs.append(forward(own, piece))
                 if self.copies_inputs: self.inputs_written |= any(x._version for x in own)
                 piece += 1
-            with during_loss(): total = total + self.loss_of(concatenated(outputs), batch.ys).double() * batch.share
-        return total
+            yield concatenated(outputs), batch
 
     def loss_of(self, output, ys):
         loss = self.loss_func(output, *ys).as_subclass(torch.Tensor)
@@ -113,25 +127,22 @@ class Objective:
     @torch.no_grad()
     def __call__(self,
         points, # `PlanePoints`, `VectorPoints` or `TrajectoryPoints`
-        partly: bool = False, # When interrupted, return what there is, and NaN for the rest?
-    ) -> torch.Tensor: # Shape (points,), float64, on the CPU
+        make_way=None, # Of this objective: the way to go; None: the fastest
+    ) -> torch.Tensor: # Shape (points,), or what the way makes, float64, on the CPU
         "The loss at each point. Shows a progress bar when it takes long; the random state is kept."
-        n, res = len(points), torch.full((len(points),), torch.nan, dtype=torch.float64)
-        if not n: return res
+        n, res = len(points), []
+        if not n: return torch.empty(0, dtype=torch.float64)
         with random_state_kept(), warnings.catch_warnings(), Progress(n) as bar:
             # a slow stand-in for an operation without a rule of its own is still right; weights of a GPU's RNN may lie
             # apart
             warnings.filterwarnings('ignore', message='There is a performance drop|RNN module weights are not part')
-            try:
-                self._prepare(points)
-                way, size = self._way(points)
-                for i in range(0, n, size):
-                    j = min(i + size, n)
-                    res[i:j] = way(points, i, j).cpu()
-                    bar.update(j)
-            except KeyboardInterrupt:
-                if not partly: raise
-        return res
+            self._prepare(points)
+            way, size = self._way(points) if make_way is None else (make_way(self), 1)
+            for i in range(0, n, size):
+                j = min(i + size, n)
+                res.append(way(points, i, j).cpu())
+                bar.update(j)
+        return torch.cat(res)
 
     def _prepare(self, points):
         if self.loop is not None: return

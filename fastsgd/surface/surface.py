@@ -2,17 +2,18 @@
 
 import torch
 
-from ..checks import check_string, check_type, refuse
+from ..checks import check_flag, check_string, check_type, refuse
 from ..trajectory import Trajectory
 from ..trajectory.tables import html_table
 from .arguments import bounds, check_surface_arguments, grid_size
-from .flat import coordinates, pair_of
+from .flat import coordinates, flatten, pair_of, state_of
 from .objective import MAX_BYTES, Objective
 from .paths import check_parameters, is_vector
 from .plane import Plane
 from .points import PlanePoints, as_points
-from .sampling import sample_batches, samples_told
+from .sampling import sample_batches
 from .source import choose_plane, limits_around, paths_model_and_loss
+from .with_errors import WithErrors, error_told
 
 
 class Surface:
@@ -65,20 +66,27 @@ class Surface:
 
     def loss_at(self,
         path, # A Trajectory, or flat parameters (points, P) or (P,)
-    ) -> torch.Tensor: # Shape (points,) or (), float64
+        errors: bool = False, # The standard errors too?
+    ) -> torch.Tensor | tuple: # Shape (points,) or (), float64; with `errors` `(losses, standard errors)`
         """The true loss, over the surface's data, at points in or off the plane.
 
         The points of a Trajectory have their own buffers, such as BatchNorm's statistics; all others those of the
-        surface. Raises ValueError for a surface that was made from numbers or a path of another model, TypeError for
-        anything else.
+        surface. Standard errors say how far the loss over a random sample may be from the loss over all the data: in
+        two of three cases no farther. They are 0 where nothing was left out, NaN where the loss is neither the mean
+        nor the sum of what single samples lose. Raises ValueError for a surface that was made from numbers or a path
+        of another model, TypeError for anything else.
         """
-        if is_vector(path): return self.loss_at(path[None])[0]
+        check_flag('errors', errors)
+        if is_vector(path):
+            res = self.loss_at(path[None], errors)
+            return (res[0][0], res[1][0]) if errors else res[0]
         objective = self._objective()
         points = as_points(path, objective.device)
         if isinstance(path, Trajectory): check_parameters(path, objective.template)
         elif points.n_params != objective.size:
             raise ValueError(f'path has {points.n_params} parameters: expected {objective.size} as in the model')
-        return objective(points)
+        if not errors: return objective(points)
+        return tuple(objective(points, WithErrors).reshape(-1, 2).T)
 
     def _objective(self):
         if self.objective is None: raise ValueError('this surface was made from numbers: there is no model to evaluate')
@@ -142,11 +150,13 @@ def loss_surface(
     buffers = None
     if isinstance(learn, Trajectory | list | tuple):
         buffers = {n: t for n, t in paths[0].point(-1).items() if n in paths[0].buffers}
-    objective = Objective(model, loss_func, batches, buffers, max_bytes, seed)
+    objective = Objective(model, loss_func, batches, buffers, max_bytes, seed, total)
     surface = Surface(plane, u, v, torch.zeros(nv, nu), objective)
     vv, uu = torch.meshgrid(v, u, indexing='ij')
     surface.loss = surface.at(uu, vv)
-    whose = 'model' if buffers is None else f'last point{" of the first fit" if len(paths) > 1 else ""}'
+    last = f'last point{" of the first fit" if len(paths) > 1 else ""}' if paths else 'model as it is'
+    state = flatten('model', state_of(paths[0] if paths else model))
+    whose = 'model' if buffers is None else last
     own = f'; buffers of the {whose}' if objective.has_buffers else ''
-    surface.note = f'mean over {samples_told(objective.n_samples, total)}{own}'
+    surface.note = f'{objective.told}{error_told(surface.loss_at(state, errors=True)[1], f" at the {last}")}{own}'
     return surface

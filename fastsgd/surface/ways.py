@@ -20,7 +20,7 @@ class Loop:
     method = 'loop'
 
     def __init__(self, objective, views: bool = True, first=None):
-        self.objective, self.first, self.model = objective, first, objective.fresh_model()
+        self.objective, self.views, self.first, self.model = objective, views, first, objective.fresh_model()
         self.buffers = [[m._buffers, n, b, b.clone(), b._version] for m in self.model.modules()
                         for n, b in m._buffers.items() if b is not None]
         self.parts, start = [], 0
@@ -43,12 +43,14 @@ class Loop:
         else: self.vector.copy_(rest.vectors(k, k + 1)[0])
         for p, part in self.parts: p.data.copy_(part)
         self._set_buffers(points.buffers_at(k))
-        if self.first is None: return self.objective.loss(self.model, lambda xs, piece: self.model(*xs))
+        if self.first is None: return self._result(lambda xs, piece: self.model(*xs))
         mixture = points.coefficients(k, k + 1)[0]
 
         def forward(xs, piece):
             with Replay(self.first.answers(piece, mixture)): return self.model(*xs)
-        return self.objective.loss(self.model, forward)
+        return self._result(forward)
+
+    def _result(self, forward): return self.objective.loss(self.model, forward)
 
     def _set_buffers(self, own):
         "Each point begins with the same buffers, or with its `own`: a module may write to them also in evaluation mode"

@@ -9,6 +9,7 @@ from ..trajectory.tables import entry_name
 from .legends import legend
 from .limits import calm, padded, within
 from .style import BLUE, GREY, VERMILION, meaning, tidy
+from .trail import loss_over
 from .view import View
 
 AROUND = (-0.25, 1.25) # of the way from the first point to the last
@@ -34,7 +35,7 @@ class CurveView(View):
 
     def draw(self, traj, ax):
         line = Line(traj, max_samples=self.max_samples)
-        places, losses = line.places(), line.losses()
+        places, (losses, errors) = line.places(), line.losses()
         low, high = padded(places[:calm(traj)], 0.25) if line.single else AROUND
         at = torch.linspace(low, high, self.n, dtype=torch.float64)
         curve = line.at(at)
@@ -42,8 +43,8 @@ class CurveView(View):
         name, shape = next(iter(traj.sizes.items()))
         xlabel = 'way from the first point (0) to the last (1)'
         if line.single: xlabel = meaning(traj, entry_name(name, shape, 0))
-        tidy(ax, xlabel=xlabel, ylabel='loss' if line.total == 1 else f'loss over {line.objective.n_samples:,} samples',
-             xlim=(low, high), ylim=limits)
+        error = f'± {errors[-1]:.2g} (standard error)' if errors[-1] > 0 else ''
+        tidy(ax, xlabel=xlabel, ylabel=loss_over(line.objective, error), xlim=(low, high), ylim=limits)
         ax.plot(at, within(curve, limits), color=BLUE, lw=2, label='loss', zorder=2)
         if not line.single: self._samples(ax, traj, at, limits)
         tangent = ax.plot([], [], color=GREY, lw=1.6, ls='--', label='tangent', zorder=3) if line.single else []

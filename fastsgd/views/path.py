@@ -13,7 +13,7 @@ from .legends import departure_note, legend
 from .limits import calm, finite, padded
 from .steps import spans_decades
 from .style import VERMILION, color_bar, literal, meaning, shortened, style, tidy
-from .trail import PathOnSurface, trail_of
+from .trail import PathOnSurface, loss_over, trail_of
 from .view import View
 
 N_LEVELS = 24
@@ -129,8 +129,9 @@ def headline(ax, paths, lines):
 
 
 def standing(path, i, form) -> list:
-    "The loss at point `i`; the surface's below it where that is another; how far off the plane it is, if ever"
-    loss = f'loss {path.true[i]:{form}}' + (f', on the surface {path.below[i]:{form}}' if path.differs else '')
+    "The loss at point `i`, ± its standard error; the surface's where that is another; how far off the plane, if ever"
+    error = f' ± {path.error[i]:.2g}' if path.error is not None and path.error[i] > 0 else ''
+    loss = f'loss {path.true[i]:{form}}{error}' + (f', on the surface {path.below[i]:{form}}' if path.differs else '')
     if not path.leaves_plane: return [loss]
     far = f', {path.far[i]:.2g} from the start' if form == '.4g' else ''
     off = f'{path.off[i] if path.off[i] > path.rounding else 0:.2g} off the plane'
@@ -150,7 +151,7 @@ class Flat:
         filled = ax.contourf(u, v, loss, levels, cmap=pale(), norm=norm, zorder=0)
         ax.contour(u, v, loss, levels[::2], colors='white', linewidths=0.5, alpha=0.6, zorder=0.5)
         ax.set_facecolor('0.85') # where there is no number
-        bar = color_bar(ax, filled, loss_label(surface))
+        bar = color_bar(ax, filled, loss_label(surface, paths))
         ticks = decade_ticks(levels) if log else MaxNLocator(6).tick_values(*span(levels))
         bar.set_ticks([t for t in ticks if levels[0] <= t <= levels[-1]])
         bar.ax.minorticks_off()
@@ -189,7 +190,7 @@ class Solid(Flat):
             ax.plot_surface(u, v, z, facecolors=shade, rcount=len(surface.v), ccount=len(surface.u), linewidth=0,
                             antialiased=False, shade=False, zorder=0)
         ax.set_zlim(self.zlim)
-        ax.set_zlabel(loss_label(surface), fontsize='small')
+        ax.set_zlabel(loss_label(surface, paths), fontsize='small')
         if log and levels is not None:
             ticks = [t for t in decade_ticks(levels) if levels[0] <= t <= levels[-1]]
             ax.set_zticks(np.log10(ticks), [f'{t:.3g}' for t in ticks])
@@ -242,7 +243,7 @@ def decade_ticks(levels) -> list:
     return [m * p for p in powers for m in ((1, 2, 5) if len(powers) <= 4 else (1,))]
 
 
-def loss_label(surface) -> str:
+def loss_label(surface, paths) -> str:
     if surface.objective is None: return 'loss'
-    n = surface.objective.n_samples
-    return f'loss over {n:,} samples' if n > 1 else 'loss'
+    known = any((p.error > 0).any() for p in paths)
+    return loss_over(surface.objective, '± its standard error' if known else '')

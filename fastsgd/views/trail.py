@@ -53,9 +53,11 @@ class PathOnSurface(ProjectedPath):
         self.off, self.far = surface.plane.distance(traj).numpy(), travelled(traj)
         self.rounding = 1e-5 * max(finite(self.far).numpy().max(initial=0), 1e-3)
         self.leaves_plane = finite(self.off).numpy().max(initial=0) > self.rounding
-        self.true = self.true_losses(surface)
-        if surface.objective is None: self.below = between(surface, self.u, self.v)
-        else: self.below = surface.at(*map(torch.from_numpy, (self.u, self.v))).numpy()
+        if surface.objective is None:
+            self.true, self.error, self.below = self.true_losses(surface), None, between(surface, self.u, self.v)
+        else:
+            self.true, self.error = (t.numpy() for t in surface.loss_at(traj, errors=True))
+            self.below = surface.at(*map(torch.from_numpy, (self.u, self.v))).numpy()
         self.differs = self.leaves_plane or not np.allclose(self.true, self.below, 1e-3, equal_nan=True)
 
     def place(self, ulim, vlim):
@@ -68,6 +70,13 @@ class PathOnSurface(ProjectedPath):
 def travelled(traj) -> np.ndarray:
     "How far each point is from the first one"
     return sum(x.square_().sum(1) for _, x in columns_of([traj])).sqrt().numpy()
+
+
+def loss_over(objective, error: str) -> str:
+    "The label of an axis for losses, with what is known of their `error` where the data is a sample"
+    n, total = objective.n_samples, objective.total
+    if total > n: return f'loss over {n:,} of {total:,} samples' + (f',\n{error}' if error else '')
+    return f'loss over {n:,} samples' if n > 1 else 'loss'
 
 
 def between(surface, u, v) -> np.ndarray:
