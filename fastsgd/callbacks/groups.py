@@ -11,11 +11,21 @@ def hypers_of(opt) -> dict | None:
     """
     groups = getattr(opt, 'hypers', None)
     if not groups or len(groups) == 1 and not (groups[0].get('mom') or 'sqr_mom' in groups[0]): return None
-    frozen = getattr(opt, 'frozen_idx', 0)
+    frozen = frozen_groups(opt)
     res = {'lr': [math.nan if k < frozen else float(group['lr']) for k, group in enumerate(groups)]}
     for name in ('mom', 'sqr_mom'):
         if all(name in group for group in groups): res[name] = [float(group[name]) for group in groups]
     return res
+
+
+def frozen_groups(opt) -> int:
+    "How many of its groups the optimiser leaves alone, as `freeze` has it"
+    return getattr(opt, 'frozen_idx', 0)
+
+
+def trained(model) -> set:
+    "Names of the parameters that are trained"
+    return {name for name, p in model.named_parameters() if p.requires_grad}
 
 
 def names_of(opt, model) -> list:

@@ -12,7 +12,7 @@ from ..checks import check_whole
 from ..trajectory import Recording, Trajectory
 from ..trajectory.answers import PartLoss, adds_up
 from .base import PROGRESS_ORDER, ByName, OwnCallback
-from .groups import hypers_of, names_of
+from .groups import frozen_groups, hypers_of, names_of, trained
 from .metrics import measured_in_training, measured_in_validation
 from .now import Counted, Now, Phase
 from .parts import Watch
@@ -102,6 +102,8 @@ class RecordParamsCallback(OwnCallback):
         self.recording.expect(self.learn.n_epoch * len(self.learn.dl))
         self._loss_func, self._now.phase = own_loss(self.learn), Phase.recording
         self.recording.hypers.groups = names_of(self.learn.opt, model)
+        self._now.frozen = frozen_groups(self.learn.opt)
+        self.recording.marks.begin(self.recording.n_steps, trained(model), self._now.frozen > 0)
         self._leave_model()
         self._now.watch = Watch(self.learn.model)
         self._count_steps()
@@ -177,6 +179,9 @@ class RecordParamsCallback(OwnCallback):
         if now.phase is not Phase.recording: return
         recording.point() # a second step of the same batch begins at a point of its own
         if not now.losses: now.losses.append((self._loss(), self.learn.yb)) # no gradient, or a second step
+        if (frozen := frozen_groups(now.opt)) != now.frozen: # in the middle of a fit
+            now.frozen = frozen
+            recording.marks.train(recording.n_steps, trained(get_model(self.learn.model)))
         now.lr = now.opt.hypers[-1]['lr'] if hasattr(now.opt, 'hypers') else now.opt.param_groups[-1]['lr']
         now.hypers, now.asked = hypers_of(now.opt), recording.n_steps
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 
 import torch
 
-from ..checks import check_callable, check_string, check_type, check_whole, is_array, refuse, refuse_kind
+from ..checks import check_callable, check_in_list, check_string, check_type, check_whole, is_array, refuse, refuse_kind
+from .marks import KINDS
 from .samples import is_nest
 
 FLOATS = torch.float16, torch.bfloat16, torch.float32, torch.float64
@@ -97,6 +98,14 @@ def check_names_of(aliases, persistent, groups) -> tuple:
         persistent = frozenset(persistent)
     groups = list(check_type('groups', groups, (list, tuple), 'names in a row'))
     return aliases, persistent, [check_string('groups: a name', name) for name in groups]
+
+
+def check_marks(marks) -> list:
+    "Return `(step, kind)` in the order of the steps. Raises TypeError or ValueError for anything else."
+    for pair in check_type('marks', marks, (list, tuple), '(step, kind) in a list'):
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2: refuse_kind('a mark', pair, '(step, kind)')
+    return sorted(((check_whole('marks: a step', step, 0, cap=MOST_STEPS), check_in_list('marks: a kind', kind, KINDS))
+                   for step, kind in marks), key=lambda mark: mark[0])
 
 
 def check_hypers(hypers) -> dict:

@@ -9,6 +9,7 @@ from ..checks import check_number, check_type, check_whole, refuse
 from .batches import Batches
 from .columns import Columns
 from .hypers import Hypers
+from .marks import Marks
 from .measures import Measures
 from .memory import total_bytes
 from .models import unwrapped
@@ -61,8 +62,8 @@ class Recording:
         self.model, self.stride, self.n_steps, self.stopped = unwrapped(model), 1, 0, False
         self.lrs, self._losses, self._loss_chunks, self._n_chunked, self.valid = array('d'), [], [], 0, []
         self._loss_dtype, self._thread = torch.float32, threading.get_ident()
-        self.batches, self._slots = Batches(), Slots(self.model)
-        self.samples, self.sampled, self.measures, self.hypers = None, False, Measures(), Hypers()
+        self.batches, self.samples, self.sampled, self._slots = Batches(), None, False, Slots(self.model)
+        self.measures, self.hypers, self.marks = Measures(), Hypers(), Marks()
         self._first = {n: t.detach().to('cpu', copy=True) for n, t in self._live().items()}
         self._points, self._tail, self._result = Points(self._first, self.max_bytes), None, None
 
@@ -231,16 +232,15 @@ class Recording:
         known = not self.stopped and self._slots.match(self._first) # else the tensors were replaced by others
         if tail is None and self._points.last != n and known and not elsewhere:
             self._tail = tail = _cloned(self._snapshot())
-        blocks = self._points.blocks(tail and (n, *tail))
-        points = Columns(self._first, blocks)
+        points = Columns(self._first, self._points.blocks(tail and (n, *tail)))
         self._gather_losses()
         losses = torch.cat([c.cpu() for c in self._loss_chunks]) if self._loss_chunks else torch.empty(0)
         valid = list(zip(*self.valid)) or [(), ()]
         given = {'data': self.batches.data(), 'batches': self.batches.steps(), 'model': self.model,
                  'samples': self.samples, 'metrics': self.measures.series(), 'epochs': self.measures.epochs,
-                 'hypers': self.hypers.series(n), 'groups': self.hypers.groups,
+                 'hypers': self.hypers.series(n), 'groups': self.hypers.groups, 'marks': self.marks.all,
                  'valid': (torch.tensor(valid[0], dtype=torch.int64), torch.tensor(valid[1], dtype=torch.float64))}
-        return Trajectory(points.only(self._slots.params), torch.cat([b.steps for b in blocks]), losses,
+        return Trajectory(points.only(self._slots.params), torch.cat([b.steps for b in points.blocks]), losses,
                           torch.tensor(self.lrs[:n], dtype=torch.float64), points.only(self._slots.buffers),
                           aliases=dict(self._slots.aliases), persistent=self._slots.persistent, **(given | context))
 

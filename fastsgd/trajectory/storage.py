@@ -33,7 +33,7 @@ def save(traj, path, data=True) -> Path:
                'valid.steps': traj.valid[0], 'valid.losses': traj.valid[1],
                'epochs': traj.epochs, 'breaks': traj.breaks, 'shown': traj.shown}
     meta = {'version': VERSION, 'label': str(traj.label), 'aliases': dict(traj.aliases),
-            'as_recorded': bool(traj.as_recorded),
+            'as_recorded': bool(traj.as_recorded), 'marks': traj.marks,
             'persistent': None if traj.persistent is None else sorted(traj.persistent)}
     if len(meta['label']) > MOST_LETTERS: raise ValueError(f'label has {len(meta["label"])} letters: expected at most '
                                                            f'{MOST_LETTERS}')
@@ -157,9 +157,10 @@ def _build(cls, tensors, meta, context):
     batches = dict(zip(at.tolist(), _unpack(tensors, 'batches', meta['batches'], len(at))))
     metrics = _metrics(from_json(meta.get('metrics'), tensors) or {}, n)
     hypers = from_json(meta.get('hypers'), tensors) or {}
-    groups = meta.get('groups', [])
+    groups, marks = meta.get('groups', []), meta.get('marks', [])
     _expect(all(t.ndim == 2 and t.dtype in FLOATS and len(t) == len(losses) and t.shape[1] for t in hypers.values()),
             'hypers')
+    _expect(type(marks) is list and len(marks) <= 3 * (n + 1) and all(mark[0] <= n for mark in marks), 'marks')
     _expect(type(groups) is list and len(groups) <= MOST_NAMES and all(type(g) is str for g in groups), 'groups')
     samples = _samples(from_json(meta.get('samples'), tensors))
     _expect(not tensors, f'unknown tensors {list(tensors)[:3]!r:.200}')
@@ -173,7 +174,7 @@ def _build(cls, tensors, meta, context):
               valid=(series['valid.steps'], series['valid.losses']), aliases=aliases, samples=samples, metrics=metrics,
               persistent=None if persistent is None else frozenset(persistent), label=label,
               epochs=series.get('epochs'), breaks=series.get('breaks'), hypers=hypers, groups=groups,
-              **context)
+              marks=marks, **context)
     res.shown, res.as_recorded = series.get('shown', res.shown), bool(meta.get('as_recorded', True))
     _expect(len(res.shown) == points and bool((res.shown >= steps).all()), 'shown does not fit the steps')
     return res

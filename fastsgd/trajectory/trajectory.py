@@ -50,6 +50,7 @@ class Trajectory(HowItWent):
         breaks=None, # Steps at which other weights were loaded: no step leads to these points
         hypers: dict | None = None, # Name, such as 'lr' or 'mom' -> tensor (steps, parameter groups)
         groups=(), # Names of the parameter groups
+        marks=(), # `(step, kind)`: 'fit' where a further one begins, 'freeze' and 'unfreeze' where it trains others
     ):
         self.params = as_columns('params', params)
         self.buffers = as_columns('buffers', {} if buffers is None else buffers)
@@ -69,6 +70,7 @@ class Trajectory(HowItWent):
         self.hypers, self._answering = a.check_hypers(hypers), None
         self.epochs = a.whole_series('epochs', [] if epochs is None else epochs)
         self.breaks = a.whole_series('breaks', [] if breaks is None else breaks)
+        self.marks = a.check_marks(marks)
         self.denser = None # the fit with all its points, where this one was thinned for display: for lines
         self.shown = self.steps # that each point stands for: later than its own where the next one was not kept
         self.as_recorded = True # all points that were kept are here

@@ -1,12 +1,7 @@
-"""Axis limits that hold what can be drawn, whatever a fit did, and marks where epochs end."""
+"""Axis limits that hold what can be drawn, whatever a fit did."""
 
 import numpy as np
 import torch
-from matplotlib.collections import LineCollection
-
-from .style import GREY
-
-EPOCHS = 60 # that are marked at the most
 
 
 def plain(t) -> torch.Tensor:
@@ -74,15 +69,3 @@ def step_limits(trajs: list) -> tuple:
     "Limits of an axis of steps, with room for a marker at both ends"
     n = max(max(t.n_steps for t in trajs), 1)
     return -0.025 * n, 1.025 * n
-
-
-def mark_epochs(axs: list, x, size: float = 8):
-    "A line at each of `x` in all of `axs`, where epochs end, and their numbers above the first one"
-    if not 1 < len(x) <= EPOCHS: return
-    for ax in axs:
-        ax.add_collection(LineCollection([[(v, 0), (v, 1)] for v in x], colors='0.75', lw=0.8, zorder=1,
-                                         transform=ax.get_xaxis_transform()), autolim=False)
-    each = max(-(-len(x) // 8), 1)
-    for n in range(each - 1, len(x), each):
-        axs[0].text(x[n], 1.01, f'epoch {n + 1}' if n == each - 1 else f'{n + 1}', ha='right', va='bottom',
-                    color=GREY, fontsize=size, transform=axs[0].get_xaxis_transform())

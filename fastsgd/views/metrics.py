@@ -6,7 +6,8 @@ import torch
 from ..checks import check_in_list
 from ..trajectory.several import as_list, name_of
 from .cells import SIZE
-from .limits import finite, mark_epochs, padded, plain
+from .limits import finite, padded, plain
+from .marks import mark_steps
 from .steps import extremes, spans_decades
 from .style import COLORS, LINESTYLES, MARKERS, literal, shortened, tidy
 from .view import View
@@ -39,9 +40,11 @@ class MetricsView(View):
         shows = []
         for part, (label, series) in zip(parts, groups):
             shows += self._panel(part, label, series, trajs)
-            if part is not parts[-1]: part.tick_params(labelbottom=False)
-        parts[-1].set_xlabel(self.x)
-        self._mark_epochs(parts, trajs)
+            if part is not parts[-1]:
+                part.tick_params(labelbottom=False)
+                part.set_xlabel('')
+        owner = max(trajs, key=lambda t: len(t.epochs))
+        mark_steps(parts, trajs, lambda steps: self._along(owner, steps), epochs=self.x == 'step')
         return lambda i: [artist for show in shows for artist in show(i)]
 
     def _along(self, traj, steps):
@@ -59,7 +62,7 @@ class MetricsView(View):
         log = spans_decades(shown) and label != '0 to 1'
         limits = padded(shown[shown > 0].log10() if log else shown, 0.08) or (0., 1.)
         end = max(float(self._along(t, [max(t.n_steps, 1)])[0]) for t in trajs)
-        tidy(ax, ylabel='' if label == '0 to 1' else label, xlim=(-0.025 * end, 1.025 * end))
+        tidy(ax, ylabel='' if label == '0 to 1' else label, xlim=(-0.025 * end, 1.025 * end), xlabel=self.x)
         if log: ax.set_yscale('log')
         ax.set_ylim([10**v for v in limits] if log else limits)
         ax.tick_params(labelsize=SIZE)
@@ -105,11 +108,6 @@ class MetricsView(View):
             return [line]
         show.line, show.x, show.y = line, x, y
         return show
-
-    def _mark_epochs(self, parts, trajs):
-        "A line where each epoch of the longest fit ends; numbers above the first panel"
-        owner = max(trajs, key=lambda t: len(t.epochs))
-        if self.x == 'step': mark_epochs(parts, self._along(owner, owner.epochs))
 
 
 def panels(trajs) -> list:

@@ -9,6 +9,7 @@ from ..trajectory.several import as_list, label_of
 from ..trajectory.tables import entry_name
 from .legends import departure_note, legend
 from .limits import calm, left_at, padded, real, step_limits, with_gaps, within
+from .marks import mark_steps
 from .style import GREY, LINESTYLES, meaning, style, tidy
 from .view import View
 
@@ -51,9 +52,10 @@ class ParamsView(View):
         curves = {(k, e): real(t, e[0]).reshape(len(t), -1)[:, e[1]] for k, t in enumerate(trajs) for e in entries}
         limits = padded(torch.cat([c[:calm(trajs[k])].double() for (k, _), c in curves.items()])) or (-1., 1.)
         tidy(ax, xlabel='step', ylabel='parameter value', xlim=step_limits(trajs), ylim=limits)
+        height = mark_steps([ax], trajs)
         if len(entries) < total:
             ax.set_title(f'the {len(entries)} that moved most, of {total:,}'.replace('the 1 ', 'the one '),
-                         fontsize='small')
+                         fontsize='small', pad=6 + height)
         lines = []
         for (k, e), curve in curves.items():
             t, j = trajs[k], entries.index(e)

@@ -7,6 +7,7 @@ from ..checks import check_whole
 from ..surface import sharpness
 from .legends import legend
 from .limits import finite, step_limits
+from .marks import mark_steps
 from .style import BLUE, VERMILION, tidy
 from .view import View
 
@@ -50,6 +51,7 @@ class SharpnessView(View):
         line, = ax.plot([], [], 'o-', color=BLUE, ms=4, lw=1.8, label='sharpness', zorder=4)
         head, = ax.plot([], [], 'o', color=BLUE, ms=8, mec='white', mew=0.8, zorder=5)
         legend(ax, [steps], [np.log10(values)], grow=False)
+        mark_steps([ax], [traj])
 
         def update(i):
             seen = np.searchsorted(steps, int(traj.shown[i]), side='right')

@@ -6,7 +6,8 @@ import torch
 from ..checks import check_flag, check_log
 from ..trajectory.several import as_list, label_of
 from .legends import departure_note, entries_of, legend
-from .limits import finite, left_at, mark_epochs, padded, plain, step_limits, with_gaps
+from .limits import finite, left_at, padded, plain, step_limits, with_gaps
+from .marks import mark_steps
 from .style import BLUE, VERMILION, style, tidy
 from .view import View
 
@@ -59,8 +60,7 @@ class StepView(View):
             ax.text(0.5, 0.5, told, transform=ax.transAxes, ha='center', va='center', color=VERMILION)
         shows = [show for k, t in enumerate(trajs) for show in self._draw_one(t, ax, k, len(trajs), limits, log)]
         self._name_more(ax, trajs)
-        longest = max(trajs, key=lambda t: len(t.epochs))
-        if longest.n_steps >= 2 * len(longest.epochs): mark_epochs([ax], longest.epochs.tolist()) # else each is one
+        mark_steps([ax], trajs)
         values = [plain(v).double() for k, t in enumerate(trajs) for _, v in self._lines(t, k, len(trajs))]
         drawn = [np.arange(len(v)) for v in values], values
         if len(entries_of(ax)) > 1: legend(ax, *drawn, grow=len(trajs) == 1)

@@ -33,6 +33,7 @@ def same(a, b):
         assert list(x) == list(y) and all(same_tensor(x[n], y[n]) for n in x), kind
     assert same_side(a.valid,
                      b.valid) and a.aliases == b.aliases and a.persistent == b.persistent and a.label == b.label
+    assert a.marks == b.marks and all(type(mark) is tuple for mark in b.marks)
     assert (a.data is None) == (b.data is None) and (a.data is None or same_batch(a.data, b.data))
     assert list(a.batches) == list(b.batches) and all(same_batch(a.batches[s], b.batches[s]) for s in a.batches)
     assert a.n_steps == b.n_steps and len(a) == len(b) and a.as_recorded == b.as_recorded
@@ -132,7 +133,8 @@ def test_samples_and_measures_come_back(traj, tmp_path, kind, target):
                       list(SHOWN[kind]), list(SHOWN[target]), ['cat', 'dog ✓'], 'softmax',
                       {'emb.weight': ('film', ['a', 'b', 'c'])}, 'why not', ([1., 2.], 0.5))
     whole = Trajectory(traj.params, traj.steps, traj.losses, traj.lrs, traj.buffers, samples=samples, epochs=[5, 10],
-                       breaks=[7], metrics={'accuracy': (torch.tensor([5, 10]), torch.tensor([0.25, 1.]))})
+                       breaks=[7], marks=[(0, 'freeze'), (5, 'fit'), (5, 'unfreeze')],
+                       metrics={'accuracy': (torch.tensor([5, 10]), torch.tensor([0.25, 1.]))})
     for t in (whole, whole.at([0, 3, 3, 9]), whole.thin(4)): same(t, Trajectory.load(t.save(tmp_path/'fit')))
     assert Trajectory.load(whole.save(tmp_path/'fit')).samples.inputs[1] is not None
 
@@ -315,6 +317,8 @@ def test_wrong_tensors_are_refused(saved, change, count):
     {'params': {'head.bias': -1}},
     {'params': {'head.bias': 10**9}}, {'metrics': {'tensor': 'lrs'}}, {'metrics': {'dict': {'a': [1, 2]}}},
     {'metrics': [[[[]]]]}, {'samples': {'dict': {}}}, {'samples': {'tensor': 'steps'}}, {'samples': {'other': 1}},
+    {'marks': {}}, {'marks': [[11, 'fit']]}, {'marks': [[1, 'other']]}, {'marks': [[-1, 'fit']]},
+    {'marks': [['fit', 1]]}, {'marks': [[1.5, 'fit']]}, {'marks': [1]}, {'marks': [[1, 'fit']] * 100},
     {'samples': {'dict': {'xs': []}}}, {'aliases': {f'a{k}': 'head.bias' for k in range(20_000)}},
 ])
 def test_wrong_metadata_is_refused(saved, meta, count):

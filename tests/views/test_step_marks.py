@@ -1,0 +1,88 @@
+"""An axis of steps says where epochs end, further fits begin and parameters are frozen, in letters that never touch."""
+
+import itertools
+
+import pytest
+import torch
+from fits import axes
+from matplotlib.figure import Figure
+from matplotlib.text import Annotation
+
+from fastsgd import LossView, LRView, MetricsView, ParamsView, Trajectory, animate
+
+FINE_TUNE = [(0, 'freeze'), (20, 'fit'), (20, 'unfreeze')]
+
+
+def fit(n=60, every=10, **kwargs):
+    gen = torch.Generator().manual_seed(0)
+    return Trajectory({'a': torch.rand(n + 1, 9, generator=gen)}, losses=torch.rand(n, generator=gen) + 1,
+                      lrs=[0.1] * n, epochs=range(every, n + 1, every), **kwargs)
+
+
+def wide(): return Figure(figsize=(16, 3)).add_subplot()
+def parts(ax): return ax.child_axes or [ax]
+def said(ax): return [a.get_text() for a in parts(ax)[0].texts if isinstance(a, Annotation) and a.get_text()]
+def numbers(ax): return [a.get_text() for a in parts(ax)[0].texts if not isinstance(a, Annotation)]
+def lines(ax): return {float(s[0, 0]): c.get_linestyle()[0][1] for c in ax.collections for s in c.get_segments()}
+
+
+VIEWS = LossView(), LRView(), ParamsView(), MetricsView()
+
+
+@pytest.mark.parametrize('view', VIEWS, ids=lambda v: type(v).__name__)
+def test_fine_tune(view):
+    ax = view.plot(fit(marks=FINE_TUNE), axes())
+    assert said(ax) == ['frozen', '2nd fit, unfrozen'] and numbers(ax) == ['epoch 1', *'23456']
+    for part in parts(ax):
+        drawn = lines(part)
+        assert list(drawn) == [10, 30, 40, 50, 60, 20], 'a mark stands in place of the end of an epoch'
+        assert drawn[20] and not drawn[10], 'dashed: told apart by more than colour'
+
+
+def test_an_axis_of_epochs():
+    ax = MetricsView(x='epoch').plot(fit(marks=FINE_TUNE), axes())
+    assert list(lines(ax.child_axes[0])) == [2] and said(ax) == ['frozen', '2nd fit, unfrozen'] and not numbers(ax)
+
+
+def test_unfrozen_in_part():
+    lr = torch.full((60, 3), 0.1, dtype=torch.float64)
+    lr[:20, :2] = lr[20:40, 0] = torch.nan
+    marks = [(0, 'freeze'), (20, 'unfreeze'), (40, 'unfreeze')]
+    ax = LossView().plot(fit(marks=marks, hypers={'lr': lr}), wide())
+    assert said(ax) == ['frozen', 'partly unfrozen', 'unfrozen']
+
+
+def test_ordinals():
+    ax = LossView().plot(fit(n=240, every=20, marks=[(20 * k, 'fit') for k in range(1, 12)]), wide())
+    assert [text.split()[0] for text in said(ax)] == [
+        '2nd', '3rd', '4th', '5th', '6th', '7th', '8th', '9th', '10th', '11th', '12th']
+
+
+def boxes(fig):
+    fig.draw_without_rendering()
+    return [a.get_window_extent() for ax in fig.axes for part in parts(ax) for a in (*part.texts, part.title)
+            if a.get_text()]
+
+
+@pytest.mark.parametrize('marks', [FINE_TUNE, [(k, 'fit') for k in range(10, 60, 10)],
+                                   [(k, kind) for k in range(5, 60, 5) for kind in ('fit', 'freeze', 'unfreeze')],
+                                   [(58, 'fit'), (59, 'fit'), (59, 'unfreeze')],
+                                   [(1, 'fit'), (2, 'fit'), (3, 'unfreeze')]])
+def test_letters_never_touch(marks):
+    for views in (VIEWS, VIEWS[:1], VIEWS[:3], VIEWS * 2):
+        fig = animate(fit(marks=marks), *views)._fig
+        for a, b in itertools.combinations(boxes(fig), 2):
+            if not (a.height and b.height): continue
+            assert not a.overlaps(b), (a, b)
+        for ax in fig.axes: assert said(ax) or ax.name != 'rectilinear'
+
+
+def test_too_many_are_not_marked():
+    ax = LossView().plot(fit(n=200, every=1, marks=[(k, 'fit') for k in range(1, 200)]), axes())
+    assert not lines(ax) and not said(ax)
+
+
+def test_of_several_fits_what_they_share_is_marked():
+    one, other = fit(marks=FINE_TUNE), fit(marks=[(20, 'fit'), (30, 'fit')])
+    assert said(LossView().plot([one, other], axes())) == ['2nd fit']
+    assert list(lines(LossView().plot([one, fit()], axes()))) == [10, 20, 30, 40, 50, 60]
