@@ -7,7 +7,7 @@ from .objective import MAX_BYTES, Objective
 from .paths import model_and_loss_of
 from .points import TrajectoryPoints, VectorPoints
 from .sampling import sample_batches
-from .with_errors import WithErrors
+from .with_errors import losses_and_errors
 
 
 class Line:
@@ -55,4 +55,4 @@ class Line:
 
     def losses(self) -> tuple: # Two of shape (points,), float64
         "The true loss at each point of the fit, on the line or off it, with its own buffers, and the standard error"
-        return self.objective(TrajectoryPoints(self.traj, self.objective.device), WithErrors).T
+        return losses_and_errors(self.objective, TrajectoryPoints(self.traj, self.objective.device))

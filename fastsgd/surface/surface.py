@@ -13,7 +13,7 @@ from .plane import Plane
 from .points import PlanePoints, as_points
 from .sampling import sample_batches
 from .source import choose_plane, limits_around, paths_model_and_loss
-from .with_errors import WithErrors, error_told
+from .with_errors import error_told, losses_and_errors
 
 
 class Surface:
@@ -85,8 +85,7 @@ class Surface:
         if isinstance(path, Trajectory): check_parameters(path, objective.template)
         elif points.n_params != objective.size:
             raise ValueError(f'path has {points.n_params} parameters: expected {objective.size} as in the model')
-        if not errors: return objective(points)
-        return tuple(objective(points, WithErrors).reshape(-1, 2).T)
+        return losses_and_errors(objective, points) if errors else objective(points)
 
     def _objective(self):
         if self.objective is None: raise ValueError('this surface was made from numbers: there is no model to evaluate')
@@ -155,8 +154,9 @@ def loss_surface(
     vv, uu = torch.meshgrid(v, u, indexing='ij')
     surface.loss = surface.at(uu, vv)
     last = f'last point{" of the first fit" if len(paths) > 1 else ""}' if paths else 'model as it is'
-    state = flatten('model', state_of(paths[0] if paths else model))
-    whose = 'model' if buffers is None else last
-    own = f'; buffers of the {whose}' if objective.has_buffers else ''
-    surface.note = f'{objective.told}{error_told(surface.loss_at(state, errors=True)[1], f" at the {last}")}{own}'
+    surface.note = objective.told
+    if total > objective.n_samples:
+        error = surface.loss_at(flatten('model', state_of(paths[0] if paths else model)), errors=True)[1]
+        if told := error_told(error): surface.note += f', {told} at the {last}'
+    if objective.has_buffers: surface.note += f'; buffers of the {"model" if buffers is None else last}'
     return surface

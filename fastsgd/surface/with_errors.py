@@ -1,4 +1,4 @@
-"""`WithErrors`: the loss at a point, and how far it may be from the loss over all the data. Torch only.
+"""`losses_and_errors`: the loss at each point, and how far it may be from the loss over all the data. Torch only.
 
 Of n samples of N, drawn without replacement, a mean has the standard error `s / n**0.5 * (1 - n / N)**0.5`, where `s`
 is the standard deviation of what the single samples lose.
@@ -12,17 +12,22 @@ from .pieces import rows_of
 from .ways import Loop
 
 
+def losses_and_errors(objective, points) -> tuple:
+    "The loss at each of the `points`, and its standard error, both of shape (points,): 0 where nothing was left out"
+    if objective.n_samples < objective.total: return tuple(objective(points, WithErrors).reshape(-1, 2).T)
+    losses = objective(points) # by the fastest way
+    return losses, torch.zeros_like(losses)
+
+
 class WithErrors(Loop):
     "The loop, for losses and their standard errors, shape (points, 2)"
     def __init__(self, objective): super().__init__(objective, objective.loop.views)
 
     def _result(self, forward):
         loss, alone, o = 0., [], self.objective
-        sampled = o.n_samples < o.total
         for out, batch in o.outputs(self.model, forward):
             loss = loss + o.loss_of(out, batch.ys).double() * batch.share
-            if sampled: alone.append(losses_of_samples(o.loss_of, out, batch.ys))
-        if not sampled: return torch.stack([loss, torch.zeros_like(loss)])
+            alone.append(losses_of_samples(o.loss_of, out, batch.ys))
         known = all(t is not None for t in alone)
         error = standard_error(torch.cat(alone).double(), loss, o.total) if known else torch.full_like(loss, torch.nan)
         return torch.stack([loss, error])
@@ -50,6 +55,6 @@ def standard_error(losses, loss, total: int):
     return losses.std() * ((1 - n / total) / n)**0.5 * scale if n > 1 else torch.full_like(loss, torch.nan)
 
 
-def error_told(error, where: str = '') -> str:
+def error_told(error) -> str:
     "A standard error in words, '' where there is none"
-    return f', ± {error:.2g} (standard error){where}' if error > 0 else ''
+    return f'± {error:.2g} (standard error)' if error > 0 else ''

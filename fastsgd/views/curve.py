@@ -5,6 +5,7 @@ import torch
 
 from ..checks import check_whole
 from ..surface.line import Line
+from ..surface.with_errors import error_told
 from ..trajectory.tables import entry_name
 from .legends import legend
 from .limits import calm, padded, within
@@ -43,8 +44,7 @@ class CurveView(View):
         name, shape = next(iter(traj.sizes.items()))
         xlabel = 'way from the first point (0) to the last (1)'
         if line.single: xlabel = meaning(traj, entry_name(name, shape, 0))
-        error = f'± {errors[-1]:.2g} (standard error)' if errors[-1] > 0 else ''
-        tidy(ax, xlabel=xlabel, ylabel=loss_over(line.objective, error), xlim=(low, high), ylim=limits)
+        tidy(ax, xlabel=xlabel, ylabel=loss_over(line.objective, error_told(errors[-1])), xlim=(low, high), ylim=limits)
         ax.plot(at, within(curve, limits), color=BLUE, lw=2, label='loss', zorder=2)
         if not line.single: self._samples(ax, traj, at, limits)
         tangent = ax.plot([], [], color=GREY, lw=1.6, ls='--', label='tangent', zorder=3) if line.single else []
