@@ -10,6 +10,7 @@ from ..progress import Progress
 from ..random_state import random_state_kept, within_64_bits
 from ..trajectory import Trajectory
 from ..trajectory.models import unwrapped
+from ..trajectory.spread import evenly
 from .objective import MAX_BYTES, Objective
 from .paths import check_parameters, model_and_loss_of
 from .pieces import shares_of
@@ -54,7 +55,7 @@ def sharpness(
     n = check_whole('n', n, 1, cap=10**6, example=20)
     check_whole('seed', seed)
     curved, traj = _curvature(learn, data, check_whole('max_samples', max_samples, 1, cap=2**62, example=1000), seed)
-    at = torch.linspace(0, len(traj) - 1, min(n, len(traj)), dtype=torch.float64).round().long().tolist()
+    at = evenly(0, len(traj) - 1, n).tolist()
     values = []
     with Progress(len(at)) as bar:
         for i in at:

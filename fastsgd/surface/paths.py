@@ -8,6 +8,7 @@ import torch
 
 from ..checks import is_array
 from ..trajectory import Trajectory
+from ..trajectory.spread import evenly
 from .flat import flatten, state_of
 
 COLUMN_BYTES = 2**24 # of columns in float64 at a time: what projections and PCA need beside the path itself
@@ -60,7 +61,7 @@ def thinned(path):
     "At most `MOST_POINTS` points of the path, spread evenly"
     if isinstance(path, Trajectory): return path.thin(MOST_POINTS)
     if len(path) <= MOST_POINTS: return path
-    return path[torch.linspace(0, len(path) - 1, MOST_POINTS).round().long()]
+    return path[evenly(0, len(path) - 1, MOST_POINTS)]
 
 
 def n_params_of(path) -> int: return path.n_params if isinstance(path, Trajectory) else path.shape[1]

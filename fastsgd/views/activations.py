@@ -90,7 +90,7 @@ class ActivationsView(View):
         if not names: raise ValueError('no module of the model has parameters of its own: give names of modules')
         samples, total = samples_of(traj) if self.samples is None else self.samples, len(names)
         if self.names is None and total > self.most:
-            names = [names[round(k * (total - 1) / max(self.most - 1, 1))] for k in range(self.most)]
+            names = [names[k] for k in evenly(0, total - 1, self.most).tolist()]
         most = self.points
         if most is None:
             one, item = work_of_samples(traj, samples)

@@ -99,10 +99,8 @@ class Asked:
 
     def by_change(self) -> list:
         "Items in the order of how much the answer changes over the fit, most first"
-        n = len(self.traj)
-        points = evenly(0, n - 1, PROBES).tolist()
         change, last = torch.zeros(self.samples.n), None
-        for i in points:
+        for i in evenly(0, len(self.traj) - 1, PROBES).tolist():
             out = self(i).nan_to_num(0, 0, 0).reshape(self.samples.n, -1)
             if last is not None: change += (out - last).abs().mean(1)
             last = out

@@ -45,8 +45,7 @@ class EmbeddingView(View):
     def draw(self, traj, ax):
         name = self._choose(traj)
         places, names, groups, what = self._of_samples(traj) if name == 'samples' else self._of_parameter(traj, name)
-        last = calm(traj) - 1
-        probes = [places(i) for i in np.unique(np.linspace(0, last, PROBES).round().astype(int)).tolist()]
+        probes = [places(i) for i in evenly(0, calm(traj) - 1, PROBES).tolist()]
         middle, axes, shares = directions(torch.cat(probes))
         at = lambda i: ((places(i) - middle) @ axes).numpy()
         shown = torch.cat([(p - middle) @ axes for p in probes])
