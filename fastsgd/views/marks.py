@@ -14,25 +14,27 @@ DASHES = {'fit': (0, (6, 3)), 'freeze': (0, (1, 2)), 'unfreeze': (0, (1, 2))}
 NAMES = {'freeze': 'frozen', 'unfreeze': 'unfrozen'}
 
 
-def mark_steps(axs: list, trajs: list, along=list, epochs: bool = True) -> float:
+def mark_steps(axs: list, trajs: list, along=list, steps: bool = True) -> float:
     """Mark in all of `axs` where epochs of the longest of `trajs` end and what they all have at the same step.
 
     Numbers and names stand above the first one, those that have room; returns how high they reach there, in points.
-    `along` says where steps are on the axis.
+    `along` says where steps are on the axis. One that counts `steps` does so in whole numbers.
     """
+    if steps:
+        for ax in axs: ax.xaxis.get_major_locator().set_params(integer=True)
     ends = max((t.epochs.tolist() for t in trajs), key=len)
     marks = [mark for mark in trajs[0].marks if all(mark in t.marks for t in trajs)]
     at_marks = {step for step, _ in marks}
     # where each step is an epoch, that says nothing
-    shown = epochs and 1 < len(ends) <= MOST and max(t.n_steps for t in trajs) >= 2 * len(ends)
+    shown = steps and 1 < len(ends) <= MOST and max(t.n_steps for t in trajs) >= 2 * len(ends)
     if shown:
         _lines(axs, along([step for step in ends if step not in at_marks]), color='0.75', lw=0.8)
         _number(axs[0], along(ends))
     rows = int(shown)
     if not 0 < len(at_marks) <= MOST: return rows * ROW
     for kind, dashes in DASHES.items():
-        steps = sorted({step for step, k in marks if k == kind and step})
-        if steps: _lines(axs, along(steps), color=GREY, lw=1.2, ls=[dashes])
+        at = sorted({step for step, k in marks if k == kind and step})
+        if at: _lines(axs, along(at), color=GREY, lw=1.2, ls=[dashes])
     _name(axs[0], _texts(marks, trajs[0]), along, rows * ROW)
     return (rows + 1) * ROW
 

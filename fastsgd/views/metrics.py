@@ -40,11 +40,10 @@ class MetricsView(View):
         shows = []
         for part, (label, series) in zip(parts, groups):
             shows += self._panel(part, label, series, trajs)
-            if part is not parts[-1]:
-                part.tick_params(labelbottom=False)
-                part.set_xlabel('')
+            if part is not parts[-1]: part.tick_params(labelbottom=False)
+        parts[-1].set_xlabel(self.x)
         owner = max(trajs, key=lambda t: len(t.epochs))
-        mark_steps(parts, trajs, lambda steps: self._along(owner, steps), epochs=self.x == 'step')
+        mark_steps(parts, trajs, lambda steps: self._along(owner, steps), steps=self.x == 'step')
         return lambda i: [artist for show in shows for artist in show(i)]
 
     def _along(self, traj, steps):
@@ -62,7 +61,7 @@ class MetricsView(View):
         log = spans_decades(shown) and label != '0 to 1'
         limits = padded(shown[shown > 0].log10() if log else shown, 0.08) or (0., 1.)
         end = max(float(self._along(t, [max(t.n_steps, 1)])[0]) for t in trajs)
-        tidy(ax, ylabel='' if label == '0 to 1' else label, xlim=(-0.025 * end, 1.025 * end), xlabel=self.x)
+        tidy(ax, ylabel='' if label == '0 to 1' else label, xlim=(-0.025 * end, 1.025 * end))
         if log: ax.set_yscale('log')
         ax.set_ylim([10**v for v in limits] if log else limits)
         ax.tick_params(labelsize=SIZE)

@@ -67,7 +67,6 @@ def tidy(ax, **settings):
     "Set labels and limits of `ax`, with a light grid and without the frame's upper and right side"
     ax.set(**settings)
     if ax.name != 'rectilinear': return
-    if settings.get('xlabel') == 'step': ax.xaxis.get_major_locator().set_params(integer=True)
     ax.spines[['top', 'right']].set_visible(False)
     ax.grid(True, color='0.5', alpha=0.2, lw=0.6) # seen on a dark ground too
     ax.set_axisbelow(True)
