@@ -44,7 +44,10 @@ class CurveView(View):
         name, shape = next(iter(traj.sizes.items()))
         xlabel = 'way from the first point (0) to the last (1)'
         if line.single: xlabel = meaning(traj, entry_name(name, shape, 0))
-        tidy(ax, xlabel=xlabel, ylabel=loss_over(line.objective, error_told(errors[-1])), xlim=(low, high), ylim=limits)
+        told = error_told(errors[-1])
+        tidy(ax, xlabel=xlabel, ylabel=loss_over(line.objective, told), xlim=(low, high), ylim=limits)
+        if told: # two lines
+            for axis in (ax.xaxis, ax.yaxis): axis.label.set_size('small')
         ax.plot(at, within(curve, limits), color=BLUE, lw=2, label='loss', zorder=2)
         if not line.single: self._samples(ax, traj, at, limits)
         tangent = ax.plot([], [], color=GREY, lw=1.6, ls='--', label='tangent', zorder=3) if line.single else []

@@ -190,7 +190,7 @@ class Solid(Flat):
             ax.plot_surface(u, v, z, facecolors=shade, rcount=len(surface.v), ccount=len(surface.u), linewidth=0,
                             antialiased=False, shade=False, zorder=0)
         ax.set_zlim(self.zlim)
-        ax.set_zlabel(loss_label(surface, paths), fontsize='small')
+        ax.set_zlabel(loss_label(surface), fontsize='small') # one line: beside it stands the next panel
         if log and levels is not None:
             ticks = [t for t in decade_ticks(levels) if levels[0] <= t <= levels[-1]]
             ax.set_zticks(np.log10(ticks), [f'{t:.3g}' for t in ticks])
@@ -243,7 +243,7 @@ def decade_ticks(levels) -> list:
     return [m * p for p in powers for m in ((1, 2, 5) if len(powers) <= 4 else (1,))]
 
 
-def loss_label(surface, paths) -> str:
+def loss_label(surface, paths=()) -> str:
     if surface.objective is None: return 'loss'
     known = any((p.error > 0).any() for p in paths)
     return loss_over(surface.objective, '± its standard error' if known else '')
