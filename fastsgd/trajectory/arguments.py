@@ -103,7 +103,7 @@ def check_names_of(aliases, persistent, groups) -> tuple:
 def check_marks(marks) -> list:
     "Return `(step, kind)` in the order of the steps. Raises TypeError or ValueError for anything else."
     for pair in check_type('marks', marks, (list, tuple), '(step, kind) in a list'):
-        if not isinstance(pair, (list, tuple)) or len(pair) != 2: refuse_kind('a mark', pair, '(step, kind)')
+        if not isinstance(pair, (list, tuple)) or len(pair) != 2: refuse_kind('marks: a pair', pair, '(step, kind)')
     return sorted(((check_whole('marks: a step', step, 0, cap=MOST_STEPS), check_in_list('marks: a kind', kind, KINDS))
                    for step, kind in marks), key=lambda mark: mark[0])
 
