@@ -124,6 +124,13 @@ def is_array(value) -> bool:
     return isinstance(value, torch.Tensor) and value.layout is torch.strided and value.device.type != 'meta'
 
 
+def check_tensor(name, values, wanted, example=None) -> torch.Tensor:
+    "`values` as a tensor, detached. Raises TypeError or ValueError, with what is `wanted`, for what holds no numbers."
+    try: t = torch.as_tensor(values)
+    except (TypeError, ValueError, RuntimeError, OverflowError): refuse_kind(name, values, wanted, example)
+    return t.detach() if is_array(t) else refuse(name, values, wanted, example)
+
+
 def check_callable(name, value, wanted, *, or_none=False):
     "Return `value`. Raises TypeError, with what is `wanted` in words, unless it can be called."
     if callable(value) or or_none and value is None: return value

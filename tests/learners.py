@@ -33,6 +33,15 @@ class Net(nn.Module):
         return self.head(x) * self.fixed.mean()
 
 
+class Closure(nn.Module):
+    "Reads its weights through a closure"
+    def __init__(self):
+        super().__init__()
+        self.lin = lin = nn.Linear(3, 1)
+        self.f = lambda x: nn.functional.linear(x, lin.weight, lin.bias)
+    def forward(self, x): return self.f(x)
+
+
 def net_dls(n=40, bs=8, device=None, seed=0):
     gen = torch.Generator().manual_seed(seed)
     x = torch.randn(n + 16, 3, generator=gen)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..checks import as_whole, check_type, is_array, refuse, refuse_kind
+from ..checks import as_whole, check_tensor, check_type, refuse
 from ..trajectory import Trajectory
 from ..trajectory.tables import entry_name
 
@@ -43,10 +43,7 @@ def flatten(arg: str, values, shapes: dict | None = None) -> torch.Tensor:
 
 
 def _vector(arg, values) -> torch.Tensor:
-    wanted = 'parameters, flat or name -> tensor'
-    try: t = torch.as_tensor(values).detach()
-    except (TypeError, ValueError, RuntimeError, OverflowError): refuse_kind(arg, values, wanted)
-    return t.cpu() if is_array(t) else refuse(arg, values, wanted)
+    return check_tensor(arg, values, 'parameters, flat or name -> tensor').cpu()
 
 
 def shapes_of(arg, values) -> dict:
@@ -57,10 +54,9 @@ def shapes_of(arg, values) -> dict:
 
 def coordinates(name, values) -> torch.Tensor:
     "`values` as float64, of any shape. Raises TypeError or ValueError for what are no real numbers."
-    try: t = torch.as_tensor(values)
-    except (TypeError, ValueError, RuntimeError, OverflowError): refuse_kind(name, values, 'numbers')
-    if not is_array(t) or t.is_complex() or t.dtype == torch.bool: refuse(name, values, 'real numbers')
-    return t.detach().to('cpu', torch.float64)
+    t = check_tensor(name, values, 'numbers')
+    if t.is_complex() or t.dtype == torch.bool: refuse(name, values, 'real numbers')
+    return t.to('cpu', torch.float64)
 
 
 def pair_of(u, v) -> tuple:

@@ -4,7 +4,17 @@ from collections.abc import Iterable, Mapping
 
 import torch
 
-from ..checks import check_callable, check_in_list, check_string, check_type, check_whole, is_array, refuse, refuse_kind
+from ..checks import (
+    check_callable,
+    check_in_list,
+    check_string,
+    check_tensor,
+    check_type,
+    check_whole,
+    is_array,
+    refuse,
+    refuse_kind,
+)
 from .marks import KINDS
 from .samples import is_nest
 
@@ -29,11 +39,9 @@ def whole_series(name, values, example=(0, 1, 2)) -> torch.Tensor:
 
 def row_of(name, values, wanted, example=None) -> torch.Tensor:
     if isinstance(values, range): values = list(values)
-    try: t = torch.as_tensor(values)
-    except (TypeError, ValueError, RuntimeError, OverflowError):
-        refuse_kind(name, values, wanted, example and list(example))
-    if not is_array(t) or t.ndim != 1 or t.is_complex(): refuse(name, values, wanted, example and list(example))
-    return t.detach()
+    example = example and list(example)
+    t = check_tensor(name, values, wanted, example)
+    return t if t.ndim == 1 and not t.is_complex() else refuse(name, values, wanted, example)
 
 
 def steps_of(name, values) -> torch.Tensor:

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from matplotlib.artist import Artist
 
-from ..checks import is_array, refuse, refuse_kind
+from ..checks import check_tensor, is_array, refuse, refuse_kind
 from ..trajectory.samples import Samples, leaves
 from .view import View
 
@@ -52,10 +52,8 @@ def check_points(x, y, what) -> tuple:
 
 def _as_numbers(name, values) -> torch.Tensor:
     wanted = 'a tensor of real numbers with a row for each point'
-    try: t = torch.as_tensor(values)
-    except (TypeError, ValueError, RuntimeError, OverflowError): refuse_kind(name, values, wanted)
-    if not is_array(t) or not t.ndim or not len(t) or t.is_complex(): refuse(name, values, wanted)
-    return t
+    t = check_tensor(name, values, wanted)
+    return t if t.ndim and len(t) and not t.is_complex() else refuse(name, values, wanted)
 
 
 def check_data(data):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from learners import Closure
 from torch import nn
 
 from fastsgd import Plane, Surface, Trajectory, loss_surface
@@ -100,15 +101,6 @@ class PlainList(nn.Module):
         self.lin = nn.Linear(3, 1)
         self.weights = [self.lin.weight.data if data else self.lin.weight, self.lin.bias]
     def forward(self, x): return F.linear(x, *self.weights)
-
-
-class Closure(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.lin = nn.Linear(3, 1)
-        lin = self.lin
-        self.f = lambda x: F.linear(x, lin.weight, lin.bias)
-    def forward(self, x): return self.f(x)
 
 
 class MaxNorm(nn.Module):

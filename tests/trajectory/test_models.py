@@ -7,6 +7,7 @@ import threading
 import pytest
 import torch
 from fastai.text.models.awdlstm import AWD_LSTM
+from learners import Closure
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations, spectral_norm, weight_norm
@@ -198,14 +199,6 @@ def test_threads_that_ask_at_once_get_right_answers():
     for t in threads: t.start()
     for t in threads: t.join()
     assert not wrong
-
-
-class Closure(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.lin = lin = nn.Linear(3, 1)
-        self.f = lambda x: F.linear(x, lin.weight, lin.bias)
-    def forward(self, x): return self.f(x)
 
 
 class Hidden(nn.Module):
