@@ -40,6 +40,7 @@ def made(path, rng):
     traj = Trajectory({'w': torch.randn(k, 2, 2), 'b': torch.randn(k, 2)}, steps, torch.rand(n), torch.rand(n),
                       {'mean': torch.rand(k, 2)}, data=((xs,), (torch.rand(3, 1),)), label='fit', samples=samples,
                       batches={0: ((xs,), (torch.rand(3, 1),))}, valid=(torch.tensor([n]), torch.rand(1)),
+                      ragged=[((torch.rand(k, 3),), (torch.rand(k, 1),)) for k in range(rng.randrange(3))],
                       metrics={'accuracy': (torch.tensor([n]), torch.rand(1))}, epochs=[n])
     return traj.save(path)
 

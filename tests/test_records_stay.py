@@ -62,8 +62,9 @@ MODELS = {'embedding': (lambda: Renormed(nn.Embedding(9, 3, max_norm=0.5)), lamb
 def everything_in(traj) -> str:
     "A hash of all numbers of a record"
     tensors = [*traj.params.values(), *traj.buffers.values(), traj.steps, traj.losses, traj.lrs, *traj.valid,
-               *leaves(traj.data), *leaves(list(traj.batches.values())), *leaves((traj.samples.xs, traj.samples.ys)),
-               *leaves(list(traj.metrics.values())), *traj.params.first.values()]
+               *leaves(traj.data), *leaves(traj.ragged), *leaves(list(traj.batches.values())),
+               *leaves((traj.samples.xs, traj.samples.ys)), *leaves(list(traj.metrics.values())),
+               *traj.params.first.values()]
     digest = blake2b()
     for t in tensors: digest.update(repr((t.dtype, t.shape)).encode() + t.contiguous().numpy().tobytes())
     digest.update(repr([traj.samples.inputs, traj.samples.targets, traj.label]).encode())

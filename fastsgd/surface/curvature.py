@@ -9,12 +9,13 @@ from ..checks import check_type, check_whole
 from ..progress import Progress
 from ..random_state import random_state_kept, within_64_bits
 from ..trajectory import Trajectory
+from ..trajectory.batches import samples_told
 from ..trajectory.models import unwrapped
 from ..trajectory.spread import evenly
 from .objective import MAX_BYTES, Objective
 from .paths import check_parameters, model_and_loss_of
 from .pieces import shares_of
-from .sampling import sample_batches, samples_told
+from .sampling import sample_batches
 
 ITERATIONS = 100 # of Lanczos at the most: some 20 do, where one direction is much sharper than all others
 VECTOR_BYTES = 2**28 # that its vectors may take

@@ -10,11 +10,11 @@ from torch import nn
 from ..progress import Progress
 from ..random_state import random_state_kept, seed_all
 from ..trajectory.answers import adds_up
+from ..trajectory.batches import samples_told
 from ..trajectory.models import copy_model, unwrapped
 from .fastest import SEVERAL, checked_loop, fastest
 from .pieces import Pieces, concatenated, cut, rows_of
 from .points import PlanePoints
-from .sampling import samples_told
 from .work import Work, counted
 
 MAX_BYTES = 2**28

@@ -9,6 +9,7 @@ import torch
 from torch.utils._pytree import tree_flatten, tree_leaves, tree_unflatten
 
 from ..random_state import within_64_bits
+from ..trajectory.batches import rows_of
 from .work import counted
 
 
@@ -25,11 +26,10 @@ class Pieces:
     Where the outputs of all samples, which the loss needs at once, exceed `max_bytes`, fewer samples are taken.
     """
     def __init__(self, call, data, max_bytes: int, summed: bool, seed: int = 0):
-        largest = max(data, key=rows_of)
-        self.row_bytes, self.row_bytes_of_loss = bytes_of_a_row(call, largest)
-        total = sum(map(rows_of, data))
+        largest, total = max(data, key=rows_of), sum(map(rows_of, data))
+        self.row_bytes, self.row_bytes_of_loss = bytes_of_a_row(call, widest(data))
         most = int(2 * max_bytes // max(self.row_bytes_of_loss, 1e-9))
-        if total > most: data = [some_of(b, max(1, most * rows_of(b) // total), seed) for b in data]
+        if total > most: data = some_of(data, max(1, most), seed)
         self.n_samples, self.rows = sum(map(rows_of, data)), max(map(rows_of, data))
         left = max(max_bytes - self.row_bytes_of_loss * self.n_samples, max_bytes / 4)
         rows = max(1, int(left // max(self.row_bytes, 1e-9)))
@@ -42,9 +42,10 @@ class Pieces:
         return self.row_bytes * self.rows + self.row_bytes_of_loss * self.n_samples
 
 
-def rows_of(batch) -> int:
-    "How many samples `(xs, ys)` has"
-    return next((len(t) for side in reversed(batch) for t in side if t.dim()), 1)
+def widest(data) -> tuple:
+    "The batch of `data` whose samples are the largest: of those of equal size the one with most"
+    size = lambda batch: sum(t.numel() for side in batch for t in side) / max(rows_of(batch), 1)
+    return max(data, key=lambda batch: (size(batch), rows_of(batch)))
 
 
 def shares_of(data, summed: bool) -> list:
@@ -60,11 +61,17 @@ def cut(batch, start: int, stop: int) -> tuple:
     return tuple(tuple(t[start:stop] if t.dim() and len(t) == n else t for t in side) for side in batch)
 
 
-def some_of(batch, k: int, seed: int) -> tuple:
-    "A random sample of `k` of the batch, in the same order"
-    n = rows_of(batch)
-    idx = torch.randperm(n, generator=torch.Generator().manual_seed(within_64_bits(seed)))[:k].sort().values
-    return tuple(tuple(t[idx.to(t.device)] if t.dim() and len(t) == n else t for t in side) for side in batch)
+def some_of(data, k: int, seed: int) -> list:
+    "A random sample of `k` of all samples, in the same order; batches without any are left out"
+    sizes = list(map(rows_of, data))
+    idx = torch.randperm(sum(sizes), generator=torch.Generator().manual_seed(within_64_bits(seed)))[:k].sort().values
+    res, start = [], 0
+    for batch, n in zip(data, sizes):
+        own = idx[(idx >= start) & (idx < start + n)] - start
+        if len(own): res.append(tuple(tuple(t[own.to(t.device)] if t.dim() and len(t) == n else t for t in side)
+                                      for side in batch))
+        start += n
+    return res
 
 
 def inputs_of(batch, rows: int) -> list:

@@ -15,24 +15,21 @@ WAY_OUT = 'give data=(xs, ys), tensors or tuples of tensors, or a DataLoader'
 
 def sample_batches(learn, paths, data, max_samples: int, max_bytes: int, seed: int) -> tuple:
     "`(batches, samples in all)`: batches `(xs, ys)` of tensors, in random order where they are a sample"
+    ragged = []
     if data is None and not isinstance(learn, Trajectory | list | tuple): data = getattr(learn, 'dls', None)
-    elif data is None: data = paths[0].data
+    elif data is None: data, ragged = paths[0].data, paths[0].ragged
     data = getattr(data, 'train', data) # of fastai's DataLoaders
     if data is None: raise ValueError(f'there is no training data: {WAY_OUT}')
     sides = isinstance(data, tuple | list) and len(data) == 2 and not _two_batches(data)
     if isinstance(data, torch.Tensor | np.ndarray) or not isinstance(data, Dataset) and not hasattr(data, '__iter__'):
         raise TypeError(f'data is of type {type(data).__name__}: {WAY_OUT}')
     if not sides: return _from_loader(data, max_samples, max_bytes, seed)
-    batch = tuple(tuple(map(_as_tensor, side if _is_several(side) else (side,))) for side in data)
-    total = check_batch(batch)
-    nbytes = sum(t.numel() * t.element_size() for side in batch for t in side)
+    batches = [tuple(tuple(map(_as_tensor, side if _is_several(side) else (side,))) for side in batch)
+               for batch in (data, *ragged)]
+    total = sum(map(check_batch, batches))
+    nbytes = sum(t.numel() * t.element_size() for batch in batches for side in batch for t in side)
     keep = min(total, max_samples, max(1, int(max_bytes * total // max(nbytes, 1))))
-    return [some_of(batch, keep, seed) if keep < total else batch], total
-
-
-def samples_told(n: int, total: int) -> str:
-    "What `n` samples of `total` are, in words"
-    return f'a random sample of {n} of {total} samples' if n < total else f'{total} samples'
+    return some_of(batches, keep, seed) if keep < total else batches, total
 
 
 def _is_several(side): return isinstance(side, tuple) or isinstance(side,

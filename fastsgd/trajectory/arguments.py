@@ -90,6 +90,15 @@ def check_batch(name, batch):
     return batch
 
 
+def check_data(data, ragged) -> tuple:
+    "Return `(data, ragged)` as they are kept. Raises TypeError or ValueError for anything else."
+    given = check_type('ragged', ragged, (list, tuple), '(xs, ys) in a list')
+    ragged = [check_batch(f'ragged[{k}]', batch) for k, batch in enumerate(given)]
+    if data is None and ragged:
+        raise ValueError(f'ragged has {len(ragged)} batches, and data none: expected the first one in data')
+    return None if data is None else check_batch('data', data), ragged
+
+
 def check_batches(batches) -> dict:
     "Return step -> `(xs, ys)`. Raises TypeError or ValueError for anything else."
     given = check_type('batches', {} if batches is None else batches, Mapping, 'a dict, step -> (xs, ys)')

@@ -43,13 +43,28 @@ class Batches:
         rows = lambda side: tuple(self._arena.copy(t[:n].detach().as_subclass(torch.Tensor)) for t in side)
         if n: self.sample = [(rows(xs), rows(ys))]
 
-    def data(self):
-        "The sample as one `(xs, ys)` on the CPU, or None"
-        sample = [[[t.cpu() for t in side] for side in batch] for batch in self.sample]
-        if not sample: return None
-        if len({tuple(t.shape[1:] for t in (*xs, *ys)) for xs, ys in sample}) > 1: sample = sample[:1] # ragged
-        return tuple(tuple(torch.cat(ts) if ts[0].ndim else ts[0] for ts in zip(*side)) for side in zip(*sample))
+    def known(self, sample=True) -> dict:
+        "What a Trajectory takes of it, without the sample where it has data of another source"
+        first, *more = (sample and self.data()) or [None]
+        return {'data': first, 'ragged': more, 'batches': self.steps()}
+
+    def data(self) -> list:
+        "The sample as `(xs, ys)` on the CPU: one, or where items differ in length one of each kind, in their order"
+        alike = {}
+        for xs, ys in self.sample: alike.setdefault(tuple(t.shape[1:] for t in (*xs, *ys)), []).append((xs, ys))
+        return [tuple(tuple(torch.cat(ts).cpu() if ts[0].ndim else ts[0].cpu() for ts in zip(*side))
+                      for side in zip(*batches)) for batches in alike.values()]
 
     def steps(self):
         "Step -> `(xs, ys)` on the CPU"
         return {s: tuple(tuple(t.cpu() for t in side) for side in batch) for s, batch in self.by_step.items()}
+
+
+def rows_of(batch) -> int:
+    "How many samples `(xs, ys)` has"
+    return next((len(t) for side in reversed(batch) for t in side if t.dim()), 1)
+
+
+def samples_told(n: int, total: int) -> str:
+    "What `n` samples of `total` are, in words"
+    return f'a random sample of {n} of {total} samples' if n < total else f'{total} samples'

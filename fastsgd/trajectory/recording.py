@@ -236,9 +236,9 @@ class Recording:
         self._gather_losses()
         losses = torch.cat([c.cpu() for c in self._loss_chunks]) if self._loss_chunks else torch.empty(0)
         valid = list(zip(*self.valid)) or [(), ()]
-        given = {'data': self.batches.data(), 'batches': self.batches.steps(), 'model': self.model,
-                 'samples': self.samples, 'metrics': self.measures.series(), 'epochs': self.measures.epochs,
-                 'hypers': self.hypers.series(n), 'groups': self.hypers.groups, 'marks': self.marks.all,
+        given = {**self.batches.known('data' not in context), 'model': self.model, 'samples': self.samples,
+                 'metrics': self.measures.series(), 'epochs': self.measures.epochs, 'marks': self.marks.all,
+                 'hypers': self.hypers.series(n), 'groups': self.hypers.groups,
                  'valid': (torch.tensor(valid[0], dtype=torch.int64), torch.tensor(valid[1], dtype=torch.float64))}
         return Trajectory(points.only(self._slots.params), torch.cat([b.steps for b in points.blocks]), losses,
                           torch.tensor(self.lrs[:n], dtype=torch.float64), points.only(self._slots.buffers),

@@ -41,8 +41,7 @@ def save(traj, path, data=True) -> Path:
         if len(columns) > MOST_NAMES: raise ValueError(f'{len(columns)} {kind}: expected at most {MOST_NAMES}')
         meta[kind] = {name: columns.still(name) for name in columns}
         for name, still in meta[kind].items(): tensors[f'{kind}.{name}'] = columns.moving(name, still)
-    # the data is packed as a single batch
-    meta['data'] = None if traj.data is None or not data else _pack(tensors, 'data', [traj.data])
+    meta['data'] = None if traj.data is None or not data else _pack(tensors, 'data', [traj.data, *traj.ragged])
     batches = traj.batches if data else {}
     meta['batches'] = _pack(tensors, 'batches', list(batches.values()))
     tensors['batches.steps'] = torch.tensor([int(s) for s in batches], dtype=torch.int64)
@@ -84,12 +83,17 @@ def _places(prefix, n_x, n_y):
     return [(side, k, f'{prefix}.{"xy"[side]}.{k}') for side, n in enumerate((n_x, n_y)) for k in range(n)]
 
 
-def _unpack(tensors, prefix, sizes, n):
-    "The `n` batches that `_pack` wrote"
+def _unpack(tensors, prefix, sizes, n=None):
+    "The batches that `_pack` wrote: `n`, or as many as there are shapes, at least one"
     n_x, n_y = sizes
     _expect(all(type(k) is int and 0 <= k < 1000 for k in (n_x, n_y)), f'{prefix} has {sizes} inputs and targets')
+    places = _places(prefix, n_x, n_y)
+    if n is None: # never more than the file has numbers for
+        every = [tensors[f'{name}.shape'] for *_, name in places]
+        n = len(every[0]) if every else 1
+        _expect(1 <= n <= max([1, *(t.numel() for t in every)]), f'{prefix} has {n} batches')
     batches = [([], []) for _ in range(n)]
-    for side, _, name in _places(prefix, n_x, n_y):
+    for side, _, name in places:
         numbers, shapes = tensors.pop(name), tensors.pop(f'{name}.shape')
         _expect(shapes.ndim == 2 and len(shapes) == n and shapes.dtype == torch.int64 and bool((shapes >= 0).all()),
                 f'{name} has shapes {tuple(shapes.shape)}')
@@ -151,7 +155,7 @@ def _build(cls, tensors, meta, context):
     _expect(len(series['valid.steps']) == len(series['valid.losses']), 'valid has not as many steps as losses')
     for name in wanted: _expect(wanted[name] is None or _within(series[name], n), f'{name} is beyond the {n} steps')
     columns = {kind: _columns(tensors, kind, meta[kind], points) for kind in ('params', 'buffers')}
-    data = None if meta['data'] is None else _unpack(tensors, 'data', meta['data'], 1)[0]
+    data, *ragged = [None] if meta['data'] is None else _unpack(tensors, 'data', meta['data'])
     at = _series(tensors.pop('batches.steps'), 'batches.steps', torch.int64)
     _expect(_within(at, MOST_STEPS), 'batches.steps is beyond all steps')
     batches = dict(zip(at.tolist(), _unpack(tensors, 'batches', meta['batches'], len(at))))
@@ -170,11 +174,11 @@ def _build(cls, tensors, meta, context):
     _expect(isinstance(label, str) and len(label) <= MOST_LETTERS, 'label is no text, or too long')
     _expect(len(aliases) <= MOST_NAMES and all(n in names for n in aliases.values()), 'aliases')
     _expect(persistent is None or {*persistent} <= {*names, *aliases}, 'persistent has unknown names')
-    res = cls(columns['params'], steps, losses, series['lrs'], columns['buffers'], data=data, batches=batches,
-              valid=(series['valid.steps'], series['valid.losses']), aliases=aliases, samples=samples, metrics=metrics,
-              persistent=None if persistent is None else frozenset(persistent), label=label,
-              epochs=series.get('epochs'), breaks=series.get('breaks'), hypers=hypers, groups=groups,
-              marks=marks, **context)
+    res = cls(columns['params'], steps, losses, series['lrs'], columns['buffers'], data=data, ragged=ragged,
+              batches=batches, valid=(series['valid.steps'], series['valid.losses']), aliases=aliases, samples=samples,
+              metrics=metrics, persistent=None if persistent is None else frozenset(persistent), label=label,
+              epochs=series.get('epochs'), breaks=series.get('breaks'), hypers=hypers, groups=groups, marks=marks,
+              **context)
     res.shown, res.as_recorded = series.get('shown', res.shown), bool(meta.get('as_recorded', True))
     _expect(len(res.shown) == points and bool((res.shown >= steps).all()), 'shown does not fit the steps')
     return res

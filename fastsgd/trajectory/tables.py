@@ -5,6 +5,8 @@ import html
 import numpy as np
 import torch
 
+from .batches import rows_of
+
 
 def html_table(title: str, rows: dict) -> str:
     "`rows`, name -> text, as an HTML table; no colours of its own, so that it suits light and dark pages"
@@ -57,6 +59,9 @@ def trajectory_rows(traj) -> dict:
     if len(rates):
         low, high = float(rates.min()), float(rates.max())
         rows['learning rate'] = f'{low:.3g}' if low == high else f'{low:.3g} to {high:.3g}'
+    if traj.ragged:
+        data = [traj.data, *traj.ragged]
+        rows['data'] = f'{sum(map(rows_of, data)):,} samples in {len(data):,} batches of different shapes'
     if traj.diverged is not None: rows['diverged'] = f'at step {traj.diverged:,}'
     elif found := traj.findings: rows['seen'] = '; '.join(map(str, found))
     return rows

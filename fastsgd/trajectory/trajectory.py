@@ -51,6 +51,7 @@ class Trajectory(HowItWent):
         hypers: dict | None = None, # Name, such as 'lr' or 'mom' -> tensor (steps, parameter groups)
         groups=(), # Names of the parameter groups
         marks=(), # `(step, kind)`: 'fit' where a further one begins, 'freeze' and 'unfreeze' where it trains others
+        ragged=(), # Further data: `(xs, ys)` in a list, samples of other shapes than those in `data`, such as texts
     ):
         self.params = as_columns('params', params)
         self.buffers = as_columns('buffers', {} if buffers is None else buffers)
@@ -61,7 +62,7 @@ class Trajectory(HowItWent):
         self.losses, self.lrs = a.series('losses', losses), a.series('lrs', lrs)
         a.check_model(model, loss_func)
         self.model, self.loss_func, self.label = model, loss_func, check_string('label', label)
-        self.data = None if data is None else a.check_batch('data', data)
+        self.data, self.ragged = a.check_data(data, ragged)
         self.batches, self.valid = a.check_batches(batches), a.measured('valid', ([], []) if valid is None else valid)
         self.aliases, self.persistent, self.groups = a.check_names_of(aliases, persistent, groups)
         self.samples = None if samples is None else check_type('samples', samples, Samples, 'Samples, or None')

@@ -6,6 +6,7 @@ import torch
 
 from ..surface import loss_surface
 from ..surface.budget import affordable_surface
+from ..trajectory.batches import rows_of, samples_told
 from ..trajectory.several import as_list
 from .boundary import BoundaryView, Classifier, two_inputs
 from .budget import within_budget
@@ -113,7 +114,15 @@ def describe(traj, views) -> str:
     "The views by name, and what one sees in each"
     names = [_name(v) for v in views]
     items = ITEMS['values' if traj.samples is None else traj.samples.input_kind]
-    return f'{_listed(names)}: {"; ".join(SHOWS[n].format(items=items) for n in names)}'
+    told = [SHOWS[n].format(items=items) + _over(traj, v) for n, v in zip(names, views)]
+    return f'{_listed(names)}: {"; ".join(told)}'
+
+
+def _over(traj, view):
+    "What a surface rests on where batches of different shapes could not be joined"
+    if not traj.ragged or not isinstance(view, PathView): return ''
+    total = sum(map(rows_of, (traj.data, *traj.ragged)))
+    return f' over {samples_told(min(view.kwargs["max_samples"], total), total)} of different lengths'
 
 
 def _name(view): return type(view).__name__

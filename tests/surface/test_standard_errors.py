@@ -43,7 +43,7 @@ def test_it_is_the_spread_of_the_samples(loss_func, scale):
     traj, x, y = made(loss_func)
     surface = loss_surface(traj, 'random', n=2, max_samples=SAMPLE, seed=5)
     losses, errors = surface.loss_at(traj, errors=True)
-    (xs,), (ys,) = some_of(((x,), (y,)), SAMPLE, 5)
+    ((xs,), (ys,)), = some_of([((x,), (y,))], SAMPLE, 5)
     for i in range(len(traj)):
         each = alone(traj, i, xs, ys)
         assert float(losses[i]) == pytest.approx(each.mean() * scale, rel=1e-4)
@@ -96,7 +96,7 @@ def test_a_model_of_sequences_is_sampled_by_the_sequence():
     learn = SimpleNamespace(model=model, loss_func=CrossEntropyLossFlat())
     surface = loss_surface(learn, 'random', n=2, data=(x, y), max_samples=40)
     loss, error = surface.loss_at(nn.utils.parameters_to_vector(model.parameters()).detach(), errors=True)
-    (xs,), (ys,) = some_of(((x,), (y,)), 40, 0)
+    ((xs,), (ys,)), = some_of([((x,), (y,))], 40, 0)
     each = F.cross_entropy(model(xs).transpose(1, 2), ys, reduction='none').mean(1).detach()
     assert float(error) == pytest.approx(float(each.std() / 80**0.5), rel=1e-3)
     assert float(loss) == pytest.approx(float(each.mean()), rel=1e-5)

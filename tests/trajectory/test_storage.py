@@ -35,6 +35,7 @@ def same(a, b):
                      b.valid) and a.aliases == b.aliases and a.persistent == b.persistent and a.label == b.label
     assert a.marks == b.marks and all(type(mark) is tuple for mark in b.marks)
     assert (a.data is None) == (b.data is None) and (a.data is None or same_batch(a.data, b.data))
+    assert len(a.ragged) == len(b.ragged) and all(map(same_batch, a.ragged, b.ragged))
     assert list(a.batches) == list(b.batches) and all(same_batch(a.batches[s], b.batches[s]) for s in a.batches)
     assert a.n_steps == b.n_steps and len(a) == len(b) and a.as_recorded == b.as_recorded
     for name in ('epochs', 'breaks', 'shown'): assert same_tensor(getattr(a, name), getattr(b, name)), name
@@ -291,7 +292,8 @@ def pop(name): return lambda tensors: tensors.pop(name)
     pop('data.x.0'), pop('data.x.0.shape'), pop('batches.steps'), put('data.x.0.shape', torch.tensor([[2**40, 3]])),
     put('data.x.0.shape', torch.tensor([[-1, 3]])), put('data.x.0.shape', torch.tensor([40, 3])),
     put('data.x.0.shape', torch.tensor([[2**32, 2**32]])), put('batches.steps', torch.arange(3)),
-    put('data.y.0', torch.ones(1, 1, 1)),
+    put('data.y.0', torch.ones(1, 1, 1)), put('data.x.0.shape', torch.zeros(10**9, 0, dtype=torch.int64)),
+    put('data.x.0.shape', torch.zeros(0, 2, dtype=torch.int64)),
     # well-formed, and a trap for whoever uses it later
     lambda tensors: tensors.update({'losses': torch.ones(0), 'lrs': torch.ones(0), 'steps': torch.arange(11) * 2**31}),
     lambda tensors: tensors.update({'valid.steps': torch.tensor([11]), 'valid.losses': torch.ones(1)}),
@@ -351,7 +353,9 @@ def test_what_the_format_can_not_hold_is_refused_and_the_old_file_stays(saved, t
     before = saved.read_bytes()
     mixed = {0: ((torch.ones(1),), ()), 1: ((torch.ones(1), torch.ones(1)), ())}
     types = {0: ((torch.ones(1),), ()), 1: ((torch.arange(1),), ())}
-    for kwargs in ({'params': {'a': torch.ones(2, dtype=torch.complex128)}}, {'batches': mixed}, {'batches': types}):
+    ragged = {'data': ((torch.ones(1),), ()), 'ragged': [((torch.ones(1, 1),), ())]}
+    for kwargs in ({'params': {'a': torch.ones(2, dtype=torch.complex128)}}, {'batches': mixed}, {'batches': types},
+                   ragged):
         with pytest.raises(ValueError): Trajectory(**{'params': {'a': torch.ones(2)}, **kwargs}).save(saved)
         count('bad inputs refused')
     assert saved.read_bytes() == before and os.listdir(tmp_path) == ['fit.safetensors']
