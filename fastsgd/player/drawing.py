@@ -3,6 +3,8 @@
 import hashlib
 from dataclasses import dataclass, field
 
+from .spelling import Spelling
+
 
 def common_prefix(a: str, b: str) -> int:
     "How many characters `a` and `b` begin with alike"
@@ -81,9 +83,11 @@ class Drawing:
     n_frames: int = 0
     defs: str = '' # what parts refer to: glyphs, markers, clip paths; ids begin with @, to be made unique on a page
     parts: list[ChangingText] = field(default_factory=list) # in drawing order; one entry only where nothing changes
+    spelling: Spelling = field(default_factory=Spelling) # of the lines of text in the parts
     values: dict | None = None # what lines, points and texts say, for the player's read-out
     still: bytes = b'' # the last frame as a small PNG, for where nothing moves
 
     def frame(self, i: int) -> str:
         "The inside of the picture at frame `i`"
-        return ''.join([text for frame, text in part.texts() if frame <= i][-1] for part in self.parts)
+        texts = [[text for frame, text in part.texts() if frame <= i][-1] for part in self.parts]
+        return self.spelling.read(''.join(texts))

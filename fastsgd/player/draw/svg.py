@@ -33,8 +33,8 @@ class Tape:
 
 class PartRenderer(RendererSVG):
     "Matplotlib's SVG renderer; it writes no groups (thus no ids of users), no comments, and shorter numbers"
-    def __init__(self, width, height, image_dpi, tidy):
-        self.tape, self.tidy = Tape(), tidy
+    def __init__(self, width, height, image_dpi, tidy, spelling):
+        self.tape, self.tidy, self.spelling = Tape(), tidy, spelling
         self._flip = Affine2D().scale(1, -1).translate(0, height)
         super().__init__(width, height, self.tape, image_dpi=image_dpi)
         self._text2path = LetterByLetter()
@@ -97,10 +97,10 @@ class PartRenderer(RendererSVG):
         style += f' opacity="{alpha:.3g}"' if alpha != 1 else ''
         turn = f' rotate({-angle:.6g})' if angle else ''
         scale = prop.get_size_in_points() / self._text2path.FONT_SCALE
-        ids = {name: self.tidy.id(name) for name, _ in letters}
-        glyphs = ''.join([f'<use href="#{ids[name]}" x="{round(at, PRECISION):g}"/>' for name, at in letters])
+        number = {name: int(self.tidy.id(name)[1:]) for name, _ in letters}
+        line = self.spelling.write([(number[name], at) for name, at in letters])
         place = f'translate({x:.2f} {y:.2f}){turn} scale({scale:g} {-scale:g})'
-        self.tape.write(f'<g{style} transform="{place}">{glyphs}</g>')
+        self.tape.write(f'<g{style} transform="{place}">{line}</g>')
 
     def draw_path_collection(self, gc, *args, **kwargs):
         "Clip the collection once, instead of each of its paths"
@@ -125,7 +125,7 @@ def draw_svg(
     width, height = figure.get_size_inches() * 72
     result = Drawing(width, height, figure.dpi)
     with settings_alone({**RC, 'svg.hashsalt': uuid.uuid4().hex}), drawing(figure, 72):
-        camera = Camera(figure, result.dpi)
+        camera = Camera(figure, result.dpi, result.spelling)
         for i, frame in enumerate(frames):
             camera.shoot(i, func(frame))
             if tick: tick(i)
@@ -138,11 +138,11 @@ def draw_svg(
 
 class Camera:
     "Keep the parts of the figure as SVG texts, and draw again those that a frame changed"
-    def __init__(self, figure, dpi):
+    def __init__(self, figure, dpi, spelling):
         self.figure, self.scene = figure, None
         w, h = figure.get_size_inches()
         self.tidy = Tidy()
-        self.vector = PartRenderer(w * 72, h * 72, dpi, self.tidy)
+        self.vector = PartRenderer(w * 72, h * 72, dpi, self.tidy, spelling)
         self.renderer = MixedModeRenderer(figure, w, h, dpi, self.vector)
         self.order, self.parts, self.slot, self.values = [], [], {}, Values(figure)
 

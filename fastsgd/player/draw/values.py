@@ -13,7 +13,7 @@ from .scene import is_3d
 
 MOST_POINTS = 1000 # of one line: of more, every second, fourth, ... is kept
 FEW_POINTS = 12 # which are kept as they are
-SHARE, LEAST = 0.12, 6000 # bytes to take at the most: a share of the picture's, or so many
+SHARE, LEAST = 0.16, 6000 # bytes to take at the most: a share of the picture's, or so many
 
 
 class Numbers:

@@ -83,7 +83,8 @@ def player_html(
     legible = round(min(css_width, LEGIBLE * drawing.width))
     data = dict(frames=drawing.n_frames, width=css_width, legible=legible, interval=interval, pause=pause, mode=mode,
                 autoplay=autoplay, labels=None if labels is None else [str(label) for label in labels],
-                parts=[(part.frames, part.entries) for part in moving], values=drawing.values)
+                parts=[(part.frames, part.entries) for part in moving], letters=drawing.spelling.letters,
+                values=drawing.values)
     html = PLAYER.format(
         id=name, alt=alt, width=drawing.width, height=drawing.height, style=asset('player.css'),
         still=still if drawing.still else '', script=asset('player.js'),

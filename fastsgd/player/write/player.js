@@ -15,6 +15,21 @@
     };
   }
 
+  // SVG as it stands on the page: lines of text are written in two characters a letter, see spelling.py.
+  function reader(letters) {
+    const code = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    function line(found, codes) {
+      let x = 0, uses = "";
+      for (let k = 0; k < codes.length; k += 2) {
+        const letter = letters[code.indexOf(codes[k]) * 64 + code.indexOf(codes[k + 1])];
+        uses += "<use href='#@" + letter[0] + "' x='" + Number(x.toFixed(2)) + "'/>";
+        x += letter[1];
+      }
+      return uses;
+    }
+    return (text) => text.replace(/<t>(.*?)<.t>/g, line).replaceAll("#@", "#" + id + "-");
+  }
+
   // The last entry that holds at frame i, by halving: entry k holds from frame starts[k] on.
   function entryAt(starts, i) {
     let low = 0, high = starts.length;
@@ -53,7 +68,8 @@
     const find = (name) => root.querySelector("[data-do=" + name + "]");
     const data = JSON.parse(written("application/json"));
     for (const child of [...root.children]) if (child.tagName !== "SCRIPT") child.remove();   // the still picture
-    root.insertAdjacentHTML("afterbegin", written("text/html"));
+    const read = reader(data.letters);
+    root.insertAdjacentHTML("afterbegin", read(written("text/html")));
     root.style.width = data.width + "px";
     root.style.setProperty("--fastsgd-legible", data.legible + "px");
     root.tabIndex = 0;
@@ -77,7 +93,7 @@
         const k = entryAt(part.starts, frame);
         if (k === part.shown) continue;
         const fresh = part.node.cloneNode();
-        fresh.innerHTML = part.text(k).replaceAll("#@", "#" + id + "-");
+        fresh.innerHTML = read(part.text(k));
         renew(part.node, fresh);
         part.shown = k;
       }
