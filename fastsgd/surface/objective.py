@@ -128,6 +128,7 @@ class Objective:
     def __call__(self,
         points, # `PlanePoints`, `VectorPoints` or `TrajectoryPoints`
         make_way=None, # Of this objective: the way to go; None: the fastest
+        keep=None, # Called with each part of the losses; returns what to write beside the bar
     ) -> torch.Tensor: # Shape (points,), or what the way makes, float64, on the CPU
         "The loss at each point. Shows a progress bar when it takes long; the random state is kept."
         n, res = len(points), []
@@ -141,6 +142,7 @@ class Objective:
             for i in range(0, n, size):
                 j = min(i + size, n)
                 res.append(way(points, i, j).cpu())
+                if keep is not None: bar.comment = keep(res[-1])
                 bar.update(j)
         return torch.cat(res)
 

@@ -1,5 +1,7 @@
 """`loss_surface`: the loss of a model over a plane through its parameters. No fastai, no matplotlib."""
 
+import warnings
+
 import torch
 
 from ..checks import check_flag, check_string, check_type, refuse
@@ -13,6 +15,7 @@ from .plane import Plane
 from .points import PlanePoints, as_points
 from .sampling import sample_batches
 from .source import choose_plane, limits_around, paths_model_and_loss
+from .stages import Stages
 from .with_errors import error_told, losses_and_errors
 
 
@@ -20,7 +23,8 @@ class Surface:
     """The loss over a grid: `loss[j, i]` is the loss at `u[i], v[j]` of `plane`; NaN and infinite values are kept
 
     Coordinates and losses are float64; falling coordinates are put in rising order. Raises ValueError for a `loss` of
-    another shape, and for coordinates in no order, TypeError for arguments of another kind.
+    another shape, and for coordinates in no order, TypeError for arguments of another kind. `stopped` says whether an
+    interrupt left a coarser grid than what was asked for.
 
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(20, lr=0.1)
@@ -38,7 +42,7 @@ class Surface:
     ):
         self.plane, self.note = check_type('plane', plane, Plane, 'a Plane'), check_string('note', note)
         if objective is not None: check_type('objective', objective, Objective, 'an Objective, or None')
-        self.objective = objective
+        self.objective, self.stopped = objective, False
         self.u, self.v, self.loss = (coordinates(name, o) for name, o in (('u', u), ('v', v), ('loss', loss)))
         for name, at in (('u', self.u), ('v', self.v)):
             if at.dim() != 1 or not len(at): refuse(name, at.tolist(), 'coordinates in a row')
@@ -124,10 +128,12 @@ def loss_surface(
     """The loss of the model over a plane through its parameters, in evaluation mode.
 
     The loss function gets all samples at once, whatever `max_bytes`; only batches of different shapes are averaged over
-    samples, or added where it has `reduction='sum'`. Many points are evaluated at once where that is faster. Shows a
-    progress bar when it takes long; model, optimiser and random state stay as they are. Raises ValueError for a model
-    of one parameter, paths of different models, missing data, or an argument out of its range, TypeError for another
-    `learn` and for data that cannot become tensors.
+    samples, or added where it has `reduction='sum'`. Many points are evaluated at once where that is faster. A coarse
+    grid comes first and is refined, with a progress bar when it takes long; a KeyboardInterrupt (a notebook's stop
+    button) leaves the finest grid that is whole, and says so. Model, optimiser and random state stay as they are.
+    Raises ValueError for a model of one parameter, paths of different models, missing data, or an argument out of its
+    range, TypeError for another `learn` and for data that cannot become tensors, KeyboardInterrupt where no grid is
+    whole yet.
 
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(20, lr=0.1)
@@ -150,13 +156,22 @@ def loss_surface(
     if isinstance(learn, Trajectory | list | tuple):
         buffers = {n: t for n, t in paths[0].point(-1).items() if n in paths[0].buffers}
     objective = Objective(model, loss_func, batches, buffers, max_bytes, seed, total)
-    surface = Surface(plane, u, v, torch.zeros(nv, nu), objective)
-    vv, uu = torch.meshgrid(v, u, indexing='ij')
-    surface.loss = surface.at(uu, vv)
+    stages = refined(objective, plane, u, v)
+    surface = Surface(plane, *stages.finest(), objective)
     last = f'last point{" of the first fit" if len(paths) > 1 else ""}' if paths else 'model as it is'
-    surface.note = objective.told
+    surface.stopped, surface.note = not stages.finished, stages.stop_told + objective.told
     if total > objective.n_samples:
         error = surface.loss_at(flatten('model', state_of(paths[0] if paths else model)), errors=True)[1]
         if told := error_told(error): surface.note += f', {told} at the {last}'
     if objective.has_buffers: surface.note += f'; buffers of the {"model" if buffers is None else last}'
     return surface
+
+
+def refined(objective, plane, u, v) -> Stages:
+    "The losses over the grid from coarse to fine, up to an interrupt. Raises it where no grid is whole yet."
+    stages = Stages(u, v)
+    try: objective(stages.points(plane, objective.device), keep=stages.add)
+    except KeyboardInterrupt:
+        if not stages.whole: raise
+    if not stages.finished: warnings.warn(f'interrupted: this surface has {stages.told}', stacklevel=3)
+    return stages
