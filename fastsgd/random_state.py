@@ -28,11 +28,11 @@ def within_64_bits(seed: int) -> int:
     return seed if -2**63 <= seed < 2**64 else seed % 2**63
 
 
-def seed_all(seed):
-    """Seed torch on all devices, NumPy and Python; unlike `torch.manual_seed` without a note left for a GPU not in use
-    yet
+def seed_all(seed, python=True):
+    """Seed torch on all devices, NumPy and, which takes longest, `python`; unlike `torch.manual_seed` without a note
+    left for a GPU not in use yet
     """
-    random.seed(seed)
+    if python: random.seed(seed)
     seed = within_64_bits(seed)
     np.random.seed(seed % 2**32) # noqa: NPY002
     torch.default_generator.manual_seed(seed)

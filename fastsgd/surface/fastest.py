@@ -14,6 +14,7 @@ from .work import OPERATIONS, counted
 AT_ONCE_BYTES = 2**25
 SEVERAL = 64 # points for which it pays to measure
 SLOW = 1e-3 # seconds for a point, from which on it is work and no longer calls that take the time
+TOO_SLOW = 3 # times the time of another way
 NOTABLE = 0.02 # share of the time that calls of operators must take, for `vmap` to be able to save any
 MOST = 0.8 # the same for them to take nearly all of it: many points in one call are sure to be faster
 
@@ -54,6 +55,9 @@ def fastest(objective, points) -> tuple:
         try:
             way = make(objective, first=first)
             losses, seconds = timed(way, points, 2, device)
+            if seconds / 2 > TOO_SLOW * ways[0][0]: # a first call sets much up, and for two points as much as for many
+                k = min(int(size), 8, max(2, len(points) // SEVERAL))
+                seconds = min(seconds, timed(way, points, k, device)[1] / k * 2)
         except (KeyboardInterrupt, torch.OutOfMemoryError): raise
         except Exception: continue # it can't be vectorised
         if not agree(losses, wanted): continue
@@ -65,7 +69,7 @@ def fastest(objective, points) -> tuple:
         for entry in ways:
             seconds, way, size = entry
             size = min(size, max(8, len(points) // 64))
-            if len(ways) == 1 or seconds > 3 * best and seconds > SLOW: continue
+            if len(ways) == 1 or seconds > TOO_SLOW * best and seconds > SLOW: continue
             entry[0] = min(seconds, timed(way, points, size, device)[1] / size)
     return min(ways, key=lambda entry: entry[0])[1:]
 

@@ -1,5 +1,6 @@
 """`Objective`: the loss of one model over fixed data, at many points. No fastai, no matplotlib."""
 
+import random
 import warnings
 import weakref
 from contextlib import nullcontext
@@ -47,8 +48,8 @@ class Objective:
         self.data = [tuple(tuple(t.detach().as_subclass(torch.Tensor).to(self.device) for t in side) for side in b)
                      for b in batches]
         self.pieces, self.loop, self.ways, self.method = None, None, {}, 'loop'
-        # a module may work in place on its input: known after a call
-        self.copies_inputs, self.inputs_written = True, False
+        # a module may work in place on its input, or draw from Python's random numbers: known after a call
+        self.copies_inputs, self.inputs_written, self.seeds_python = True, False, True
 
     def fresh_model(self) -> nn.Module:
         "A copy of the model, to be changed at will"
@@ -83,14 +84,17 @@ class Objective:
 
     def begin(self, model):
         "The same noise and no hidden state for each call"
-        seed_all(self.seed)
+        seed_all(self.seed, self.seeds_python)
         if callable(getattr(model, 'reset', None)): model.reset() # fastai's convention
 
     def loss(self, model, forward, during_loss=nullcontext) -> torch.Tensor:
         "The loss with the outputs of `forward(xs, piece)`, `piece` being a number"
-        total = 0.
+        total = None
         for out, batch in self.outputs(model, forward):
-            with during_loss(): total = total + self.loss_of(out, batch.ys).double() * batch.share
+            with during_loss():
+                loss = self.loss_of(out, batch.ys).double()
+                if batch.share != 1: loss = loss * batch.share
+                total = loss if total is None else total + loss
         return total
 
     def outputs(self, model, forward):
@@ -151,8 +155,10 @@ class Objective:
         model = self.fresh_model()
         self.pieces = Pieces(lambda xs: self.call(model, xs), self.data, self.max_bytes, self.summed,
                              self.seed)
+        random.seed(self.seed)
+        state = random.getstate()
         self.loop, self.cost = checked_loop(self, points)
-        self.copies_inputs = self.inputs_written
+        self.copies_inputs, self.seeds_python = self.inputs_written, random.getstate() != state
 
     def _way(self, points):
         "`(way, points at a time)`"

@@ -36,6 +36,7 @@ class Loop:
     def __call__(self, points, i: int, j: int) -> torch.Tensor:
         "The losses at points i to j"
         rest = points if self.first is None else self.first.rest(points)
+        if j - i == 1: return self._loss(points, rest, i)[None]
         return torch.stack([self._loss(points, rest, k) for k in range(i, j)])
 
     def _loss(self, points, rest, k):
