@@ -37,7 +37,7 @@ from .write.video import check_video, find_ffmpeg, naming
 # Videos that are left to matplotlib, which hands them to ffmpeg
 LEFT_TO_FFMPEG = {'.3g2', '.3gp', '.asf', '.f4v', '.flv', '.h264', '.m2ts', '.mpeg', '.mpg', '.mts', '.mxf',
                   '.nut', '.ogg', '.ts', '.vob', '.wmv'}
-WHOLE, SHORTEST, LONGEST = 4000, 20, 400 # milliseconds: of the whole play, and of a frame
+WHOLE, SHORTEST, LONGEST = 5000, 20, 400 # milliseconds: of the whole play, and of a frame
 
 
 class FitAnimation(FuncAnimation):
@@ -62,7 +62,7 @@ class FitAnimation(FuncAnimation):
         *,
         alt: str = '', # What the animation shows, for those who can't see it
         labels: list | None = None, # What to call each frame; None: its number
-        interval: float | None = None, # Milliseconds from frame to frame; None: so that all last 4 s or more
+        interval: float | None = None, # Milliseconds from frame to frame; None: so that all last 5 s or more
         repeat: bool = True, # Begin again at the end?
         repeat_delay: float = 1000, # Milliseconds that the last frame is held before that
         autoplay: bool = False, # Does the player begin by itself?

@@ -209,7 +209,7 @@ def test_what_a_page_does_not_take_is_refused_before_drawing(tmp_path, count):
     count('bad inputs refused')
 
 
-@pytest.mark.parametrize('n, interval', [(4, 400), (10, 400), (50, 80), (100, 40), (200, 20), (1000, 20)])
+@pytest.mark.parametrize('n, interval', [(4, 400), (10, 400), (50, 100), (100, 50), (200, 25), (1000, 20)])
 def test_a_whole_play_takes_its_time(n, interval):
     fig, _ = build('line_points_text')
     data = data_of(FitAnimation(fig, lambda i: [], n).to_jshtml())
