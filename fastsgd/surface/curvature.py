@@ -9,7 +9,6 @@ from ..checks import check_type, check_whole
 from ..progress import Progress
 from ..random_state import random_state_kept, within_64_bits
 from ..trajectory import Trajectory
-from ..trajectory.batches import samples_told
 from ..trajectory.models import unwrapped
 from ..trajectory.spread import evenly
 from .objective import MAX_BYTES, Objective
@@ -87,13 +86,13 @@ def _curvature(learn, data, max_samples, seed):
 
 class Curvature:
     "The curvature of the mean loss of a trajectory's model over some data"
-    def __init__(self, traj, batches, total, seed):
+    def __init__(self, traj, batches, source, seed):
         learned = {n for n, p in unwrapped(traj.model).named_parameters() if p.requires_grad} or set(traj.params)
-        self.objective, self.seed = Objective(traj.model, traj.loss_func, batches, seed=seed, total=total), seed
+        self.objective, self.seed = Objective(traj.model, traj.loss_func, batches, seed=seed, source=source), seed
         self.model = self.objective.fresh_model()
         self.params = [p.requires_grad_() for n, p in self.model.named_parameters() if n in learned]
         self.moving = torch.cat([torch.full((shape.numel(),), n in learned) for n, shape in traj.sizes.items()])
-        self.note, self.size = samples_told(self.objective.n_samples, total), int(self.moving.sum())
+        self.note, self.size = self.objective.source.told(self.objective.n_samples), int(self.moving.sum())
 
     def largest(self, point, k) -> tuple: # `(values, vectors)`: largest first, k of them or fewer
         "The largest eigenvalues of the Hessian at `point`, and their vectors (k, P); NaN where the loss is not finite"

@@ -24,7 +24,7 @@ class Line:
     ):
         model, loss_func = model_and_loss_of(traj)
         self.traj = traj
-        batches, total = sample_batches(traj, [traj], data, max_samples, MAX_BYTES, seed)
+        batches, source = sample_batches(traj, [traj], data, max_samples, MAX_BYTES, seed)
         first, last = (torch.cat([traj.params.row(n, i).reshape(-1) for n in traj.params]) for i in (0, len(traj) - 1))
         self.single = len(first) == 1
         if self.single: self.origin, self.direction = torch.zeros_like(first), torch.ones_like(first)
@@ -34,7 +34,7 @@ class Line:
             raise ValueError('the first point and the last one are the same, or not finite: there is no line from one '
                              'to the other')
         buffers = {n: t for n, t in traj.point(-1).items() if n in traj.buffers}
-        self.objective = Objective(model, loss_func, batches, buffers, MAX_BYTES, seed, total)
+        self.objective = Objective(model, loss_func, batches, buffers, MAX_BYTES, seed, source)
 
     def at(self,
         t: torch.Tensor, # Places on the line, shape (k,)

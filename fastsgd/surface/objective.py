@@ -11,7 +11,7 @@ from torch import nn
 from ..progress import Progress
 from ..random_state import random_state_kept, seed_all
 from ..trajectory.answers import adds_up
-from ..trajectory.batches import samples_told
+from ..trajectory.batches import Source
 from ..trajectory.models import copy_model, unwrapped
 from .fastest import SEVERAL, checked_loop, fastest
 from .pieces import Pieces, concatenated, cut, rows_of
@@ -35,10 +35,10 @@ class Objective:
         buffers: dict | None = None, # Name -> tensor; None: the model's own
         max_bytes: int = MAX_BYTES, # Budget for parameters and activations in flight
         seed: int = 0, # For a model that is random also in evaluation mode: each point sees the same noise
-        total: int = 0, # Samples that there are in all, where these are some of them, drawn at random
+        source: Source | None = None, # What these are samples of; None: they are all
     ):
         self.loss_func, self.max_bytes, self.seed = loss_func, max_bytes, seed
-        self.total = max(total, sum(map(rows_of, batches)))
+        self.source = source or Source(sum(map(rows_of, batches)))
         self.original, self.template = weakref.ref(unwrapped(model)), copy_model(model, None)
         for n, b in self.template.named_buffers():
             if n in (buffers or {}): b.copy_(buffers[n])
@@ -68,7 +68,7 @@ class Objective:
     @property
     def told(self) -> str:
         "What the loss is taken over, in words"
-        return f'{"sum" if self.summed else "mean"} over {samples_told(self.n_samples, self.total)}'
+        return f'{"sum" if self.summed else "mean"} over {self.source.told(self.n_samples)}'
 
     @property
     def summed(self) -> bool:

@@ -121,7 +121,7 @@ def loss_surface(
     ulim: tuple | None = None, # Bounds of the first coordinate; None: what holds the path
     vlim: tuple | None = None, # Bounds of the second coordinate
     data=None, # `(xs, ys)`, tensors or tuples of tensors, or a DataLoader; None: the training data
-    max_samples: int = 10_000, # Of the data, a random sample where there are more
+    max_samples: int = 10_000, # Of the data, a random sample where there are more (the first ones of a stream)
     max_bytes: int = MAX_BYTES, # Bytes that the data may take, and again as many for what is in flight
     seed: int = 0, # Of the sample, of random directions, and of a model that is random also in evaluation mode
 ) -> Surface:
@@ -145,7 +145,7 @@ def loss_surface(
                                  seed=seed))
     nu, nv = grid_size(n)
     paths, model, loss_func = paths_model_and_loss(learn)
-    batches, total = sample_batches(learn, paths, data, max_samples, max_bytes, seed)
+    batches, source = sample_batches(learn, paths, data, max_samples, max_bytes, seed)
     plane = choose_plane(plane, paths, model, seed)
     if (size := sum(p.numel() for p in model.parameters())) != len(plane.origin):
         raise ValueError(f'plane has {len(plane.origin)} parameters, and the model {size}: expected the same')
@@ -155,12 +155,12 @@ def loss_surface(
     buffers = None
     if isinstance(learn, Trajectory | list | tuple):
         buffers = {n: t for n, t in paths[0].point(-1).items() if n in paths[0].buffers}
-    objective = Objective(model, loss_func, batches, buffers, max_bytes, seed, total)
+    objective = Objective(model, loss_func, batches, buffers, max_bytes, seed, source)
     stages = refined(objective, plane, u, v)
     surface = Surface(plane, *stages.finest(), objective)
     last = f'last point{" of the first fit" if len(paths) > 1 else ""}' if paths else 'model as it is'
     surface.stopped, surface.note = not stages.finished, stages.stop_told + objective.told
-    if total > objective.n_samples:
+    if objective.n_samples < objective.source.total:
         error = surface.loss_at(flatten('model', state_of(paths[0] if paths else model)), errors=True)[1]
         if told := error_told(error): surface.note += f', {told} at the {last}'
     if objective.has_buffers: surface.note += f'; buffers of the {"model" if buffers is None else last}'

@@ -13,10 +13,14 @@ from .ways import Loop
 
 
 def losses_and_errors(objective, points) -> tuple:
-    "The loss at each of the `points`, and its standard error, both of shape (points,): 0 where nothing was left out"
-    if objective.n_samples < objective.total: return tuple(objective(points, WithErrors).reshape(-1, 2).T)
+    """The loss at each of the `points`, and its standard error, both of shape (points,)
+
+    It is 0 where nothing was left out, and NaN where the samples were not drawn at random.
+    """
+    of = objective.source
+    if not of.first and objective.n_samples < of.total: return tuple(objective(points, WithErrors).reshape(-1, 2).T)
     losses = objective(points) # by the fastest way
-    return losses, torch.zeros_like(losses)
+    return losses, torch.full_like(losses, torch.nan if of.first else 0)
 
 
 class WithErrors(Loop):
@@ -29,7 +33,8 @@ class WithErrors(Loop):
             loss = loss + o.loss_of(out, batch.ys).double() * batch.share
             alone.append(losses_of_samples(o.loss_of, out, batch.ys))
         known = all(t is not None for t in alone)
-        error = standard_error(torch.cat(alone).double(), loss, o.total) if known else torch.full_like(loss, torch.nan)
+        error = torch.full_like(loss, torch.nan)
+        if known: error = standard_error(torch.cat(alone).double(), loss, o.source.total)
         return torch.stack([loss, error])
 
 

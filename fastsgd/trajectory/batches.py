@@ -1,5 +1,7 @@
 """`Batches`: what the model was shown in a fit. Torch only."""
 
+from typing import NamedTuple
+
 import torch
 
 from .memory import Arena, total_bytes
@@ -65,6 +67,15 @@ def rows_of(batch) -> int:
     return next((len(t) for side in reversed(batch) for t in side if t.dim()), 1)
 
 
-def samples_told(n: int, total: int) -> str:
-    "What `n` samples of `total` are, in words"
-    return f'a random sample of {n} of {total} samples' if n < total else f'{total} samples'
+class Source(NamedTuple):
+    """What some samples were taken from: `total` in all (0: unknown), at random, or the `first` ones, in which case
+    that is how many
+    """
+    total: int = 0
+    first: int = 0
+
+    def told(self, n: int) -> str:
+        "What `n` samples of it are, in words"
+        of = f' of {self.total}' if self.total else ''
+        if self.first: return f'{f"{n} of " if n < self.first else ""}the first {self.first}{of} samples'
+        return f'a random sample of {n}{of} samples' if n < self.total else f'{n} samples'

@@ -74,7 +74,7 @@ def travelled(traj) -> np.ndarray:
 
 def loss_over(objective, error: str) -> str:
     "The label of an axis for losses, with what is known of their `error` where the data is a sample"
-    n, total = objective.n_samples, objective.total
+    n, total = objective.n_samples, objective.source.total
     if total > n: return f'loss over {n:,} of {total:,} samples' + (f',\n{error}' if error else '')
     return f'loss over {n:,} samples' if n > 1 else 'loss'
 

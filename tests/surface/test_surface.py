@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from torch import nn
 
 from fastsgd import Plane, Surface, Trajectory, linear_learner, loss_surface
+from fastsgd.surface.loaders import from_loader
 from fastsgd.surface.objective import Objective
 from fastsgd.surface.points import VectorPoints
-from fastsgd.surface.sampling import _from_loader as _draw
 from fastsgd.surface.ways import AtOnce
 from fastsgd.surface.work import counted
 
@@ -409,8 +409,8 @@ def test_fastai_dataloader_goes_on_as_if_nothing_had_happened():
     learn.loss_func = MSELossFlat()
     dl = learn.dls.train
     state = dl.rng.getstate(), random.getstate(), torch.get_rng_state()
-    batches, total = _draw(dl, 10_000, 2**28, 0)
-    assert total == len(dl.dataset) == len(batches[0][0][0]) # the last batch as well
+    batches, source = from_loader(dl, 10_000, 2**28, 0)
+    assert source.total == len(dl.dataset) == len(batches[0][0][0]) # the last batch as well
     after = dl.rng.getstate(), random.getstate(), torch.get_rng_state()
     assert state[:2] == after[:2] and torch.equal(state[2], after[2])
     s = loss_surface(learn, n=4)
