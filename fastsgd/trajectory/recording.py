@@ -5,10 +5,11 @@ from array import array
 
 import torch
 
-from ..checks import check_number, check_type, check_whole, refuse
+from ..checks import check_number, check_type, check_whole
 from .batches import Batches
 from .columns import Columns
 from .hypers import Hypers
+from .losses import Losses
 from .marks import Marks
 from .measures import Measures
 from .memory import total_bytes
@@ -22,7 +23,6 @@ LARGE_POINTS = 64 # of a large model: enough for a film
 LARGE_STRIDE = 16 # steps apart at the most before the budget is full, since a fit may be interrupted early
 LEAST_POINTS = 3 # of a short fit, whatever they cost
 COPIED_BYTES = 12 * 2**20 # for each step, on average: takes some 5 ms, and a step of such a model 100 and more
-LOSS_ROWS = 1024 # of which a tensor is made: on a GPU each loss is a tensor of its own until then
 # Another thread may read the record while the fit goes on. One lock for all: it is never held for long, and can't be
 # copied.
 _RECORDING = threading.RLock()
@@ -60,8 +60,7 @@ class Recording:
         check_type('model', model, torch.nn.Module, 'a torch.nn.Module')
         self.max_bytes = check_whole('max_bytes', max_bytes, 1, cap=2**62, example=2**30)
         self.model, self.stride, self.n_steps, self.stopped = unwrapped(model), 1, 0, False
-        self.lrs, self._losses, self._loss_chunks, self._n_chunked, self.valid = array('d'), [], [], 0, []
-        self._loss_dtype, self._thread = torch.float32, threading.get_ident()
+        self.lrs, self._losses, self.valid, self._thread = array('d'), Losses(), [], threading.get_ident()
         self.batches, self.samples, self.sampled, self._slots = Batches(), None, False, Slots(self.model)
         self.measures, self.hypers, self.marks = Measures(), Hypers(), Marks()
         self._first = {n: t.detach().to('cpu', copy=True) for n, t in self._live().items()}
@@ -116,25 +115,15 @@ class Recording:
     ):
         "Count an optimiser step. Raises ValueError for a learning rate that is no number."
         if type(lr) is not float: lr = check_number('lr', lr, finite=False, example=0.1)
-        loss = self._plain(loss)
+        loss = self._losses.plain(loss)
         with _RECORDING:
             n = self.n_steps
-            del self.lrs[n:], self._losses[n - self._n_chunked:]
-            self._losses.append(loss)
+            del self.lrs[n:]
+            self._losses.add(n, loss)
             self.lrs.append(lr)
             if hypers is not None: self.hypers.add(n, hypers)
             self.n_steps, self._tail, self._result = n + 1, None, None
-            if n + 1 - self._n_chunked >= LOSS_ROWS: self._gather_losses()
-
-    def _plain(self, loss):
-        "On the CPU a number, which leaves no hole in memory; on a GPU, which must not be waited for, a tensor"
-        if not isinstance(loss, torch.Tensor): return check_number('loss', loss, finite=False, example=0.5)
-        if loss.dtype == torch.float64: self._loss_dtype = torch.float64
-        if loss.requires_grad: loss = loss.detach()
-        if loss.is_complex() or loss.dtype is torch.bool or loss.layout is not torch.strided or loss.is_meta:
-            refuse('loss', loss, 'a tensor of real numbers, or a number', 0.5)
-        if loss.ndim: loss = loss.mean(dtype=self._loss_dtype)
-        return float(loss) if loss.device.type == 'cpu' else loss.detach().to(self._loss_dtype)
+            self._losses.gather(n + 1)
 
     def validated(self,
         loss: float, # Loss of a validation at the present step
@@ -199,17 +188,6 @@ class Recording:
             if self.n_steps % self.stride: return
         self._points.add(self.n_steps, layout, parts)
 
-    def _gather_losses(self):
-        losses = self._losses[:self.n_steps - self._n_chunked]
-        if not losses: return
-        numbers = [x for x in losses if isinstance(x, float)]
-        if len(numbers) == len(losses): chunk = torch.tensor(numbers, dtype=self._loss_dtype)
-        else: # from a GPU, or from several, since a model may be moved
-            places = {x.device for x in losses if isinstance(x, torch.Tensor)}
-            place = places.pop() if len(places) == 1 and not numbers else torch.device('cpu')
-            chunk = torch.stack([torch.as_tensor(x, dtype=self._loss_dtype).to(place) for x in losses])
-        self._loss_chunks, self._losses, self._n_chunked = [*self._loss_chunks, chunk], [], self.n_steps
-
     # -- the result
 
     def trajectory(self,
@@ -233,14 +211,13 @@ class Recording:
         if tail is None and self._points.last != n and known and not elsewhere:
             self._tail = tail = _cloned(self._snapshot())
         points = Columns(self._first, self._points.blocks(tail and (n, *tail)))
-        self._gather_losses()
-        losses = torch.cat([c.cpu() for c in self._loss_chunks]) if self._loss_chunks else torch.empty(0)
         valid = list(zip(*self.valid)) or [(), ()]
         given = {**self.batches.known('data' not in context), 'model': self.model, 'samples': self.samples,
                  'metrics': self.measures.series(), 'epochs': self.measures.epochs, 'marks': self.marks.all,
                  'hypers': self.hypers.series(n), 'groups': self.hypers.groups,
                  'valid': (torch.tensor(valid[0], dtype=torch.int64), torch.tensor(valid[1], dtype=torch.float64))}
-        return Trajectory(points.only(self._slots.params), torch.cat([b.steps for b in points.blocks]), losses,
+        steps = torch.cat([b.steps for b in points.blocks])
+        return Trajectory(points.only(self._slots.params), steps, self._losses.series(n),
                           torch.tensor(self.lrs[:n], dtype=torch.float64), points.only(self._slots.buffers),
                           aliases=dict(self._slots.aliases), persistent=self._slots.persistent, **(given | context))
 
