@@ -41,7 +41,8 @@ def made(path, rng):
                       {'mean': torch.rand(k, 2)}, data=((xs,), (torch.rand(3, 1),)), label='fit', samples=samples,
                       batches={0: ((xs,), (torch.rand(3, 1),))}, valid=(torch.tensor([n]), torch.rand(1)),
                       ragged=[((torch.rand(k, 3),), (torch.rand(k, 1),)) for k in range(rng.randrange(3))],
-                      metrics={'accuracy': (torch.tensor([n]), torch.rand(1))}, epochs=[n])
+                      metrics={'accuracy': (torch.tensor([n]), torch.rand(1))}, epochs=[n],
+                      grad_norms={'w': torch.rand(n), 'b': torch.full((n,), torch.nan)} if n % 2 else None)
     return traj.save(path)
 
 
@@ -97,6 +98,7 @@ def drawn(view): return lambda t: view.plot(t, Figure().subplots(), i=0).figure.
 
 USES = {'repr': repr, 'html': lambda t: t._repr_html_(), 'to_df': lambda t: t.to_df(), 'flat': lambda t: t.flat,
         'state': lambda t: t.state(0), 'thin': lambda t: t.thin(2), 'at': lambda t: t.at([0, 1]),
+        'grad_norm': lambda t: t.grad_norm, 'update_norms': lambda t: dict(t.update_norms),
         'take': lambda t: t.take([0]), 'diverged': lambda t: t.diverged, 'loss': lambda t: t.loss(-1),
         'LossView': drawn(LossView()), 'LRView': drawn(LRView()), 'ParamsView': drawn(ParamsView()),
         'MetricsView': drawn(MetricsView()), 'HistogramView': drawn(HistogramView()),
@@ -126,7 +128,7 @@ def fuzz(mutations, seed=0):
                 else: unclear[f'load: {type(e).__name__}: {str(e)[:200]}'] += 1
                 continue
             outcomes['loaded'] += 1
-            for name, use in USES.items() if outcomes['loaded'] % 3 == 0 else list(USES.items())[:10]:
+            for name, use in USES.items() if outcomes['loaded'] % 3 == 0 else list(USES.items())[:12]:
                 began = time.process_time() # whatever else the machine does
                 try: use(t)
                 except Exception as e:

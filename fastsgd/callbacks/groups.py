@@ -28,6 +28,12 @@ def trained(model) -> set:
     return {name for name, p in model.named_parameters() if p.requires_grad}
 
 
+def holds(opt, model) -> bool:
+    "Does the optimiser step on the model's own parameters? Copies in another precision have other gradients."
+    held = {id(p) for params in getattr(opt, 'param_lists', ()) for p in params}
+    return all(id(p) in held for p in model.parameters() if p.requires_grad)
+
+
 def names_of(opt, model) -> list:
     "What to call each group: the module that holds its parameters, or the first and the last one of several"
     known = {id(p): name for name, p in model.named_parameters()}

@@ -8,11 +8,11 @@ from fastai.torch_core import find_bs, get_model, rank_distrib
 from fastcore.basics import store_attr
 from torch.nn.parameter import is_lazy
 
-from ..checks import check_whole
+from ..checks import check_flag, check_whole
 from ..trajectory import Recording, Trajectory
 from ..trajectory.answers import PartLoss, adds_up
 from .base import PROGRESS_ORDER, ByName, OwnCallback
-from .groups import frozen_groups, hypers_of, names_of, trained
+from .groups import frozen_groups, holds, hypers_of, names_of, trained
 from .metrics import measured_in_training, measured_in_validation
 from .now import Counted, Now, Phase
 from .parts import Watch
@@ -36,9 +36,11 @@ class RecordParamsCallback(OwnCallback):
     def __init__(self,
         max_bytes: int = 2**30, # Memory budget for points, in bytes; when it is full, every other point is dropped
         samples: int = 36, # Items of the data to look at, drawn from the validation set; 0 for none
+        norms: bool = True, # Record the norms of gradients and updates too?
     ):
         max_bytes = check_whole('max_bytes', max_bytes, 1, cap=2**62, example=2**30)
         samples = check_whole('samples', samples, 0, example=36, or_else=' (0: no samples)')
+        norms = check_flag('norms', norms)
         store_attr()
         self._init_state()
 
@@ -91,7 +93,7 @@ class RecordParamsCallback(OwnCallback):
     def _begin(self):
         model = get_model(self.learn.model)
         if self.recording is None or not self.recording.n_steps:
-            self.recording = Recording(model, self.max_bytes)
+            self.recording = Recording(model, self.max_bytes, self.norms)
         elif self.recording.stopped or not self.recording.follows(model): self._begin_another(model)
         else:
             end = self._trajectory().point(-1)
@@ -113,7 +115,7 @@ class RecordParamsCallback(OwnCallback):
                       'previous one is in `record_params.earlier`', stacklevel=2)
         # the model's own weights may be gone already
         self.earlier.append(self._trajectory())
-        self.recording, self._breaks = Recording(model, self.max_bytes), []
+        self.recording, self._breaks = Recording(model, self.max_bytes, self.norms), []
 
     def _count_steps(self):
         "Count each step of the Learner's optimiser from now on"
@@ -121,6 +123,7 @@ class RecordParamsCallback(OwnCallback):
         if self._now.opt is not opt: self._leave_optimiser()
         if 'step' in vars(opt) and isinstance(opt.step, Counted): return
         opt.step, self._now.opt = Counted(opt.step, self), opt
+        self._now.held = holds(opt, get_model(self.learn.model))
 
     def _leave_optimiser(self):
         if self._now.opt is not None and isinstance(self._now.opt.step, Counted): del self._now.opt.step
@@ -183,6 +186,7 @@ class RecordParamsCallback(OwnCallback):
             now.frozen = frozen
             recording.marks.train(recording.n_steps, trained(get_model(self.learn.model)))
         now.lr = now.opt.hypers[-1]['lr'] if hasattr(now.opt, 'hypers') else now.opt.param_groups[-1]['lr']
+        if now.held: recording.gradients()
         now.hypers, now.asked = hypers_of(now.opt), recording.n_steps
 
     def _count(self):

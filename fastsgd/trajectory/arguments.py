@@ -16,6 +16,7 @@ from ..checks import (
     refuse_kind,
 )
 from .marks import KINDS
+from .norms import NONE, Norms, nothing
 from .samples import is_nest
 
 FLOATS = torch.float16, torch.bfloat16, torch.float32, torch.float64
@@ -134,3 +135,16 @@ def check_hypers(hypers) -> dict:
             raise ValueError(f'hypers[{name!r}] is {t.dtype} of shape {tuple(t.shape)}: expected (steps, groups), '
                              'fractional numbers')
     return hypers
+
+
+def check_norms(name, norms, params, n) -> Norms:
+    "Return name -> norm at each of `n` steps as `Norms`. Raises TypeError or ValueError for anything else."
+    if isinstance(norms, Norms): return norms
+    rows = named(name, norms, 'a dict, name of a parameter -> its norm at each step')
+    for key in rows:
+        if key not in params: raise ValueError(f'{name} has {key!r:.100}, which is not in params')
+        rows[key] = series(f'{name}[{key!r}]', rows[key])
+        if len(rows[key]) != n:
+            raise ValueError(f'{name}[{key!r}] has {len(rows[key])} values: expected {n}, one for each step')
+        rows[key] = torch.where(rows[key] >= 0, rows[key], NONE)
+    return Norms(rows, torch.arange(n), n) if rows else nothing(n)

@@ -94,6 +94,21 @@ class Columns(Mapping):
         return torch.cat([b.get(name, first.shape) if name in b.layout else first.expand(len(b), *first.shape)
                           for b in self.blocks])
 
+    def between(self, name, i, j):
+        "The values of `name` from point `i` on, before point `j`"
+        first = self.first[name]
+        if self.points is not None: return torch.stack([self.row(name, k) for k in range(i, j)])
+        parts = []
+        for k in range(bisect_right(self.starts, i) - 1, len(self.blocks)):
+            block, start = self.blocks[k], self.starts[k]
+            if start >= j: break
+            a, b = max(i - start, 0), min(j - start, len(block))
+            if name not in block.layout: parts.append(first.expand(b - a, *first.shape))
+            else:
+                key, left, right = block.layout[name]
+                parts.append(block.data[key][a:b, left:right].view(b - a, *first.shape))
+        return parts[0] if len(parts) == 1 else torch.cat(parts)
+
     def constant(self, name) -> bool:
         "Did `name` keep its first value all along?"
         return not any(name in b.layout for b in self.blocks)

@@ -53,22 +53,22 @@ class Filling:
 
 class Points:
     "The points of a recording. Those of a model on a GPU are gathered there and fetched in chunks, without waiting."
-    def __init__(self, first, max_bytes):
+    def __init__(self, first, max_bytes, begun=True): # begun: the first values are a point, that of step 0
         self.first = first # name -> value at the start of the fit: a name that is not in a layout still has it
         self.first_bytes = self.n_bytes = total_bytes(first.values())
         self.block_bytes = min(max(max_bytes // 8, LEAST_BLOCK_BYTES), MOST_BLOCK_BYTES)
         self.changed = set() # names known to have left their first value
-        self._blocks, self._staged, self._arriving = [Filling({}, {}, 1, [0])], [], []
+        self._blocks, self._staged, self._arriving = [Filling({}, {}, 1, [0])] if begun else [], [], []
 
     @property
     def last(self) -> int:
-        "The step of the last point"
+        "The step of the last point; -1 before there is one"
         if self._staged: return self._staged[0].steps[-1]
         if self._arriving: return self._arriving[-1][0][-1]
         return self._fetched
 
     @property
-    def _fetched(self): return next(b.steps[-1] for b in reversed(self._blocks) if len(b))
+    def _fetched(self): return next((b.steps[-1] for b in reversed(self._blocks) if len(b)), -1)
 
     def add(self, step, layout, parts):
         "Keep the point of `step`: `parts` holds key -> flat tensors, in the order of `layout`"
@@ -86,7 +86,7 @@ class Points:
         self.n_bytes += self._staged[0].row_bytes
 
     def _write(self, step, layout, parts):
-        if not self._blocks[-1].takes(layout):
+        if not (self._blocks and self._blocks[-1].takes(layout)):
             size = total_bytes(t for ts in parts.values() for t in ts)
             block = Filling(layout, parts, max(1, min(BLOCK_ROWS, self.block_bytes // max(size, 1))))
             block.add(step, parts)
@@ -134,6 +134,12 @@ class Points:
     def _fetch_all(self):
         self._send()
         self._receive()
+
+    def newest(self) -> dict | None:
+        "Name -> flat values at the last point, where they are; None while these are on their way"
+        if self._arriving and not self._staged: return None
+        held = (self._staged or [b for b in self._blocks if len(b)])[-1]
+        return {n: held.data[key][len(held) - 1, a:b] for n, (key, a, b) in held.layout.items()}
 
     def _measure(self):
         self.n_bytes = (self.first_bytes + sum(len(b) * b.row_bytes for b in (*self._blocks, *self._staged))

@@ -5,7 +5,7 @@ from array import array
 
 import torch
 
-from ..checks import check_number, check_type, check_whole
+from ..checks import check_flag, check_number, check_type, check_whole
 from .batches import Batches
 from .columns import Columns
 from .hypers import Hypers
@@ -14,6 +14,7 @@ from .marks import Marks
 from .measures import Measures
 from .memory import total_bytes
 from .models import unwrapped
+from .pace import Pace
 from .points import Points
 from .slots import Slots
 from .trajectory import Trajectory
@@ -34,8 +35,8 @@ class Recording:
     Every `stride`-th point is kept. Once they take more than `max_bytes` (large ones half of it), the stride doubles
     and every other point is dropped; the first one stays, and the last one is read from the model when it is asked for.
     A tensor that never changes is kept once. A step never waits for a GPU: points are gathered there and fetched in
-    chunks. Tensors that are not strided (sparse ones) are left out. Raises ValueError or TypeError for arguments of
-    another kind.
+    chunks. Tensors that are not strided (sparse ones) are left out. `gradients()` right before the optimiser's step
+    keeps the norms of gradients. Raises ValueError or TypeError for arguments of another kind.
 
     >>> import torch
     >>> model = torch.nn.Linear(2, 1)
@@ -46,6 +47,7 @@ class Recording:
     ...     recording.point()
     ...     loss = torch.nn.functional.mse_loss(model(x), y)
     ...     loss.backward()
+    ...     recording.gradients()
     ...     opt.step()
     ...     opt.zero_grad()
     ...     recording.step(loss, lr=0.1)
@@ -55,7 +57,8 @@ class Recording:
     # An interrupt may strike between any two lines: `n_steps` says what counts, and the next step overwrites the rest.
     def __init__(self,
         model: torch.nn.Module, # The model to follow; of a wrapped or compiled one the module inside
-        max_bytes: int = 2**30, # Memory budget for the points
+        max_bytes: int = 2**30, # Memory budget for the points; norms take a sixteenth beside, or 4 MiB
+        norms: bool = True, # Record the norms of gradients and updates too?
     ):
         check_type('model', model, torch.nn.Module, 'a torch.nn.Module')
         self.max_bytes = check_whole('max_bytes', max_bytes, 1, cap=2**62, example=2**30)
@@ -63,10 +66,12 @@ class Recording:
         self.lrs, self._losses, self.valid, self._thread = array('d'), Losses(), [], threading.get_ident()
         self.batches, self.samples, self.sampled, self._slots = Batches(), None, False, Slots(self.model)
         self.measures, self.hypers, self.marks = Measures(), Hypers(), Marks()
+        self._pace = Pace(self._slots.params, self.max_bytes) if check_flag('norms', norms) else None
         self._first = {n: t.detach().to('cpu', copy=True) for n, t in self._live().items()}
         self._points, self._tail, self._result = Points(self._first, self.max_bytes), None, None
 
     def _live(self): return {name: slot[key] for name, slot, key in self._slots.slots}
+    def _live_params(self): return {name: slot[key] for name, slot, key in self._slots.slots[:len(self._slots.params)]}
 
     @property
     def stored_bytes(self) -> int:
@@ -108,6 +113,10 @@ class Recording:
             self._thread = threading.get_ident()
             if self._points.last != self.n_steps and self.n_steps % self.stride == 0: self._keep(*self._snapshot())
 
+    def gradients(self):
+        "Keep the norms of the gradients that the optimiser is about to see: after clipping and unscaling them"
+        if self._pace is not None: self._pace.see_gradients(self.n_steps, self._live_params())
+
     def step(self,
         loss, # Raw loss that the optimiser saw: a tensor, whose mean counts, or a number
         lr: float, # Learning rate of the step
@@ -122,6 +131,9 @@ class Recording:
             self._losses.add(n, loss)
             self.lrs.append(lr)
             if hypers is not None: self.hypers.add(n, hypers)
+            if self._pace is not None: self._pace.step(n)
+            if self._pace is not None and self.stride > 1 and self._points.last == n:
+                self._pace.see_move(n, self._live_params(), self._points.newest(), self._first)
             self.n_steps, self._tail, self._result = n + 1, None, None
             self._losses.gather(n + 1)
 
@@ -179,10 +191,15 @@ class Recording:
             parts.setdefault(group, []).append(t.reshape(-1))
         return layout, parts
 
+    def _see_points(self, tail): # holds them no longer than this takes
+        points = Columns(self._first, self._points.blocks(tail))
+        self._pace.see_points(self.n_steps, points.only(self._slots.params))
+
     def _keep(self, layout, parts):
         size = total_bytes(t for ts in parts.values() for t in ts)
         room = self.max_bytes // 2 if size >= LARGE_BYTES else self.max_bytes # the picture needs memory as well
         while self.stored_bytes + size > room and self._points.last > 0:
+            if self._pace is not None and self.stride == 1: self._see_points((self.n_steps, layout, parts))
             self._points.thin(2 * self.stride)
             self.stride *= 2
             if self.n_steps % self.stride: return
@@ -216,6 +233,7 @@ class Recording:
                  'metrics': self.measures.series(), 'epochs': self.measures.epochs, 'marks': self.marks.all,
                  'hypers': self.hypers.series(n), 'groups': self.hypers.groups,
                  'valid': (torch.tensor(valid[0], dtype=torch.int64), torch.tensor(valid[1], dtype=torch.float64))}
+        if self._pace is not None: given |= self._pace.series(n)
         steps = torch.cat([b.steps for b in points.blocks])
         return Trajectory(points.only(self._slots.params), steps, self._losses.series(n),
                           torch.tensor(self.lrs[:n], dtype=torch.float64), points.only(self._slots.buffers),

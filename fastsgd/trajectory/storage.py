@@ -14,6 +14,7 @@ from ..files import atomic_path
 from .arguments import FLOATS, MOST_STEPS, check_model
 from .columns import Block, Columns
 from .nests import from_json, to_json
+from .norms import Norms
 from .samples import Samples
 
 KEY, VERSION = 'fastsgd.trajectory', 2 # one key, since several come in any order: the same bytes each time
@@ -23,6 +24,7 @@ SERIES = {'steps': torch.int64, 'losses': None, 'lrs': None, 'valid.steps': torc
 SINCE_2 = {'epochs': torch.int64, 'breaks': torch.int64, 'shown': torch.int64}
 # Limits of what a file may say, far beyond what a fit has: whoever draws it later relies on them
 MOST_NAMES, MOST_LETTERS = 10_000, 10_000
+NORMS = 'grad_norms', 'update_norms'
 SAMPLES = ('xs', 'ys', 'input_kind', 'target_kind', 'inputs', 'targets', 'classes', 'activation', 'embeddings', 'note',
            'scale')
 
@@ -47,6 +49,7 @@ def save(traj, path, data=True) -> Path:
     tensors['batches.steps'] = torch.tensor([int(s) for s in batches], dtype=torch.int64)
     meta['metrics'] = to_json({k: list(v) for k, v in traj.metrics.items()}, tensors, 'metrics')
     meta['hypers'], meta['groups'] = to_json(traj.hypers, tensors, 'hypers'), [str(name) for name in traj.groups]
+    for name in NORMS: meta[name] = to_json(getattr(traj, name).packed(), tensors, name)
     samples = traj.samples if data else None
     meta['samples'] = samples and to_json({k: getattr(samples, k) for k in SAMPLES}, tensors, 'samples')
     # `save_file` refuses tensors that share memory
@@ -166,6 +169,7 @@ def _build(cls, tensors, meta, context):
             'hypers')
     _expect(type(marks) is list and len(marks) <= 3 * (n + 1) and all(mark[0] <= n for mark in marks), 'marks')
     _expect(type(groups) is list and len(groups) <= MOST_NAMES and all(type(g) is str for g in groups), 'groups')
+    norms = {name: _norms(from_json(meta.get(name), tensors), columns['params'], n) for name in NORMS}
     samples = _samples(from_json(meta.get('samples'), tensors))
     _expect(not tensors, f'unknown tensors {list(tensors)[:3]!r:.200}')
     names = [*columns['params'], *columns['buffers']]
@@ -178,7 +182,7 @@ def _build(cls, tensors, meta, context):
               batches=batches, valid=(series['valid.steps'], series['valid.losses']), aliases=aliases, samples=samples,
               metrics=metrics, persistent=None if persistent is None else frozenset(persistent), label=label,
               epochs=series.get('epochs'), breaks=series.get('breaks'), hypers=hypers, groups=groups, marks=marks,
-              **context)
+              **norms, **context)
     res.shown, res.as_recorded = series.get('shown', res.shown), bool(meta.get('as_recorded', True))
     _expect(len(res.shown) == points and bool((res.shown >= steps).all()), 'shown does not fit the steps')
     return res
@@ -201,6 +205,15 @@ def _metrics(metrics, n):
         _expect(len(steps) == len(values) and _within(steps, n), f'metrics[{name!r:.100}]')
         res[name] = steps, values
     return res
+
+
+def _norms(fields, params, n):
+    if fields is None: return None
+    at, names, table = _series(fields['at'], 'at', torch.int64), fields['names'], fields['table']
+    _expect(bool((at.diff() > 0).all()) and _within(at, n - 1), 'the steps of norms')
+    _expect(type(names) is list and len({*names}) == len(names) and {*names} <= {*params}, 'the names of norms')
+    _expect(table.dtype in FLOATS and table.shape == (len(at), len(names)), f'norms of shape {tuple(table.shape)}')
+    return Norms(dict(zip(names, table.unbind(1))), at, n)
 
 
 def _samples(fields):

@@ -10,12 +10,13 @@ from . import arguments as a
 from .columns import as_columns
 from .health import HowItWent
 from .models import Answering, stacked
+from .norms import HowFast, Updates
 from .samples import Samples
 from .spread import evenly
 from .tables import html_table, one_line, trajectory_df, trajectory_rows
 
 
-class Trajectory(HowItWent):
+class Trajectory(HowItWent, HowFast):
     """The parameters of a model along a fit: n optimiser steps give n + 1 points and n losses.
 
     Point 0 is the initial state and the last point is the model as it stood; `losses[i]` is the raw loss of batch i at
@@ -52,6 +53,8 @@ class Trajectory(HowItWent):
         groups=(), # Names of the parameter groups
         marks=(), # `(step, kind)`: 'fit' where a further one begins, 'freeze' and 'unfreeze' where it trains others
         ragged=(), # Further data: `(xs, ys)` in a list, samples of other shapes than those in `data`, such as texts
+        grad_norms: Mapping | None = None, # Name -> norm of its gradient at each step, NaN for none, shape (n,)
+        update_norms: Mapping | None = None, # Name -> how far each step moved it, (n,); None: as points tell
     ):
         self.params = as_columns('params', params)
         self.buffers = as_columns('buffers', {} if buffers is None else buffers)
@@ -68,14 +71,16 @@ class Trajectory(HowItWent):
         self.samples = None if samples is None else check_type('samples', samples, Samples, 'Samples, or None')
         metrics = a.named('metrics', metrics, 'a dict, name -> (steps, values)')
         self.metrics = {n: a.measured(f'metrics[{n!r}]', pair) for n, pair in metrics.items()}
-        self.hypers, self._answering = a.check_hypers(hypers), None
-        self.epochs = a.whole_series('epochs', [] if epochs is None else epochs)
-        self.breaks = a.whole_series('breaks', [] if breaks is None else breaks)
-        self.marks = a.check_marks(marks)
+        self.hypers, self.marks, self._answering = a.check_hypers(hypers), a.check_marks(marks), None
+        self.epochs, self.breaks = (a.whole_series(name, [] if given is None else given)
+                                    for name, given in (('epochs', epochs), ('breaks', breaks)))
         self.denser = None # the fit with all its points, where this one was thinned for display: for lines
         self.shown = self.steps # that each point stands for: later than its own where the next one was not kept
         self.as_recorded = True # all points that were kept are here
         self._check(points)
+        self.grad_norms, moved = (a.check_norms(name, given, self.params, self.n_steps) for name, given
+                                  in (('grad_norms', grad_norms), ('update_norms', update_norms)))
+        self._updates = Updates(self.params, self.steps, self.breaks, moved)
 
     def _check(self, points):
         for what, columns in (('params', self.params), ('buffers', self.buffers)):

@@ -546,7 +546,7 @@ def test_numpy_and_torch_integers_are_budgets(number): assert RecordParamsCallba
 # -- whatever goes wrong
 
 RECORDER = ('trajectory/recording.py', 'callbacks/record.py', 'trajectory/points.py', 'trajectory/batches.py',
-            'trajectory/losses.py')
+            'trajectory/losses.py', 'trajectory/pace.py')
 
 
 def test_an_interrupt_at_any_line_of_the_recorder(count):

@@ -13,6 +13,7 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from learners import Net, line_learner, net_learner
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from fastsgd import Samples, Trajectory
@@ -38,6 +39,9 @@ def same(a, b):
     assert len(a.ragged) == len(b.ragged) and all(map(same_batch, a.ragged, b.ragged))
     assert list(a.batches) == list(b.batches) and all(same_batch(a.batches[s], b.batches[s]) for s in a.batches)
     assert a.n_steps == b.n_steps and len(a) == len(b) and a.as_recorded == b.as_recorded
+    for name in ('grad_norms', 'update_norms'):
+        x, y = getattr(a, name), getattr(b, name)
+        assert list(x) == list(y) and all(same_tensor(x[n], y[n]) for n in x), name
     for name in ('epochs', 'breaks', 'shown'): assert same_tensor(getattr(a, name), getattr(b, name)), name
     assert list(a.metrics) == list(b.metrics) and all(same_side(a.metrics[n], b.metrics[n]) for n in a.metrics)
     assert (a.samples is None) == (b.samples is None)
@@ -259,7 +263,6 @@ def test_tensors_that_are_no_trajectory_are_refused(tmp_path, count):
 
 def rewritten(path, change=None, header=None, **meta):
     "The file with other tensors, other metadata"
-    from safetensors import safe_open
     with safe_open(path, 'pt') as f: head, tensors = f.metadata(), {k: f.get_tensor(k).clone() for k in f.keys()}
     if change: change(tensors)
     head['fastsgd.trajectory'] = json.dumps({**json.loads(head['fastsgd.trajectory']),
@@ -307,6 +310,26 @@ def test_wrong_tensors_are_refused(saved, change, count):
     refused(rewritten(saved, change), 'is damaged', count)
 
 
+@pytest.mark.parametrize('name', ['grad_norms', 'update_norms'])
+@pytest.mark.parametrize('part, value', [
+    ('at', torch.arange(3)), ('at', torch.arange(10).flip(0)), ('at', torch.arange(10) + 1),
+    ('at', torch.arange(10) - 1), ('at', torch.arange(10.)), ('at', torch.arange(10) * 2**40),
+    ('at', torch.zeros(10, dtype=torch.int64)),
+    ('table', torch.ones(10, 1)), ('table', torch.ones(10)), ('table', torch.ones(9, 10)), ('table', None),
+    ('table', torch.ones(10, 10, dtype=torch.int64))])
+def test_wrong_norms_are_refused(saved, name, part, value, count):
+    with safe_open(saved, 'pt') as f: meta = json.loads(f.metadata()['fastsgd.trajectory'])[name]['dict']
+    key = meta[part]['tensor']
+    refused(rewritten(saved, pop(key) if value is None else put(key, value)), 'is damaged', count)
+
+
+@pytest.mark.parametrize('names', [['head.bias'], ['nobody'] * 10, 'head.bias', None, [1] * 10, [['head.bias']] * 10])
+def test_norms_of_other_names_are_refused(saved, names, count):
+    with safe_open(saved, 'pt') as f: meta = json.loads(f.metadata()['fastsgd.trajectory'])['grad_norms']
+    meta['dict']['names'] = names
+    refused(rewritten(saved, grad_norms=meta), 'is damaged', count)
+
+
 @pytest.mark.parametrize('meta', [
     {'params': {}}, {'params': []}, {'params': {'nobody': 'varying'}}, {'params': {'head.bias': 'other'}},
     {'params': None},
@@ -321,6 +344,7 @@ def test_wrong_tensors_are_refused(saved, change, count):
     {'metrics': [[[[]]]]}, {'samples': {'dict': {}}}, {'samples': {'tensor': 'steps'}}, {'samples': {'other': 1}},
     {'marks': {}}, {'marks': [[11, 'fit']]}, {'marks': [[1, 'other']]}, {'marks': [[-1, 'fit']]},
     {'marks': [['fit', 1]]}, {'marks': [[1.5, 'fit']]}, {'marks': [1]}, {'marks': [[1, 'fit']] * 100},
+    {'grad_norms': {'dict': {}}}, {'update_norms': {'tensor': 'lrs'}}, {'grad_norms': [1]},
     {'samples': {'dict': {'xs': []}}}, {'aliases': {f'a{k}': 'head.bias' for k in range(20_000)}},
 ])
 def test_wrong_metadata_is_refused(saved, meta, count):

@@ -1,0 +1,135 @@
+"""`Norms`: how long gradients and updates were, by parameter and step. Torch only."""
+
+from collections.abc import Mapping
+from functools import cached_property
+
+import torch
+
+NONE = -1. # in place of a norm: there was no gradient
+PIECE = 4096 # numbers that a CPU adds up in a row: of millions, single precision loses the fifth digit
+WIDE = torch.float32, torch.float64, torch.complex64, torch.complex128
+CHUNK = 2**17 # numbers that are looked at together: small beside what a process has
+
+
+def norms_of(tensors) -> list: # 0-dimensional tensors
+    "The Euclidean norm of each of `tensors`, in single precision or better, without waiting for a GPU"
+    if not tensors: return []
+    if all(t.dtype is torch.float32 and t.layout is torch.strided and (t.numel() <= PIECE or t.device.type != 'cpu')
+           for t in tensors): return list(torch._foreach_norm(tensors))
+    return [_norm(t) for t in tensors]
+
+
+def _norm(t):
+    if t.layout is not torch.strided: # rows of an embedding, each of which may come several times
+        if t.device.type != 'cpu': return torch.full((), torch.nan, device=t.device) # would have to be waited for
+        t = t.coalesce().values() if t.layout is torch.sparse_coo else t.to_dense()
+    wide = {'dtype': torch.float32} if t.dtype in (torch.float16, torch.bfloat16) else {}
+    if t.numel() <= PIECE or t.device.type != 'cpu': return torch.linalg.vector_norm(t, **wide)
+    flat = t.reshape(-1)
+    whole = len(flat) // PIECE * PIECE
+    parts = torch.linalg.vector_norm(flat[:whole].view(-1, PIECE), dim=1, **wide)
+    if whole < len(flat): parts = torch.cat([parts, torch.linalg.vector_norm(flat[whole:], **wide)[None]])
+    return torch.linalg.vector_norm(parts)
+
+
+class Norms(Mapping):
+    """Name -> norm at each step, shape (steps,); NaN where there was none, and at steps of which it is not known.
+
+    `at` are the steps of which it is known: `rows` holds name -> values there, below 0 for none.
+    """
+    def __init__(self, rows, at, n): self.rows, self.at, self.n = rows, at, n
+
+    def __iter__(self): return iter(self.rows)
+    def __len__(self): return len(self.rows)
+    def __contains__(self, name): return name in self.rows
+    def _ipython_key_completions_(self): return list(self.rows)
+    def __repr__(self): return f'Norms of {len(self)} parameters, known at {len(self.at)} of {self.n} steps'
+
+    def __getitem__(self, name):
+        values = self.rows[name]
+        res = torch.full((self.n,), torch.nan, dtype=values.dtype)
+        res[self.at] = values.masked_fill(values < 0, torch.nan)
+        return res
+
+    def together(self) -> torch.Tensor: # Shape (steps,)
+        "The norm of all parameters taken together; NaN where none is known"
+        total, none = torch.zeros(len(self.at), dtype=torch.float64), torch.ones(len(self.at), dtype=torch.bool)
+        for values in map(self.rows.__getitem__, self.rows):
+            total += values.double().clamp(min=0).square() # of NaN, NaN: a gradient that is not finite is told
+            none &= values < 0
+        res = torch.full((self.n,), torch.nan)
+        res[self.at] = total.sqrt().masked_fill(none, torch.nan).float()
+        return res
+
+
+    def then(self, later: 'Norms') -> 'Norms':
+        "These, and those of steps that came later"
+        if not len(self.at): return later
+        if not len(later.at): return Norms(self.rows, self.at, later.n)
+        rows = {name: torch.cat([self.rows[name], later.rows[name]]) for name in later}
+        return Norms(rows, torch.cat([self.at, later.at]), later.n)
+
+    def packed(self) -> dict | None:
+        "What a file holds of it"
+        if not len(self): return None
+        table = torch.stack([self.rows[name].float() for name in self], 1)
+        return {'at': self.at, 'names': list(self), 'table': table}
+
+
+def no_steps() -> torch.Tensor: return torch.empty(0, dtype=torch.int64)
+def nothing(n) -> Norms: return Norms({}, no_steps(), n)
+
+
+class Updates:
+    "How far each step moved each parameter: as it was recorded, else from points that follow each other"
+    def __init__(self, params, steps, breaks, recorded):
+        self.params, self.steps, self.breaks, self.recorded = params, steps, breaks, recorded
+
+    @cached_property
+    def norms(self) -> Norms:
+        "All that can be known; no step leads to weights that were loaded"
+        known = self.recorded
+        ours = ~torch.isin(known.at + 1, self.breaks)
+        pairs = (self.steps.diff() == 1) & ~torch.isin(self.steps[1:], self.breaks)
+        pairs = (pairs & ~torch.isin(self.steps[:-1], known.at)).nonzero()[:, 0]
+        at, order = torch.cat([known.at[ours], self.steps[pairs]]).sort()
+        if not len(at): return nothing(known.n)
+        rows = {}
+        for name in self.params:
+            past = known.rows[name][ours].clamp(min=0) if name in known else torch.full((int(ours.sum()),), torch.nan)
+            rows[name] = torch.cat([past, moves(self.params, name, pairs).to(past.dtype)])[order]
+        return Norms(rows, at, known.n)
+
+
+def moves(columns, name, pairs) -> torch.Tensor:
+    "The norms of the changes of `name` from each of the points `pairs`, in order, to the next one"
+    res, size = torch.zeros(len(pairs)), columns.first[name].numel()
+    if columns.constant(name): return res
+    start, step = 0, max(CHUNK // max(size, 1), 1)
+    while start < len(pairs):
+        first = int(pairs[start])
+        stop = int(torch.searchsorted(pairs, first + step))
+        values = columns.between(name, first, int(pairs[stop - 1]) + 2)
+        values = values.reshape(len(values), size).to(values.dtype if values.dtype in WIDE else torch.float32)
+        change = values.diff(dim=0)[pairs[start:stop] - first]
+        res[start:stop] = torch.linalg.vector_norm(change, dim=1).float() if size <= PIECE else torch.stack(
+            norms_of(list(change))).float()
+        start = stop
+    return res
+
+
+class HowFast:
+    "What a `Trajectory` says about the pace of its fit"
+    @property
+    def grad_norm(self) -> torch.Tensor:
+        "The norm of all gradients of each step taken together, shape (steps,); NaN where it was not recorded"
+        return self.grad_norms.together()
+
+    @property
+    def update_norms(self) -> Norms:
+        """Name -> how far each step moved the parameter, shape (steps,).
+
+        Known at each step that begins and ends at a point that was recorded, and in larger models, of which not every
+        point is kept, at each step that begins at one; NaN elsewhere, and where other weights were loaded.
+        """
+        return self._updates.norms
