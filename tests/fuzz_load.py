@@ -42,7 +42,8 @@ def made(path, rng):
                       batches={0: ((xs,), (torch.rand(3, 1),))}, valid=(torch.tensor([n]), torch.rand(1)),
                       ragged=[((torch.rand(k, 3),), (torch.rand(k, 1),)) for k in range(rng.randrange(3))],
                       metrics={'accuracy': (torch.tensor([n]), torch.rand(1))}, epochs=[n],
-                      grad_norms={'w': torch.rand(n), 'b': torch.full((n,), torch.nan)} if n % 2 else None)
+                      grad_norms={'w': torch.rand(n), 'b': torch.full((n,), torch.nan)} if n % 2 else None,
+                      drawn_from=rng.choice([None, (99, True), (0, False)]))
     return traj.save(path)
 
 

@@ -157,7 +157,7 @@ def base_calls(f) -> dict:
     trajectory = dict(params=params, steps=[0, 1, 2], losses=[2., 1.], lrs=[0.1, 0.1], buffers={'m': torch.rand(3, 1)},
                       model=None, loss_func=F.mse_loss, data=((torch.rand(4, 2),), (torch.rand(4),)), batches={},
                       ragged=[((torch.rand(4, 3),), (torch.rand(4),))], valid=None, label='x',
-                      grad_norms={'a': [1., 2.]}, update_norms=None)
+                      grad_norms={'a': [1., 2.]}, update_norms=None, drawn_from=(9, True))
     line = lambda: FitAnimation(f.figure, lambda i: f.line.set_ydata([0, i]) or [f.line], 3)
     calls = {
         'LinearModel': (LinearModel, {}, nothing),

@@ -9,6 +9,7 @@ from fastcore.basics import store_attr
 from torch.nn.parameter import is_lazy
 
 from ..checks import check_flag, check_whole
+from ..surface.loaders import drawn_from
 from ..trajectory import Recording, Trajectory
 from ..trajectory.answers import PartLoss, adds_up
 from .base import PROGRESS_ORDER, ByName, OwnCallback
@@ -152,6 +153,7 @@ class RecordParamsCallback(OwnCallback):
 
     def _draw_samples(self):
         "Once per trajectory, at its first step"
+        self.recording.batches.drawn_from = drawn_from(self.learn.dl)
         self.recording.samples = draw_samples(self.learn, self.samples, self._loss_func)
         self.recording.sampled = True # only now: an interrupt may strike while items are read
 

@@ -58,11 +58,17 @@ def collected(dl, max_samples: int, max_bytes: int, whole: int = 0) -> tuple:
 
 def size_of(dl) -> int:
     "How many samples a loader draws from, 0 where that is unknown"
-    if (n := getattr(dl, 'n', None)) is not None: return int(n)
+    if isinstance(n := getattr(dl, 'n', None), int): return n
     for o in (getattr(dl, 'sampler', None), getattr(dl, 'dataset', None)):
         try: return len(o)
-        except (TypeError, NotImplementedError): pass
+        except Exception: pass # a data set may raise whatever it likes
     return 0
+
+
+def drawn_from(dl) -> tuple:
+    "`(samples, at_random)`: how many samples a loader has, 0 where unknown, and whether it takes them in random order"
+    if hasattr(dl, 'new'): return size_of(dl), bool(getattr(dl, 'shuffle', False)) and size_of(dl) > 0
+    return size_of(dl), draws_at_random(getattr(dl, 'sampler', None))
 
 
 def shuffled(dl, total: int):

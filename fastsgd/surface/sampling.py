@@ -5,16 +5,16 @@ import torch
 from torch.utils.data import Dataset
 
 from ..trajectory import Trajectory
-from ..trajectory.batches import Source
+from ..trajectory.batches import Source, source_of
 from .loaders import WAY_OUT, check_batch, from_loader, joined, split_batch
 from .pieces import some_of
 
 
 def sample_batches(learn, paths, data, max_samples: int, max_bytes: int, seed: int) -> tuple:
     "`(batches, source)`: batches `(xs, ys)` of tensors, a random sample wherever one can be drawn, and what it is of"
-    ragged = []
+    ragged, recorded = [], None
     if data is None and not isinstance(learn, Trajectory | list | tuple): data = getattr(learn, 'dls', None)
-    elif data is None: data, ragged = paths[0].data, paths[0].ragged
+    elif data is None: recorded, data, ragged = paths[0], paths[0].data, paths[0].ragged
     data = getattr(data, 'train', data) # of fastai's DataLoaders
     if data is None: raise ValueError(f'there is no training data: {WAY_OUT}')
     sides = isinstance(data, tuple | list) and len(data) == 2 and not _two_batches(data)
@@ -29,7 +29,8 @@ def sample_batches(learn, paths, data, max_samples: int, max_bytes: int, seed: i
     total = sum(map(check_batch, batches))
     nbytes = sum(t.numel() * t.element_size() for batch in batches for side in batch for t in side)
     keep = min(total, max_samples, max(1, int(max_bytes * total // max(nbytes, 1))))
-    return joined(some_of(batches, keep, seed) if keep < total else batches), Source(total)
+    source = Source(total) if recorded is None else source_of(recorded)
+    return joined(some_of(batches, keep, seed) if keep < total else batches), source
 
 
 def _is_several(side): return isinstance(side, tuple) or isinstance(side,

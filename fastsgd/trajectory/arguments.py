@@ -6,6 +6,7 @@ import torch
 
 from ..checks import (
     check_callable,
+    check_flag,
     check_in_list,
     check_string,
     check_tensor,
@@ -98,6 +99,15 @@ def check_data(data, ragged) -> tuple:
     if data is None and ragged:
         raise ValueError(f'ragged has {len(ragged)} batches, and data none: expected the first one in data')
     return None if data is None else check_batch('data', data), ragged
+
+
+def check_drawn_from(given) -> tuple | None:
+    "Return `(samples, at_random)`, or None. Raises TypeError or ValueError for anything else."
+    if given is None: return None
+    if not isinstance(given, (tuple, list)) or len(given) != 2:
+        refuse_kind('drawn_from', given, '(samples, at random?), or None', (60_000, True))
+    at_random = check_flag('drawn_from: at random?', given[1])
+    return check_whole('drawn_from: samples', given[0], int(at_random)), at_random
 
 
 def check_batches(batches) -> dict:

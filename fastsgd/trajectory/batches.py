@@ -14,6 +14,8 @@ class Batches:
     def __init__(self):
         self.sample, self.by_step, self.sample_bytes, self.stride, self.sampling, self.kinds = [], {}, 0, 1, True, None
         self._arena, self.unseen = Arena(), False # were there batches that are not what the data is?
+        # did the sample end before the data did, and of how many samples is it, in random order or not?
+        self.cut, self.drawn_from = False, None
 
     def see(self, step, xs, ys, whole=False):
         "Keep the batch `(xs, ys)` of `step`, unless it is the `whole` data; anything but tensors is passed over"
@@ -24,6 +26,7 @@ class Batches:
         kinds = [[(t.dtype, t.ndim) for t in side] for side in (xs, ys)]
         if self.kinds not in (None, kinds): return # another sort of data
         if self.sampling and not self.sample and size > SAMPLE_BYTES: self._sample_rows(xs, ys, size)
+        self.cut |= self.sampling and self.sample_bytes + size > SAMPLE_BYTES
         self.kinds, self.sampling = kinds, self.sampling and self.sample_bytes + size <= SAMPLE_BYTES
         keep = not (whole or step % self.stride or size * 16 > SAMPLE_BYTES)
         if not (keep or self.sampling): return
@@ -48,7 +51,8 @@ class Batches:
     def known(self, sample=True) -> dict:
         "What a Trajectory takes of it, without the sample where it has data of another source"
         first, *more = (sample and self.data()) or [None]
-        return {'data': first, 'ragged': more, 'batches': self.steps()}
+        return {'data': first, 'ragged': more, 'batches': self.steps(),
+                'drawn_from': self.drawn_from if sample and self.cut else None}
 
     def data(self) -> list:
         "The sample as `(xs, ys)` on the CPU: one, or where items differ in length one of each kind, in their order"
@@ -79,3 +83,11 @@ class Source(NamedTuple):
         of = f' of {self.total}' if self.total else ''
         if self.first: return f'{f"{n} of " if n < self.first else ""}the first {self.first}{of} samples'
         return f'a random sample of {n}{of} samples' if n < self.total else f'{n} samples'
+
+
+def source_of(traj) -> Source:
+    "What the data of a trajectory was taken from"
+    n = sum(map(rows_of, (traj.data, *traj.ragged)))
+    if traj.drawn_from is None: return Source(n)
+    total, at_random = traj.drawn_from
+    return Source(max(total, n) if total else 0, 0 if at_random else n)

@@ -44,6 +44,7 @@ def save(traj, path, data=True) -> Path:
         meta[kind] = {name: columns.still(name) for name in columns}
         for name, still in meta[kind].items(): tensors[f'{kind}.{name}'] = columns.moving(name, still)
     meta['data'] = None if traj.data is None or not data else _pack(tensors, 'data', [traj.data, *traj.ragged])
+    meta['drawn_from'] = traj.drawn_from if data else None
     batches = traj.batches if data else {}
     meta['batches'] = _pack(tensors, 'batches', list(batches.values()))
     tensors['batches.steps'] = torch.tensor([int(s) for s in batches], dtype=torch.int64)
@@ -182,7 +183,7 @@ def _build(cls, tensors, meta, context):
               batches=batches, valid=(series['valid.steps'], series['valid.losses']), aliases=aliases, samples=samples,
               metrics=metrics, persistent=None if persistent is None else frozenset(persistent), label=label,
               epochs=series.get('epochs'), breaks=series.get('breaks'), hypers=hypers, groups=groups, marks=marks,
-              **norms, **context)
+              drawn_from=meta.get('drawn_from'), **norms, **context)
     res.shown, res.as_recorded = series.get('shown', res.shown), bool(meta.get('as_recorded', True))
     _expect(len(res.shown) == points and bool((res.shown >= steps).all()), 'shown does not fit the steps')
     return res

@@ -5,7 +5,7 @@ import html
 import numpy as np
 import torch
 
-from .batches import rows_of
+from .batches import rows_of, source_of
 
 
 def html_table(title: str, rows: dict) -> str:
@@ -62,6 +62,7 @@ def trajectory_rows(traj) -> dict:
     if traj.ragged:
         data = [traj.data, *traj.ragged]
         rows['data'] = f'{sum(map(rows_of, data)):,} samples in {len(data):,} batches of different shapes'
+    elif traj.drawn_from is not None and traj.data is not None: rows['data'] = source_of(traj).told(rows_of(traj.data))
     if traj.diverged is not None: rows['diverged'] = f'at step {traj.diverged:,}'
     elif found := traj.findings: rows['seen'] = '; '.join(map(str, found))
     return rows

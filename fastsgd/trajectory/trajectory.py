@@ -55,17 +55,17 @@ class Trajectory(HowItWent, HowFast):
         ragged=(), # Further data: `(xs, ys)` in a list, samples of other shapes than those in `data`, such as texts
         grad_norms: Mapping | None = None, # Name -> norm of its gradient at each step, NaN for none, shape (n,)
         update_norms: Mapping | None = None, # Name -> how far each step moved it, (n,); None: as points tell
+        drawn_from=None, # `(samples, at_random)`: what `data` is a part of, 0 where unknown; None: it is all
     ):
         self.params = as_columns('params', params)
         self.buffers = as_columns('buffers', {} if buffers is None else buffers)
-        if not self.params:
-            raise ValueError('params is empty: expected at least one name -> tensor of shape (points, *shape)')
+        if not self.params: raise ValueError('params is empty: expected at least one name -> tensor (points, *shape)')
         self.steps = torch.arange(self.params.n_points) if steps is None else a.steps_of('steps', steps)
         points = len(self.steps)
         self.losses, self.lrs = a.series('losses', losses), a.series('lrs', lrs)
         a.check_model(model, loss_func)
         self.model, self.loss_func, self.label = model, loss_func, check_string('label', label)
-        self.data, self.ragged = a.check_data(data, ragged)
+        self.data, self.ragged, self.drawn_from = *a.check_data(data, ragged), a.check_drawn_from(drawn_from)
         self.batches, self.valid = a.check_batches(batches), a.measured('valid', ([], []) if valid is None else valid)
         self.aliases, self.persistent, self.groups = a.check_names_of(aliases, persistent, groups)
         self.samples = None if samples is None else check_type('samples', samples, Samples, 'Samples, or None')

@@ -6,7 +6,7 @@ import torch
 
 from ..surface import loss_surface
 from ..surface.budget import affordable_surface
-from ..trajectory.batches import Source, rows_of
+from ..trajectory.batches import rows_of, source_of
 from ..trajectory.several import as_list
 from .boundary import BoundaryView, Classifier, two_inputs
 from .budget import within_budget
@@ -122,7 +122,7 @@ def _over(traj, view):
     "What a surface rests on where batches of different shapes could not be joined"
     if not traj.ragged or not isinstance(view, PathView): return ''
     total = sum(map(rows_of, (traj.data, *traj.ragged)))
-    return f' over {Source(total).told(min(view.kwargs["max_samples"], total))} of different lengths'
+    return f' over {source_of(traj).told(min(view.kwargs["max_samples"], total))} of different lengths'
 
 
 def _name(view): return type(view).__name__

@@ -35,6 +35,7 @@ def same(a, b):
     assert same_side(a.valid,
                      b.valid) and a.aliases == b.aliases and a.persistent == b.persistent and a.label == b.label
     assert a.marks == b.marks and all(type(mark) is tuple for mark in b.marks)
+    assert a.drawn_from == b.drawn_from
     assert (a.data is None) == (b.data is None) and (a.data is None or same_batch(a.data, b.data))
     assert len(a.ragged) == len(b.ragged) and all(map(same_batch, a.ragged, b.ragged))
     assert list(a.batches) == list(b.batches) and all(same_batch(a.batches[s], b.batches[s]) for s in a.batches)
