@@ -86,19 +86,30 @@ class Updates:
         self.params, self.steps, self.breaks, self.recorded = params, steps, breaks, recorded
 
     @cached_property
-    def norms(self) -> Norms:
-        "All that can be known; no step leads to weights that were loaded"
-        known = self.recorded
-        ours = ~torch.isin(known.at + 1, self.breaks)
+    def known(self) -> tuple: # `(at, places)`
+        """The steps of which it can be known, and where from: the row -1 - place, or the point at which it begins.
+
+        No step leads to weights that were loaded.
+        """
+        rows = (~torch.isin(self.recorded.at + 1, self.breaks)).nonzero()[:, 0]
         pairs = (self.steps.diff() == 1) & ~torch.isin(self.steps[1:], self.breaks)
-        pairs = (pairs & ~torch.isin(self.steps[:-1], known.at)).nonzero()[:, 0]
-        at, order = torch.cat([known.at[ours], self.steps[pairs]]).sort()
-        if not len(at): return nothing(known.n)
-        rows = {}
-        for name in self.params:
-            past = known.rows[name][ours].clamp(min=0) if name in known else torch.full((int(ours.sum()),), torch.nan)
-            rows[name] = torch.cat([past, moves(self.params, name, pairs).to(past.dtype)])[order]
-        return Norms(rows, at, known.n)
+        pairs = (pairs & ~torch.isin(self.steps[:-1], self.recorded.at)).nonzero()[:, 0]
+        at, order = torch.cat([self.recorded.at[rows], self.steps[pairs]]).sort()
+        return at, torch.cat([-1 - rows, pairs])[order]
+
+    def of(self, name: str, which=slice(None)) -> torch.Tensor:
+        "How far `name` moved, at the known steps or some of them"
+        places = self.known[1][which]
+        told, res = places < 0, torch.full((len(places),), torch.nan)
+        if name in self.recorded: res[told] = self.recorded.rows[name][-1 - places[told]].clamp(min=0).float()
+        res[~told] = moves(self.params, name, places[~told])
+        return res
+
+    @cached_property
+    def norms(self) -> Norms:
+        "All that can be known"
+        at = self.known[0]
+        return Norms({name: self.of(name) for name in self.params}, at, self.recorded.n) if len(at) else self.recorded
 
 
 def moves(columns, name, pairs) -> torch.Tensor:

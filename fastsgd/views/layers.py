@@ -1,68 +1,86 @@
-"""`LayersView`: at what pace each layer learns."""
+"""`LayersView`: at what pace each layer learns, what gradients it gets, and how many of its units are dead."""
 
 from itertools import groupby
 
 import numpy as np
-from matplotlib.colors import ListedColormap, LogNorm
+from matplotlib.colors import ListedColormap, LogNorm, Normalize
 
-from ..checks import check_names, check_whole
+from ..checks import check_in_list, check_names, check_whole
 from ..trajectory.models import unwrapped
-from ..trajectory.spread import evenly
 from .curtain import curtain
-from .limits import real, step_limits
+from .layer_tables import dead_of, gradients_of, updates_of
+from .limits import step_limits
 from .style import VERMILION, color_bar, literal, shortened
 from .view import View
 
+KINDS = ('updates', 'gradients', 'dead')
 USUAL = 1e-3 # of its size is what a step changes in a layer that learns at a good pace
-COLUMNS = 400 # of steps: more than a panel has pixels for
 LABELLED = 24 # layers, of more only some have room for their name
+WIDE = 0.2 # of the steps, from which on a grey part has room for a word
 
 
 class LayersView(View):
     """How much each step changes each layer: the norm of the change by the norm of the parameter, in the model's order
 
     About 0.001 is a good pace (Karpathy 2022, «Building makemore», part 3), which the colour bar marks. Grey is a layer
-    that a step does not change at all: frozen, or without a gradient. Where points were left out, it is the change from
-    one to the next by the steps between them. Raises ValueError for a setting or a name that does not fit, TypeError
-    for names of another kind.
+    that a step does not change at all: frozen, or without a gradient. Where points were left out, it is what the step
+    that begins at each of them changes, or else the change from one to the next by the steps between them.
+    `of='gradients'` shows the norms of the gradients instead, and `of='dead'` of each layer before a ReLU the share of
+    units that no sample gets through it, for which the recorded models are asked after the fit. Raises ValueError for a
+    setting or a name that does not fit, and for a fit without what is asked for; TypeError for names of another kind.
 
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(20, lr=0.1)
     >>> ax = LayersView().plot(learn.record_params.trajectory)
+    >>> ax = LayersView('gradients').plot(learn.record_params.trajectory)
     """
-    figsize = (6., 4.)
+    figsize, live_points = (6., 4.), 6
     def __init__(self,
-        names: tuple | None = None, # Parameters to show by name; None: all
+        of: str = 'updates', # 'updates' by the size of the layer, norms of 'gradients', or the share of 'dead' units
+        names: tuple | None = None, # Parameters to show by name, modules for 'dead'; None: all
         most: int = 200, # Rows at the most, where `names` is None: those that hold most numbers
     ):
-        self.names = check_names('names', names, 'names of parameters, or None')
+        self.of = check_in_list('of', of, KINDS)
+        self.names = check_names('names', names, 'names of parameters, or of modules for dead units, or None')
         self.most = check_whole('most', most, 1, example=200)
 
     def draw(self, traj, ax):
         whole = traj if traj.denser is None else traj.denser # the line of points that was thinned for the frames
-        names = self._names(whole)
-        edges, ratios = paces(whole, names)
-        low, high = color_limits(ratios)
-        still = np.ma.masked_where(ratios != 0, np.zeros_like(ratios))
-        rows = np.arange(len(names) + 1)
-        look = {'rasterized': True, 'zorder': 1}
-        ax.pcolormesh(edges, rows, still, cmap=ListedColormap(['#BBBBBB']), **look)
-        mesh = ax.pcolormesh(edges, rows, np.ma.masked_invalid(np.where(ratios > 0, ratios, np.nan)), cmap='viridis',
-                             norm=LogNorm(low, high, clip=True), **look)
+        if self.of == 'dead': table, norm = dead_of(whole, self.names, self.most), Normalize(0, 1)
+        else:
+            table = (updates_of if self.of == 'updates' else gradients_of)(whole, self._names(whole))
+            norm = LogNorm(*color_limits(table.values, USUAL if self.of == 'updates' else None), clip=True)
+        names, edges, values = table.names, table.edges, table.values
+        grey = np.zeros(values.shape, dtype=bool) if self.of == 'dead' else values == 0
+        rows, look = np.arange(len(names) + 1), {'rasterized': True, 'zorder': 1}
+        ax.pcolormesh(edges, rows, np.ma.masked_where(~grey, np.zeros_like(values)), cmap=ListedColormap(['#BBBBBB']),
+                      **look)
+        mesh = ax.pcolormesh(edges, rows, np.ma.masked_invalid(np.where(grey, np.nan, values)), cmap='viridis',
+                             norm=norm, **look)
         ax.set(xlabel='step', xlim=step_limits([whole]), ylim=(len(names), 0)) # from the top down
+        ax.xaxis.get_major_locator().set_params(integer=True)
         every = -(-len(names) // LABELLED)
         ax.set_yticks(rows[:-1:every] + 0.5, [shortened(n, 24) for n in names[::every]], fontsize='x-small')
         literal(*ax.get_yticklabels())
         ax.tick_params(axis='y', length=0)
         ax.spines[['top', 'right', 'left']].set_visible(False)
-        of = ', some of them named' if every > 1 else ''
-        many = '1 layer' if len(names) == 1 else f'{len(names)} layers'
-        ax.set_title(f'change per step / size of {many}{of}; grey: none', loc='left', fontsize='small')
-        bar = color_bar(ax, mesh, 'change per step / size (dashed: a usual pace)')
-        bar.ax.axhline(USUAL, color=VERMILION, ls='--', lw=1.5)
-        self._name_still(ax, whole, names, ratios)
+        self._say(ax, mesh, len(names), ', some of them named' if every > 1 else '')
+        if self.of != 'dead': _name_grey(ax, whole, table, grey)
         draw_to = curtain(ax)
         return lambda i: draw_to(int(traj.shown[i]))
+
+    def _say(self, ax, mesh, n, of):
+        "What the colours mean, above and beside the picture"
+        many = '1 layer' if n == 1 else f'{n} layers'
+        title, label = {'updates': (f'change per step / size of {many}{of}; grey: none',
+                                    'change per step / size (dashed: a usual pace)'),
+                        'gradients': (f'norm of the gradient of {many}{of}; grey: none', 'norm of the gradient'),
+                        'dead': (f'dead units of {many}{of}', 'share of units that no sample gets through the ReLU')
+                        }[self.of]
+        ax.set_title(title, loc='left', fontsize='small')
+        bar = color_bar(ax, mesh, label)
+        if self.of == 'updates': bar.ax.axhline(USUAL, color=VERMILION, ls='--', lw=1.5)
+        if self.of == 'dead': bar.ax.yaxis.set_major_formatter(lambda share, _: f'{share:.0%}')
 
     def _names(self, traj):
         sizes = {name: shape.numel() for name, shape in traj.sizes.items() if shape.numel()}
@@ -72,38 +90,39 @@ class LayersView(View):
         if not chosen: raise ValueError('the parameters hold no numbers: expected at least one')
         return [name for name in sizes if name in chosen]
 
-    def _name_still(self, ax, traj, names, ratios):
-        "Say which layers never change, and why; neighbours share a word"
-        frozen = {n for n, p in unwrapped(traj.model).named_parameters() if not
-                  p.requires_grad} if traj.model is not None else ()
-        why = [('frozen' if n in frozen else 'no gradient') if (r == 0).all() and r.size else '' for n, r in zip(
-            names, ratios)]
-        start = 0
-        for word, group in groupby(why):
-            k = len(list(group))
-            if word and LABELLED * k >= len(names): # there is room for it
-                ax.text(0.02, start + k / 2, word if k == 1 else f'{k} layers: {word}', va='center', fontsize='x-small',
-                        transform=ax.get_yaxis_transform(), zorder=5)
-            start += k
+
+def _name_grey(ax, traj, table, grey):
+    "Say of wide grey parts why nothing moves there; neighbours share a word"
+    still = {n for n, p in unwrapped(traj.model).named_parameters() if not
+             p.requires_grad} if traj.model is not None else ()
+    found = [_longest(row) for row in grey]
+    for j, (name, (start, stop)) in enumerate(zip(table.names, found)):
+        if not stop or table.edges[stop] - table.edges[start] < WIDE * (table.edges[-1] - table.edges[0]):
+            found[j] = '', 0, 0
+            continue
+        none = table.frozen[j]
+        known = name in still if none.all() or not none.any() else bool(none[start:stop].all())
+        found[j] = 'frozen' if known else 'no gradient', start, stop
+    row = 0
+    for (word, start, _), group in groupby(found):
+        k = len(list(group))
+        if word and LABELLED * k >= len(table.names): # there is room for it
+            at = table.edges[start] + 0.02 * (table.edges[-1] - table.edges[0])
+            ax.text(at, row + k / 2, word if k == 1 else f'{k} layers: {word}', va='center', fontsize='x-small',
+                    zorder=2, color='black')
+        row += k
 
 
-def paces(traj, names) -> tuple: # `(edges, ratios)`: steps (columns + 1,), and (layers, columns)
-    "The change from a point to the next by their steps and by the norm of the parameter; NaN where weights were loaded"
-    n, lost = len(traj), set(traj.breaks.tolist())
-    ends = evenly(1, n - 1, COLUMNS).tolist() if n > 1 else []
-    steps, res = traj.steps.tolist(), np.full((len(names), len(ends)), np.nan)
-    for j, name in enumerate(names):
-        if traj.params.first[name].is_complex(): real(traj, name)
-        for k, i in enumerate(ends):
-            if steps[i] == steps[i - 1] or any(steps[i - 1] < s <= steps[i] for s in lost): continue
-            before, after = (traj.params.row(name, p).double() for p in (i - 1, i))
-            change, size = float((after - before).norm()), float(before.norm())
-            res[j, k] = 0. if change == 0 else change / (steps[i] - steps[i - 1]) / size if size else np.nan
-    return np.array([steps[0] if steps else 0, *(steps[i] for i in ends)], dtype=float), res
+def _longest(row) -> tuple:
+    "`(start, stop)` of the longest part that is True, the first of several; (0, 0) if there is none"
+    ends = np.flatnonzero(np.diff([False, *row, False])).reshape(-1, 2)
+    return tuple(map(int, ends[np.argmax(ends[:, 1] - ends[:, 0])])) if len(ends) else (0, 0)
 
 
-def color_limits(ratios) -> tuple:
-    "Whole decades that hold nearly all of the ratios above zero, and what is usual"
-    known = ratios[np.isfinite(ratios) & (ratios > 0)]
-    low, high = np.quantile(known, (0.02, 0.98)) if known.size else (USUAL, USUAL)
-    return 10.**np.floor(np.log10(min(low, USUAL / 10))), 10.**np.ceil(np.log10(max(high, USUAL * 10)))
+def color_limits(values, usual=None) -> tuple:
+    "Whole decades that hold nearly all of the values above zero, and what is `usual`"
+    known = values[np.isfinite(values) & (values > 0)]
+    low, high = np.quantile(known, (0.02, 0.98)) if known.size else (usual or 1, usual or 1)
+    if usual is not None: low, high = min(low, usual / 10), max(high, usual * 10)
+    low, high = np.floor(np.log10(low)), np.ceil(np.log10(high))
+    return 10.**low, 10.**max(high, low + 1)
