@@ -33,6 +33,17 @@ def label_of(traj, k: int) -> str:
     return f'{label}, lr={high}' if low == high else f'{label}, lr up to {high}'
 
 
+def check_shared(trajs: list, names, shapes: bool = True):
+    "Raise ValueError unless all trajectories have the parameters `names` of the first one, with its `shapes` too"
+    for k, t in enumerate(trajs):
+        for name in names:
+            has, wanted = t.sizes.get(name), trajs[0].sizes[name]
+            if has is None or shapes and has != wanted:
+                raise ValueError(f'the parameter {name!r} has the shape {tuple(wanted)} in {name_of(trajs[0], 0)!r} '
+                                 f'and {"none" if has is None else tuple(has)} in {name_of(t, k)!r}: expected fits of '
+                                 'one model, or in names= what they share; LossView takes fits of any models')
+
+
 def in_step(trajs: list, max_frames: int | None = None) -> list:
     """Resample trajectories to common steps, at most `max_frames`; a fit that ended stays at its last point.
 

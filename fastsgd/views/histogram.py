@@ -5,7 +5,7 @@ import torch
 from matplotlib.colors import LogNorm
 
 from ..checks import check_in_list, check_names, check_whole
-from ..trajectory.several import as_list, name_of
+from ..trajectory.several import as_list, check_shared, name_of
 from .curtain import curtain
 from .limits import calm, finite, real, step_limits
 from .style import color_bar, literal, shortened
@@ -41,6 +41,7 @@ class HistogramView(View):
     def draw(self, traj, ax):
         trajs = as_list(traj)
         names = self._names(trajs)
+        check_shared(trajs, names, shapes=False)
         bands = [(k, t, name) for name in names for k, t in enumerate(trajs)]
         edges = time_edges(trajs[0])
         shares, ticks = [], []

@@ -5,7 +5,7 @@ import torch
 from matplotlib.lines import Line2D
 
 from ..checks import check_names, check_whole
-from ..trajectory.several import as_list, label_of
+from ..trajectory.several import as_list, check_shared, label_of
 from ..trajectory.tables import entry_name
 from .legends import departure_note, legend
 from .limits import calm, left_at, padded, real, step_limits, with_gaps, within
@@ -38,6 +38,7 @@ class ParamsView(View):
         for name in names:
             if name not in trajs[0].params:
                 raise ValueError(f'names has {name!r}, expected names among {list(trajs[0].params)}')
+        check_shared(trajs, names)
         most, total, best = max(self.most // len(trajs), 1), 0, []
         for name in names:
             moved = sum(_range(real(t, name)[:calm(t)]) for t in trajs)

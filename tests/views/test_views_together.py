@@ -6,7 +6,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from torch import nn
 
-from fastsgd import FitView, LossView, ParamsView, Trajectory, View, animate
+from fastsgd import FitView, HistogramView, LossView, ParamsView, Trajectory, View, animate
 from fastsgd.trajectory.several import in_step
 
 
@@ -117,3 +117,15 @@ def test_still_picture_of_different_lengths():
     assert [line.get_xdata()[-1] for line in ax.lines] == [5, 20]
     with pytest.raises(IndexError, match='point 21 does not exist: this trajectory has 21 points'):
         DotView().plot([walk(5), walk(20)], ax, 21)
+
+
+@pytest.mark.parametrize('view, shape', [(ParamsView, '(1, 3)'), (ParamsView, None), (HistogramView, None)])
+def test_fits_of_different_models_are_refused_by_name(view, shape, count):
+    rows = torch.rand(3, 1, 2)
+    fits = [Trajectory({'weight': rows, 'bias': rows}, label='narrow'),
+            Trajectory({'weight': torch.rand(3, 1, 3), 'bias': rows} if shape else {'bias': rows}, label='wide')]
+    has = shape or 'none'
+    with pytest.raises(ValueError) as e: animate(fits, view())
+    assert f"'weight' has the shape (1, 2) in 'narrow' and {has} in 'wide': expected fits of one model" in str(e.value)
+    animate(fits, view(names=['bias']))
+    count('bad inputs refused')
