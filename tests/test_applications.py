@@ -7,6 +7,7 @@ import torch
 from applications import APPLICATIONS, fit, make
 
 from fastsgd import AnimateFitCallback
+from fastsgd.player.draw.svg import Camera
 from fastsgd.views.budget import SECONDS, within_budget, work_of_samples
 
 VIEWS = {
@@ -33,7 +34,9 @@ def state(artists):
 
 
 @pytest.mark.parametrize('name', APPLICATIONS)
-def test_three_views_that_suit(name, count):
+def test_three_views_that_suit(name, count, monkeypatch):
+    whole, shoot_whole = [], Camera.shoot_whole
+    monkeypatch.setattr(Camera, 'shoot_whole', lambda self, i: whole.append(i) or shoot_whole(self, i))
     learn = fit(make(name, [AnimateFitCallback()]), name)
     traj, cb = learn.record_params.trajectory, learn.animate_fit
     sentence = repr(cb)
@@ -50,6 +53,7 @@ def test_three_views_that_suit(name, count):
     assert len(part) * (for_point.seconds + part.samples.n * for_item.seconds) <= SECONDS
     html = cb._repr_html_()
     assert len(html) < 2e6 and 'fastsgd-player' in html
+    assert whole == [0], 'after the first frame only what changed is drawn'
     count('real learners that show what they learned')
 
 

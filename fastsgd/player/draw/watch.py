@@ -103,7 +103,9 @@ def says_more(helper):
 
 def said(formatter):
     "What `formatter` says now of the ticks that it was last asked for; matplotlib 3.11 renamed where it keeps them"
-    return formatter.format_ticks(list(vars(formatter).get('_locs', vars(formatter).get('locs', ()))))
+    before = {name: kept for name, kept in vars(formatter).items() if name in ('_locs', 'locs')}
+    try: return formatter.format_ticks(list(next(iter(before.values()), ())))
+    finally: vars(formatter).update(before) # asking is no change
 
 
 def mark(value):
