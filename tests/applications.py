@@ -45,6 +45,7 @@ from fastai.vision.all import (
     RegressionBlock,
     ResBlock,
     Resize,
+    TransformBlock,
     accuracy,
     accuracy_multi,
     aug_transforms,
@@ -57,6 +58,7 @@ from fastai.vision.all import (
     unet_learner,
     vision_learner,
 )
+from fastai.vision.gan import GANLearner, basic_critic, basic_generator, generate_noise
 from fastai.vision.models.xresnet import XResNet
 from learners import random_state, seed_all, silent
 from PIL import Image, ImageDraw
@@ -170,6 +172,23 @@ def autoencoder(cbs):
     model = nn.Sequential(ConvLayer(3, 8, stride=2), ConvLayer(8, 8, stride=2), nn.Upsample(scale_factor=2),
                           ConvLayer(8, 8), nn.Upsample(scale_factor=2), nn.Conv2d(8, 3, 3, padding=1))
     return Learner(block.dataloaders(names(), bs=12, num_workers=0), model, MSELossFlat(), cbs=cbs)
+
+
+def gan_dls(size=10, valid=()):
+    block = DataBlock((TransformBlock, ImageBlock), get_x=partial(generate_noise, size=size), item_tfms=Resize(32),
+                      splitter=IndexSplitter(valid), batch_tfms=Normalize.from_stats([0.5] * 3, [0.5] * 3))
+    return block.dataloaders(names(), bs=12, num_workers=0)
+
+
+def gan_loss(fake, made, target): return nn.functional.softplus(-fake).mean()
+def critic_loss(real, fake): return nn.functional.softplus(-real).mean() + nn.functional.softplus(fake).mean()
+
+
+def gan(cbs, learner=None, **kwargs):
+    dls, size = gan_dls(**kwargs), kwargs.get('size', 10)
+    parts = basic_generator(32, 3, size, n_features=8), basic_critic(32, 3, n_features=8)
+    if learner is not None: return learner(dls, *parts, cbs=cbs)
+    return GANLearner(dls, *parts, gan_loss, critic_loss, cbs=cbs)
 
 
 class Twins(nn.Module):
@@ -317,7 +336,7 @@ def transformer(cbs):
 
 APPLICATIONS = {f.__name__: f for f in (
     vision, vision_normalized, vision_multi, vision_points, vision_value, segmentation, mixup, cutmix, autoencoder,
-    siamese, chapter4, chapter4_deep, tensors, tabular_classes, tabular_value, collab, collab_nn, text_classes,
+    gan, siamese, chapter4, chapter4_deep, tensors, tabular_classes, tabular_value, collab, collab_nn, text_classes,
     language_model, transformer)}
 SLOW = 'vision', 'segmentation' # more than a second
 

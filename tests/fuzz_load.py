@@ -40,6 +40,7 @@ def made(path, rng):
     traj = Trajectory({'w': torch.randn(k, 2, 2), 'b': torch.randn(k, 2)}, steps, torch.rand(n), torch.rand(n),
                       {'mean': torch.rand(k, 2)}, data=((xs,), (torch.rand(3, 1),)), label='fit', samples=samples,
                       batches={0: ((xs,), (torch.rand(3, 1),))}, valid=(torch.tensor([n]), torch.rand(1)),
+                      parts={'a': [0]} if rng.randrange(2) else None,
                       ragged=[((torch.rand(k, 3),), (torch.rand(k, 1),)) for k in range(rng.randrange(3))],
                       metrics={'accuracy': (torch.tensor([n]), torch.rand(1))}, epochs=[n],
                       grad_norms={'w': torch.rand(n), 'b': torch.full((n,), torch.nan)} if n % 2 else None,

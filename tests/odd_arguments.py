@@ -156,7 +156,7 @@ def base_calls(f) -> dict:
     params = {'a': torch.rand(3, 2), 'b': torch.rand(3)}
     trajectory = dict(params=params, steps=[0, 1, 2], losses=[2., 1.], lrs=[0.1, 0.1], buffers={'m': torch.rand(3, 1)},
                       model=None, loss_func=F.mse_loss, data=((torch.rand(4, 2),), (torch.rand(4),)), batches={},
-                      ragged=[((torch.rand(4, 3),), (torch.rand(4),))], valid=None, label='x',
+                      ragged=[((torch.rand(4, 3),), (torch.rand(4),))], valid=None, label='x', parts={},
                       grad_norms={'a': [1., 2.]}, update_norms=None, drawn_from=(9, True))
     line = lambda: FitAnimation(f.figure, lambda i: f.line.set_ydata([0, i]) or [f.line], 3)
     calls = {
@@ -188,7 +188,8 @@ def base_calls(f) -> dict:
         'Recording': (Recording, {'model': LinearModel()}, nothing),
         'Recording.expect': (f.recording.expect, {'steps': 3}, nothing),
         'Recording.follows': (f.recording.follows, {'model': f.recording.model}, nothing),
-        'Recording.step': (lambda loss, lr, hypers=None: _stepped(loss, lr, hypers), dict(loss=1., lr=0.1), nothing),
+        'Recording.step': (lambda loss, lr, hypers=None, part='': _stepped(loss, lr, hypers, part),
+                           dict(loss=1., lr=0.1), nothing),
         'Recording.validated': (Recording(LinearModel()).validated, {'loss': 1.}, nothing),
         'Recording.measured': (lambda values, epoch_ends=False: _measured(values, epoch_ends),
                                {'values': {'accuracy': 0.5}}, nothing),
@@ -233,9 +234,9 @@ def base_calls(f) -> dict:
     return calls
 
 
-def _stepped(loss, lr, hypers):
+def _stepped(loss, lr, hypers, part):
     recording = Recording(LinearModel())
-    recording.step(loss, lr, hypers)
+    recording.step(loss, lr, hypers, part)
     recording.trajectory()
 
 

@@ -7,12 +7,13 @@ Phase = Enum('Phase', 'idle lazy recording failed') # lazy: parameters get their
 
 class Now:
     "Where the fit is. Not on the callback: fastai looks up each assignment there in Learner and model."
-    __slots__ = ('phase', 'losses', 'lr', 'hypers', 'asked', 'opt', 'watch', 'frozen', 'held')
+    __slots__ = ('phase', 'losses', 'lr', 'hypers', 'asked', 'opt', 'watch', 'frozen', 'held', 'gan')
     def __init__(self):
         self.phase, self.opt = Phase.idle, None # the optimiser whose steps are counted
         self.watch = None # until the first batch of a fit has shown which part of the output the loss sees
         self.lr, self.hypers = 0., None # of the coming step
         self.held = True # does the optimiser hold the model's own parameters?
+        self.gan = None # fastai's GANTrainer, where the Learner is a GAN
         self.frozen = 0 # parameter groups that the optimiser leaves alone
         self.losses = [] # (loss, targets) of each batch whose gradient goes into the coming step
         self.asked = -1 # the step that the optimiser was asked for, while it is under way

@@ -41,6 +41,7 @@ def read_inputs(drawn) -> tuple:
     "`(input_kind, inputs)`"
     first = (leaves(drawn.batch[:drawn.n_inp]) or [None])[0]
     kinds, dataset = types_of(first), getattr(drawn.dl, 'dataset', None)
+    if drawn.is_noise: return 'values', None
     if 'Tabular' in types_of(dataset): return _rows_of_table(drawn, dataset)
     if 'TensorText' in kinds and (texts := _part(drawn,
                                                  0)) is not None: return 'text', [_without_marks(t) for t in texts]
@@ -106,7 +107,7 @@ def _kind_of(kinds, y, drawn, input_kind):
     for kind, name in (('categories', 'TensorMultiCategory'), ('category', 'TensorCategory'), ('mask', 'TensorMask'),
                        ('none', 'TensorBBox'), ('points', 'TensorPoint'), ('image', 'TensorImageBase'),
                        ('next word', 'TensorText')):
-        if name in kinds: return kind
+        if name in kinds: return 'new image' if kind == 'image' and drawn.is_noise else kind
     size, whole = y[0].numel(), not (y.is_floating_point() or y.is_complex())
     if 'LMDataLoader' in types_of(drawn.dl): return 'next word'
     zeros_and_ones = bool(((y == 0) | (y == 1)).all()) and drawn.activation == 'sigmoid'
@@ -114,7 +115,7 @@ def _kind_of(kinds, y, drawn, input_kind):
     if zeros_and_ones and y.ndim == 2: return 'categories'
     image = drawn.xs[0].shape[-2:] if input_kind == 'image' and isinstance(drawn.xs[0], torch.Tensor) else None
     if whole and y.shape[-2:] == image: return 'mask'
-    if y.ndim == 4 and looks_like_pictures(y): return 'image'
+    if y.ndim == 4 and looks_like_pictures(y): return 'new image' if drawn.is_noise else 'image'
     numbers = size <= FEW and not (whole and drawn.activation in ('softmax', 'log')) # and no class for each word
     return 'value' if numbers else 'none'
 
@@ -139,6 +140,11 @@ def _images(drawn, y, res):
     return pictures
 
 
+def _new_images(drawn, y, res):
+    "An image of the data is no truth for one that is made of noise: it tells the scale"
+    _images(drawn, y, res)
+
+
 def _values(drawn, y, res):
     return [float(v) if v.numel() == 1 else [float(o) for o in v.flatten()] for v in y]
 
@@ -149,7 +155,8 @@ def _words(drawn, y, res):
 
 _READERS = {'none': lambda drawn, y, res: None, 'category': lambda drawn, y, res: [int(v) for v in y.flatten()],
             'categories': lambda drawn, y, res: [v.flatten().nonzero().flatten().tolist() for v in y],
-            'mask': _masks, 'points': _points, 'image': _images, 'value': _values, 'next word': _words}
+            'mask': _masks, 'points': _points, 'image': _images, 'new image': _new_images,
+            'value': _values, 'next word': _words}
 
 
 # -- names

@@ -13,6 +13,7 @@ from ..surface.loaders import drawn_from
 from ..trajectory import Recording, Trajectory
 from ..trajectory.answers import PartLoss, adds_up
 from .base import PROGRESS_ORDER, ByName, OwnCallback
+from .gan import batch_of, part_of, trainer_of
 from .groups import frozen_groups, holds, hypers_of, names_of, trained
 from .metrics import measured_in_training, measured_in_validation
 from .now import Counted, Now, Phase
@@ -105,7 +106,7 @@ class RecordParamsCallback(OwnCallback):
         self.recording.expect(self.learn.n_epoch * len(self.learn.dl))
         self._loss_func, self._now.phase = own_loss(self.learn), Phase.recording
         self.recording.hypers.groups = names_of(self.learn.opt, model)
-        self._now.frozen = frozen_groups(self.learn.opt)
+        self._now.frozen, self._now.gan = frozen_groups(self.learn.opt), trainer_of(self.learn)
         self.recording.marks.begin(self.recording.n_steps, trained(model), self._now.frozen > 0)
         self._leave_model()
         self._now.watch = Watch(self.learn.model)
@@ -149,12 +150,12 @@ class RecordParamsCallback(OwnCallback):
         # MixUp and CutMix have put points that never were in their place, and keep half of the targets to themselves
         if own_loss(learn) is not learn.loss_func: self.recording.batches.unseen = True
         else:
-            self.recording.batches.see(self.recording.n_steps, learn.xb, learn.yb, whole=learn.n_iter == 1)
+            self.recording.batches.see(self.recording.n_steps, *batch_of(learn, now.gan), whole=learn.n_iter == 1)
 
     def _draw_samples(self):
         "Once per trajectory, at its first step"
         self.recording.batches.drawn_from = drawn_from(self.learn.dl)
-        self.recording.samples = draw_samples(self.learn, self.samples, self._loss_func)
+        self.recording.samples = draw_samples(self.learn, self.samples, self._loss_func, self._now.gan)
         self.recording.sampled = True # only now: an interrupt may strike while items are read
 
     def before_backward(self):
@@ -194,7 +195,8 @@ class RecordParamsCallback(OwnCallback):
     def _count(self):
         now = self._now
         if now.asked < 0: return
-        if now.asked == self.recording.n_steps: self.recording.step(self._mean(now.losses), now.lr, now.hypers)
+        if now.asked == self.recording.n_steps:
+            self.recording.step(self._mean(now.losses), now.lr, now.hypers, part_of(now.gan))
         now.asked, now.losses = -1, []
 
     def _mean(self, losses):
@@ -220,7 +222,8 @@ class RecordParamsCallback(OwnCallback):
     def after_validate(self):
         recorder = getattr(self.learn, 'recorder', None)
         if self._now.phase is not Phase.recording or recorder is None or hasattr(self.learn, 'gather_preds'): return
-        if not getattr(recorder, 'cancel_valid', True) and recorder.loss.count:
+        # a GAN's is that of its generator: fastai's table has it
+        if not getattr(recorder, 'cancel_valid', True) and recorder.loss.count and self._now.gan is None:
             self.recording.validated(float(recorder.loss.value))
         self.recording.measured(measured_in_validation(self.learn))
 

@@ -9,11 +9,12 @@ import torch
 from fastai.basics import Pipeline, to_device
 from fastai.data.load import DataLoader
 
-from ..random_state import random_state_kept
+from ..random_state import random_state_kept, seed_all
 from ..trajectory import Samples
 from ..trajectory.answers import activation_of
 from ..trajectory.samples import leaves, map_leaves
 from .base import types_of
+from .gan import batch_of
 from .readable import embeddings, read_inputs, read_targets
 
 SEED = 42 # of the choice of items: the same ones in each run, whatever the user seeds
@@ -22,7 +23,7 @@ MAX_BYTES = 2**24 # of what the model takes; of large images there are fewer
 PROMPT = 32 # tokens of a text of which the next word is predicted
 
 
-def draw_samples(learn, n, loss_func) -> Samples | None:
+def draw_samples(learn, n, loss_func, gan=None) -> Samples | None:
     """Return `n` validation items, or training items where there are none; of a stream, rows of the present batch.
 
     None for data that are not tensors. Random state, DataLoaders and transforms are left as they were.
@@ -30,16 +31,18 @@ def draw_samples(learn, n, loss_func) -> Samples | None:
     if n < 1: return None
     drawn, why_not = None, ''
     with random_state_kept():
+        seed_all(SEED) # for data that are drawn, such as noise
         dl = next((dl for dl in _loaders(learn) if _is_indexed(dl)), None)
         if dl is not None:
             # whatever a Dataset of the user's raises, there is still the batch
             try: drawn = _draw(learn, dl, n)
             except Exception as e: why_not = f'the data cannot be read item by item: {_short(e)}'
         else: why_not = 'the data cannot be read item by item'
-        if drawn is not None and not _suit(drawn, learn):
+        xs, ys = batch_of(learn, gan)
+        if drawn is not None and not _suit(drawn, xs):
             drawn, why_not = None, 'a callback changes the shape of what the model takes'
-        if drawn is None: drawn = _rows_of_batch(learn, n, f'rows of the first batch, since {why_not}')
-        return None if drawn is None else _read(learn, drawn, loss_func)
+        if drawn is None: drawn = _rows_of_batch(xs, ys, n, f'rows of the first batch, since {why_not}')
+        return None if drawn is None else _read(learn, drawn, loss_func, gan is not None)
 
 
 def _short(e): return f'{type(e).__name__}: {str(e).strip()}'.split('\n')[0][:150]
@@ -123,30 +126,31 @@ def _plain(side):
     return map_leaves(lambda t: t.detach().as_subclass(torch.Tensor).to('cpu', copy=True), side)
 
 
-def _suit(drawn, learn):
+def _suit(drawn, xs):
     "Are the inputs of the kind that the model gets? Callbacks may change a batch."
-    ours, theirs = leaves(drawn.xs), leaves(learn.xb)
+    ours, theirs = leaves(drawn.xs), leaves(xs)
     if [t.ndim for t in ours] != [t.ndim for t in theirs]: return False
     return all(a.shape[1] == b.shape[1] and a.is_floating_point() == b.is_floating_point()
                for a, b in zip(ours, theirs) if a.ndim == 4)
 
 
-def _rows_of_batch(learn, n, note):
+def _rows_of_batch(xb, yb, n, note):
     "The first rows of the present batch; None if it is not made of tensors"
-    try: xs, ys = _plain(tuple(learn.xb)), _plain(tuple(learn.yb))
+    try: xs, ys = _plain(tuple(xb)), _plain(tuple(yb))
     except TypeError: return None
     sizes = {len(t) if t.ndim else 0 for t in leaves((xs, ys))}
     if len(sizes) != 1 or 0 in sizes or not leaves(xs): return None
     size = sum(t.numel() * t.element_size() for t in leaves(xs)) // max(sizes)
     first = slice(max(1, min(n, MAX_BYTES // max(size, 1))))
     xs, ys = (map_leaves(lambda t: t[first].clone(), side) for side in (xs, ys))
-    batch = tuple(map_leaves(lambda t: t[first], side) for side in (*learn.xb, *learn.yb))
-    return SimpleNamespace(dl=None, batch=batch, n_inp=len(learn.xb), xs=xs, ys=ys, rows=[], notes=[note])
+    batch = tuple(map_leaves(lambda t: t[first], side) for side in (*xb, *yb))
+    return SimpleNamespace(dl=None, batch=batch, n_inp=len(xb), xs=xs, ys=ys, rows=[], notes=[note])
 
 
-def _read(learn, drawn, loss_func):
+def _read(learn, drawn, loss_func, is_gan):
     "What a person sees of them; the bare tensors if that fails"
     drawn.activation = activation_of(loss_func)
+    drawn.is_noise = is_gan and 'TensorImageBase' not in types_of((leaves(drawn.batch[:drawn.n_inp]) or [None])[0])
     # whatever the transforms and types of others raise, the tensors are there
     try:
         (kind, inputs), labels = read_inputs(drawn), embeddings(learn, drawn)

@@ -10,7 +10,7 @@ from torch import nn
 
 from ..progress import Progress
 from ..random_state import random_state_kept, seed_all
-from ..trajectory.answers import adds_up
+from ..trajectory.answers import adds_up, layers_of
 from ..trajectory.batches import Source
 from ..trajectory.models import copy_model, unwrapped
 from .fastest import SEVERAL, checked_loop, fastest
@@ -19,6 +19,15 @@ from .points import PlanePoints
 from .work import Work, counted
 
 MAX_BYTES = 2**28
+
+
+def check_loss(loss_func, model):
+    "Raise ValueError where the loss itself calls the model, as a GAN's does: it would not see the weights of a point"
+    own = {id(p): n for n, p in unwrapped(model).named_parameters()}
+    for part in layers_of(loss_func):
+        names = [own[id(p)] for p in part.parameters() if id(p) in own] if isinstance(part, nn.Module) else []
+        if names: raise ValueError(f"the loss holds {names[0]!r} of the model itself, as a GAN's does: there is no "
+                                   'loss of other points')
 
 
 class Objective:
@@ -37,6 +46,7 @@ class Objective:
         seed: int = 0, # For a model that is random also in evaluation mode: each point sees the same noise
         source: Source | None = None, # What these are samples of; None: they are all
     ):
+        check_loss(loss_func, model)
         self.loss_func, self.max_bytes, self.seed = loss_func, max_bytes, seed
         self.source = source or Source(sum(map(rows_of, batches)))
         self.original, self.template = weakref.ref(unwrapped(model)), copy_model(model, None)

@@ -136,6 +136,16 @@ def check_marks(marks) -> list:
                    for step, kind in marks), key=lambda mark: mark[0])
 
 
+def check_parts(parts, n: int) -> dict:
+    "Return name -> steps, of which there are `n`. Raises TypeError or ValueError for anything else."
+    parts = named('parts', parts, 'a dict, name -> steps')
+    res = {name: steps_of(f'parts[{name!r}]', steps) for name, steps in parts.items()}
+    every = torch.cat([torch.empty(0, dtype=torch.int64), *res.values()])
+    if len(every) and int(every.max()) >= n or len(every.unique()) < len(every):
+        raise ValueError(f'parts has the steps {every.tolist()!r:.100}: expected each of the {n} steps once at most')
+    return res
+
+
 def check_hypers(hypers) -> dict:
     "Return name -> tensor (steps, groups). Raises TypeError or ValueError for anything else."
     hypers = named('hypers', hypers, 'a dict, name -> tensor (steps, groups)')
@@ -158,3 +168,15 @@ def check_norms(name, norms, params, n) -> Norms:
             raise ValueError(f'{name}[{key!r}] has {len(rows[key])} values: expected {n}, one for each step')
         rows[key] = torch.where(rows[key] >= 0, rows[key], NONE)
     return Norms(rows, torch.arange(n), n) if rows else nothing(n)
+
+
+def check_counts(traj):
+    "Raise ValueError unless points, steps, losses and rates are as many as they should"
+    points = len(traj.steps)
+    for what, columns in (('params', traj.params), ('buffers', traj.buffers)):
+        if len(columns) and columns.n_points != points:
+            raise ValueError(f'{what} has {columns.n_points} points, expected {points} as in steps')
+    if len(traj.losses) != len(traj.lrs):
+        raise ValueError(f'losses has {len(traj.losses)} values and lrs {len(traj.lrs)}: expected one each a step')
+    if points and int(traj.steps[-1]) > len(traj.losses) and len(traj.losses):
+        raise ValueError(f'steps ends at {int(traj.steps[-1])}, but there are only {len(traj.losses)} losses')

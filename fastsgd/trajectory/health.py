@@ -28,16 +28,22 @@ class HowItWent:
 
         Also the last step, if it made parameters infinite or NaN.
         """
-        at = diverged_at(self.losses)
+        at = diverged_at(self.losses) if not self.parts else self._lost()
         if at is not None or not len(self) or int(self.steps[-1]) < self.n_steps: return at
         return None if self.params.ends_finite else self.n_steps
+
+    def _lost(self) -> int | None:
+        "The step from which losses of several parts are not finite: a GAN's may rise, since the other one got better"
+        known = self.losses.isfinite().nonzero()
+        first = int(known[-1]) + 1 if len(known) else 0
+        return first if first < len(self.losses) else None
 
     @property
     def findings(self) -> list[Finding]:
         "What is beyond doubt about this fit, as `(step, text)` in the order of the steps; mostly nothing"
         at = self.diverged
         if at is not None: return [Finding(at, 'diverged: a smaller learning rate may help')]
-        rules = _plateau, _overfitting, _standing_still, _too_slow
+        rules = (_standing_still,) if self.parts else (_plateau, _overfitting, _standing_still, _too_slow)
         return sorted(found for rule in rules if (found := rule(self)) is not None)
 
 

@@ -56,6 +56,7 @@ class Answering:
         self._check({n: t.shape for n, t in _named(model)}, {n: t.shape for n, t in point.items()})
         self.model, self.original = copy_model(model), weakref.ref(model) # None once it was asked
         for n, t in _named(self.model): t.data = t.data.to(point[n].dtype)
+        if hasattr(self.model, 'gen_mode'): self.model.gen_mode = True # fastai's GANs: the generator answers
 
     def _check(self, has, wants):
         for name in sorted(has.keys() | wants.keys()):

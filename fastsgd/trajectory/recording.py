@@ -5,7 +5,7 @@ from array import array
 
 import torch
 
-from ..checks import check_flag, check_number, check_type, check_whole
+from ..checks import check_flag, check_number, check_string, check_type, check_whole
 from .batches import Batches
 from .columns import Columns
 from .hypers import Hypers
@@ -121,14 +121,15 @@ class Recording:
         loss, # Raw loss that the optimiser saw: a tensor, whose mean counts, or a number
         lr: float, # Learning rate of the step
         hypers: dict | None = None, # Name -> one number for each parameter group, such as 'lr' and 'mom'
+        part: str = '', # Whose loss it is where a model has several, such as a GAN's 'generator' and 'critic'
     ):
-        "Count an optimiser step. Raises ValueError for a learning rate that is no number."
+        "Count an optimiser step. Raises ValueError for a loss or a rate that is no number, TypeError for another part."
         if type(lr) is not float: lr = check_number('lr', lr, finite=False, example=0.1)
-        loss = self._losses.plain(loss)
+        loss, part = self._losses.plain(loss), check_string('part', part)
         with _RECORDING:
             n = self.n_steps
             del self.lrs[n:]
-            self._losses.add(n, loss)
+            self._losses.add(n, loss, part)
             self.lrs.append(lr)
             if hypers is not None: self.hypers.add(n, hypers)
             if self._pace is not None: self._pace.step(n)
@@ -231,7 +232,7 @@ class Recording:
         valid = list(zip(*self.valid)) or [(), ()]
         given = {**self.batches.known('data' not in context), 'model': self.model, 'samples': self.samples,
                  'metrics': self.measures.series(), 'epochs': self.measures.epochs, 'marks': self.marks.all,
-                 'hypers': self.hypers.series(n), 'groups': self.hypers.groups,
+                 'hypers': self.hypers.series(n), 'groups': self.hypers.groups, 'parts': self._losses.parts(n),
                  'valid': (torch.tensor(valid[0], dtype=torch.int64), torch.tensor(valid[1], dtype=torch.float64))}
         if self._pace is not None: given |= self._pace.series(n)
         steps = torch.cat([b.steps for b in points.blocks])

@@ -8,7 +8,7 @@ import torch
 from ..checks import check_in_list, check_type, check_whole, refuse_kind
 
 INPUT_KINDS = 'image', 'text', 'table', 'pair', 'values'
-TARGET_KINDS = 'category', 'categories', 'mask', 'points', 'image', 'value', 'next word', 'none'
+TARGET_KINDS = 'category', 'categories', 'mask', 'points', 'image', 'new image', 'value', 'next word', 'none'
 ACTIVATIONS = 'softmax', 'sigmoid', 'identity', 'log', ''
 
 
@@ -49,7 +49,8 @@ _FORMS = { # kind -> (test, what it tests)
     'categories': (_are_whole, 'lists of ints'), 'mask': (_tensor_of(2, dtype=torch.int64), 'int64 tensors (H, W)'),
     'points': (lambda v: _tensor_of(2)(v) and v.shape[1] == 2 and v.is_floating_point(), 'float tensors (k, 2)'),
     'value': (lambda v: is_number(v) or isinstance(v, list) and all(map(is_number, v)), 'floats or lists of floats'),
-    'next word': (lambda v: isinstance(v, str), 'strings'), 'none': (lambda v: v is None, 'None'),
+    'next word': (lambda v: isinstance(v, str), 'strings'),
+    **dict.fromkeys(('new image', 'none'), (lambda v: v is None, 'None')),
 }
 
 
@@ -57,7 +58,8 @@ _FORMS = { # kind -> (test, what it tests)
 class Samples:
     """A few items of the data, which views show from point to point: for the model as tensors, for a person readable.
 
-    Raises TypeError or ValueError for parts that do not fit together.
+    A `target_kind` is 'category', 'categories', 'mask', 'points', 'image', 'value', 'next word', 'none', or 'new image'
+    for what a GAN makes of noise. Raises TypeError or ValueError for parts that do not fit together.
 
     >>> import torch
     >>> x, y = torch.rand(2, 4), torch.tensor([0, 1])
@@ -67,7 +69,7 @@ class Samples:
     xs: tuple # What the model takes: tensors (n, ...), or tuples and dicts of them
     ys: tuple = () # What the loss takes beside the model's output: tensors (n, ...)
     input_kind: str = 'values' # 'image', 'text', 'table', 'pair' or 'values'
-    target_kind: str = 'none' # 'category', 'categories', 'mask', 'points', 'image', 'value', 'next word' or 'none'
+    target_kind: str = 'none' # What the targets are, named as above
     inputs: list | None = None # n images (uint8), strings or dicts; None: the shapes and types of `xs`
     targets: list | None = None # n class numbers, lists of them, class maps, points, images, floats or strings
     classes: list = field(default_factory=list) # Class names; the vocabulary for 'next word'

@@ -15,6 +15,7 @@ from .arguments import FLOATS, MOST_STEPS, check_model
 from .columns import Block, Columns
 from .nests import from_json, to_json
 from .norms import Norms
+from .packs import expect, pack, unpack
 from .samples import Samples
 
 KEY, VERSION = 'fastsgd.trajectory', 2 # one key, since several come in any order: the same bytes each time
@@ -43,14 +44,15 @@ def save(traj, path, data=True) -> Path:
         if len(columns) > MOST_NAMES: raise ValueError(f'{len(columns)} {kind}: expected at most {MOST_NAMES}')
         meta[kind] = {name: columns.still(name) for name in columns}
         for name, still in meta[kind].items(): tensors[f'{kind}.{name}'] = columns.moving(name, still)
-    meta['data'] = None if traj.data is None or not data else _pack(tensors, 'data', [traj.data, *traj.ragged])
+    meta['data'] = None if traj.data is None or not data else pack(tensors, 'data', [traj.data, *traj.ragged])
     meta['drawn_from'] = traj.drawn_from if data else None
     batches = traj.batches if data else {}
-    meta['batches'] = _pack(tensors, 'batches', list(batches.values()))
+    meta['batches'] = pack(tensors, 'batches', list(batches.values()))
     tensors['batches.steps'] = torch.tensor([int(s) for s in batches], dtype=torch.int64)
     meta['metrics'] = to_json({k: list(v) for k, v in traj.metrics.items()}, tensors, 'metrics')
     meta['hypers'], meta['groups'] = to_json(traj.hypers, tensors, 'hypers'), [str(name) for name in traj.groups]
     for name in NORMS: meta[name] = to_json(getattr(traj, name).packed(), tensors, name)
+    meta['parts'] = to_json(traj.parts, tensors, 'parts')
     samples = traj.samples if data else None
     meta['samples'] = samples and to_json({k: getattr(samples, k) for k in SAMPLES}, tensors, 'samples')
     # `save_file` refuses tensors that share memory
@@ -61,49 +63,6 @@ def save(traj, path, data=True) -> Path:
     except (SafetensorError,
             KeyError) as e: raise ValueError(f'this trajectory does not fit into a file: {e}') from None
     return Path(path)
-
-
-def _pack(tensors, prefix, batches):
-    """All batches in two tensors for each input and target, numbers and shapes: a tensor of its own for each would be
-    slow.
-
-    Returns how many inputs and targets there are.
-    """
-    sizes = {tuple(map(len, batch)) for batch in batches} or {(0, 0)}
-    if len(sizes) > 1:
-        raise ValueError(f'{prefix} has batches of {sorted(sizes)} inputs and targets: expected the same for all')
-    (n_x, n_y), = sizes
-    for side, k, name in _places(prefix, n_x, n_y):
-        parts = [torch.as_tensor(batch[side][k]) for batch in batches]
-        if len({(t.dtype,
-                 t.ndim) for t in parts}) > 1: raise ValueError(f'{name}: expected one type and number of dimensions')
-        tensors[name] = torch.cat([t.flatten() for t in parts])
-        tensors[f'{name}.shape'] = torch.tensor([list(t.shape) for t in parts], dtype=torch.int64).reshape(len(parts),
-                                                                                                           -1)
-    return n_x, n_y
-
-
-def _places(prefix, n_x, n_y):
-    return [(side, k, f'{prefix}.{"xy"[side]}.{k}') for side, n in enumerate((n_x, n_y)) for k in range(n)]
-
-
-def _unpack(tensors, prefix, sizes, n=None):
-    "The batches that `_pack` wrote: `n`, or as many as there are shapes, at least one"
-    n_x, n_y = sizes
-    _expect(all(type(k) is int and 0 <= k < 1000 for k in (n_x, n_y)), f'{prefix} has {sizes} inputs and targets')
-    places = _places(prefix, n_x, n_y)
-    if n is None: # never more than the file has numbers for
-        every = [tensors[f'{name}.shape'] for *_, name in places]
-        n = len(every[0]) if every else 1
-        _expect(1 <= n <= max([1, *(t.numel() for t in every)]), f'{prefix} has {n} batches')
-    batches = [([], []) for _ in range(n)]
-    for side, _, name in places:
-        numbers, shapes = tensors.pop(name), tensors.pop(f'{name}.shape')
-        _expect(shapes.ndim == 2 and len(shapes) == n and shapes.dtype == torch.int64 and bool((shapes >= 0).all()),
-                f'{name} has shapes {tuple(shapes.shape)}')
-        for batch, part, shape in zip(batches, numbers.split(shapes.prod(1).tolist()), shapes.tolist()):
-            batch[side].append(part.reshape(shape))
-    return [tuple(map(tuple, batch)) for batch in batches]
 
 
 def load(cls, path, **context):
@@ -127,7 +86,7 @@ def load(cls, path, **context):
     try:
         meta = json.loads(header[KEY], object_pairs_hook=_once)
         version = meta['version']
-        _expect(type(version) is int and version > 0, f'version={version!r}')
+        expect(type(version) is int and version > 0, f'version={version!r}')
         if version <= VERSION: return _build(cls, tensors, meta, context)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError, RuntimeError, RecursionError) as e:
         raise ValueError(f'{path} is damaged: {type(e).__name__}: {str(e)[:200]}') from None
@@ -138,72 +97,73 @@ def load(cls, path, **context):
 def _once(pairs):
     "A JSON object as a dict, in which no name comes twice"
     res = dict(pairs)
-    _expect(len(res) == len(pairs), 'a name comes twice')
+    expect(len(res) == len(pairs), 'a name comes twice')
     return res
-
-
-def _expect(true, message):
-    if not true: raise ValueError(message)
 
 
 def _build(cls, tensors, meta, context):
     "A trajectory from the parts of a file, each of which may be wrong"
-    for name, t in tensors.items(): _expect(t.dtype in NUMBERS, f'{name!r:.100} has the type {t.dtype}')
+    for name, t in tensors.items(): expect(t.dtype in NUMBERS, f'{name!r:.100} has the type {t.dtype}')
     wanted = SERIES if meta['version'] == 1 else {**SERIES, **SINCE_2}
     series = {name: _series(tensors.pop(name), name, dtype) for name, dtype in wanted.items()}
     steps, points, losses = series['steps'], len(series['steps']), series['losses']
-    _expect(points > 0 and int(steps[0]) >= 0, f'steps has {points} points')
-    _expect(bool((steps.diff() >= 0).all()), 'steps are not in order')
+    expect(points > 0 and int(steps[0]) >= 0, f'steps has {points} points')
+    expect(bool((steps.diff() >= 0).all()), 'steps are not in order')
     n = len(losses) or int(steps[-1])
-    _expect(int(steps[-1]) <= n <= MOST_STEPS, f'steps end at {int(steps[-1])}, with {len(losses)} losses')
-    _expect(len(series['valid.steps']) == len(series['valid.losses']), 'valid has not as many steps as losses')
-    for name in wanted: _expect(wanted[name] is None or _within(series[name], n), f'{name} is beyond the {n} steps')
+    expect(int(steps[-1]) <= n <= MOST_STEPS, f'steps end at {int(steps[-1])}, with {len(losses)} losses')
+    expect(len(series['valid.steps']) == len(series['valid.losses']), 'valid has not as many steps as losses')
+    for name in wanted: expect(wanted[name] is None or _within(series[name], n), f'{name} is beyond the {n} steps')
     columns = {kind: _columns(tensors, kind, meta[kind], points) for kind in ('params', 'buffers')}
-    data, *ragged = [None] if meta['data'] is None else _unpack(tensors, 'data', meta['data'])
+    data, *ragged = [None] if meta['data'] is None else unpack(tensors, 'data', meta['data'])
     at = _series(tensors.pop('batches.steps'), 'batches.steps', torch.int64)
-    _expect(_within(at, MOST_STEPS), 'batches.steps is beyond all steps')
-    batches = dict(zip(at.tolist(), _unpack(tensors, 'batches', meta['batches'], len(at))))
+    expect(_within(at, MOST_STEPS), 'batches.steps is beyond all steps')
+    batches = dict(zip(at.tolist(), unpack(tensors, 'batches', meta['batches'], len(at))))
     metrics = _metrics(from_json(meta.get('metrics'), tensors) or {}, n)
     hypers = from_json(meta.get('hypers'), tensors) or {}
-    groups, marks = meta.get('groups', []), meta.get('marks', [])
-    _expect(all(t.ndim == 2 and t.dtype in FLOATS and len(t) == len(losses) and t.shape[1] for t in hypers.values()),
-            'hypers')
-    _expect(type(marks) is list and len(marks) <= 3 * (n + 1) and all(mark[0] <= n for mark in marks), 'marks')
-    _expect(type(groups) is list and len(groups) <= MOST_NAMES and all(type(g) is str for g in groups), 'groups')
+    groups, marks, parts = meta.get('groups', []), meta.get('marks', []), _parts(from_json(meta.get('parts'), tensors))
+    expect(all(t.ndim == 2 and t.dtype in FLOATS and len(t) == len(losses) and t.shape[1] for t in hypers.values()),
+           'hypers')
+    expect(type(marks) is list and len(marks) <= 3 * (n + 1) and all(mark[0] <= n for mark in marks), 'marks')
+    expect(type(groups) is list and len(groups) <= MOST_NAMES and all(type(g) is str for g in groups), 'groups')
     norms = {name: _norms(from_json(meta.get(name), tensors), columns['params'], n) for name in NORMS}
     samples = _samples(from_json(meta.get('samples'), tensors))
-    _expect(not tensors, f'unknown tensors {list(tensors)[:3]!r:.200}')
+    expect(not tensors, f'unknown tensors {list(tensors)[:3]!r:.200}')
     names = [*columns['params'], *columns['buffers']]
-    _expect(len(set(names)) == len(names), 'a name is a parameter and a buffer')
+    expect(len(set(names)) == len(names), 'a name is a parameter and a buffer')
     aliases, persistent, label = meta['aliases'], meta['persistent'], meta['label']
-    _expect(isinstance(label, str) and len(label) <= MOST_LETTERS, 'label is no text, or too long')
-    _expect(len(aliases) <= MOST_NAMES and all(n in names for n in aliases.values()), 'aliases')
-    _expect(persistent is None or {*persistent} <= {*names, *aliases}, 'persistent has unknown names')
+    expect(isinstance(label, str) and len(label) <= MOST_LETTERS, 'label is no text, or too long')
+    expect(len(aliases) <= MOST_NAMES and all(n in names for n in aliases.values()), 'aliases')
+    expect(persistent is None or {*persistent} <= {*names, *aliases}, 'persistent has unknown names')
     res = cls(columns['params'], steps, losses, series['lrs'], columns['buffers'], data=data, ragged=ragged,
               batches=batches, valid=(series['valid.steps'], series['valid.losses']), aliases=aliases, samples=samples,
               metrics=metrics, persistent=None if persistent is None else frozenset(persistent), label=label,
               epochs=series.get('epochs'), breaks=series.get('breaks'), hypers=hypers, groups=groups, marks=marks,
-              drawn_from=meta.get('drawn_from'), **norms, **context)
+              parts=parts, drawn_from=meta.get('drawn_from'), **norms, **context)
     res.shown, res.as_recorded = series.get('shown', res.shown), bool(meta.get('as_recorded', True))
-    _expect(len(res.shown) == points and bool((res.shown >= steps).all()), 'shown does not fit the steps')
+    expect(len(res.shown) == points and bool((res.shown >= steps).all()), 'shown does not fit the steps')
     return res
 
 
 def _series(t, name, dtype):
-    _expect(t.ndim == 1 and (t.dtype == dtype if dtype else t.dtype in FLOATS),
-            f'{name} is {t.dtype} of shape {tuple(t.shape)}')
+    expect(t.ndim == 1 and (t.dtype == dtype if dtype else t.dtype in FLOATS),
+           f'{name} is {t.dtype} of shape {tuple(t.shape)}')
     return t
 
 
 def _within(steps, n): return not len(steps) or (int(steps.min()) >= 0 and int(steps.max()) <= n)
 
 
+def _parts(parts):
+    expect(parts is None or len(parts) <= MOST_NAMES and all(len(name) <= MOST_LETTERS for name in parts), 'parts')
+    return {name: _series(t, 'parts', torch.int64) for name, t in (parts or {}).items()}
+
+
 def _metrics(metrics, n):
-    _expect(len(metrics) <= MOST_NAMES, 'too many metrics')
+    expect(len(metrics) <= MOST_NAMES, 'too many metrics')
     res = {}
     for name, (steps, values) in metrics.items():
         _series(steps, name, torch.int64), _series(values, name, None)
-        _expect(len(steps) == len(values) and _within(steps, n), f'metrics[{name!r:.100}]')
+        expect(len(steps) == len(values) and _within(steps, n), f'metrics[{name!r:.100}]')
         res[name] = steps, values
     return res
 
@@ -211,18 +171,18 @@ def _metrics(metrics, n):
 def _norms(fields, params, n):
     if fields is None: return None
     at, names, table = _series(fields['at'], 'at', torch.int64), fields['names'], fields['table']
-    _expect(bool((at.diff() > 0).all()) and _within(at, n - 1), 'the steps of norms')
-    _expect(type(names) is list and len({*names}) == len(names) and {*names} <= {*params}, 'the names of norms')
-    _expect(table.dtype in FLOATS and table.shape == (len(at), len(names)), f'norms of shape {tuple(table.shape)}')
+    expect(bool((at.diff() > 0).all()) and _within(at, n - 1), 'the steps of norms')
+    expect(type(names) is list and len({*names}) == len(names) and {*names} <= {*params}, 'the names of norms')
+    expect(table.dtype in FLOATS and table.shape == (len(at), len(names)), f'norms of shape {tuple(table.shape)}')
     return Norms(dict(zip(names, table.unbind(1))), at, n)
 
 
 def _samples(fields):
     if fields is None: return None
-    _expect({*fields} == {*SAMPLES}, f'samples has the parts {[*fields]!r:.200}')
+    expect({*fields} == {*SAMPLES}, f'samples has the parts {[*fields]!r:.200}')
     fields['embeddings'] = {k: (str(what), labels) for k, (what, labels) in fields['embeddings'].items()}
     fields['scale'] = tuple(fields['scale'])
-    _expect(len(fields['scale']) == 2 and all(isinstance(v, (int, float, list)) for v in fields['scale']), 'scale')
+    expect(len(fields['scale']) == 2 and all(isinstance(v, (int, float, list)) for v in fields['scale']), 'scale')
     return Samples(**fields)
 
 
@@ -232,16 +192,16 @@ def _columns(tensors, kind, stills, points):
     At each block's beginning further names leave their first value.
     """
     if not stills: return {}
-    _expect(len(stills) <= MOST_NAMES, f'{len(stills)} {kind}')
+    expect(len(stills) <= MOST_NAMES, f'{len(stills)} {kind}')
     first, moving = {}, {}
     for name, still in stills.items():
-        _expect(len(name) <= MOST_LETTERS, 'a name is too long')
+        expect(len(name) <= MOST_LETTERS, 'a name is too long')
         t = tensors.pop(f'{kind}.{name}')
         still = {'constant': points, 'varying': 0}.get(still, still) # as version 1 had it
-        _expect(type(still) is int and 0 <= still <= points, f'{name!r:.100} stands still for {still!r:.100} points')
+        expect(type(still) is int and 0 <= still <= points, f'{name!r:.100} stands still for {still!r:.100} points')
         if stills[name] == 'constant': t = t[None]
         rows = points - still + (still > 0)
-        _expect(t.ndim > 0 and len(t) == rows, f'{name!r:.100} has shape {tuple(t.shape)}, expected {rows} points')
+        expect(t.ndim > 0 and len(t) == rows, f'{name!r:.100} has shape {tuple(t.shape)}, expected {rows} points')
         first[name] = t[0]
         if still < points: moving[name] = still, t[still > 0:].reshape(points - still, -1)
     ends = sorted({0, points, *(still for still, _ in moving.values())})

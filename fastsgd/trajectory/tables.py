@@ -15,18 +15,24 @@ def html_table(title: str, rows: dict) -> str:
     return f'<table><caption style="text-align:left">{html.escape(title)}</caption><tbody>{cells}</tbody></table>'
 
 
-def step_line(step: int, n: int, loss: float, diverged: int | None) -> str:
-    """What to write above the picture of one step of `n`; `diverged` is the step at which the fit did, said from there
-    on
-    """
-    where = '' if diverged is None or step < diverged else f'   diverged at step {diverged}'
-    return f'step {step} of {n}   loss {loss:.4g}{where}'
+def step_line(traj, i: int, step: int, n: int) -> str:
+    "What to write above the picture of point `i` of `traj`, shown as one `step` of `n`; a fit that diverged says so"
+    where = '' if traj.diverged is None or step < traj.diverged else f'   diverged at step {traj.diverged}'
+    last = min(int(traj.shown[i]), len(traj.losses) - 1) # whose loss it is
+    part = next((f'{part} ' for part, steps in traj.parts.items() if (steps == last).any()), '')
+    return f'step {step} of {n}   {part}loss {traj.loss(i):.4g}{where}'
+
+
+def losses_of(traj) -> list:
+    "`(name, losses)`: of a GAN those of its generator and of its critic, of other fits all"
+    of = [(f'{part} loss', traj.losses[steps]) for part, steps in traj.parts.items()] or [('loss', traj.losses)]
+    return [(name, losses) for name, losses in of if len(losses)]
 
 
 def one_line(traj) -> str:
     "What a `Trajectory` is, in a line"
     thinned = '' if len(traj) == traj.n_steps + 1 else f', {len(traj)} of {traj.n_steps + 1} points kept'
-    loss = f', loss {float(traj.losses[0]):.4g} to {float(traj.losses[-1]):.4g}' if len(traj.losses) else ''
+    loss = ''.join(f', {name} {float(t[0]):.4g} to {float(t[-1]):.4g}' for name, t in losses_of(traj))
     return f'Trajectory: {traj.n_steps} steps, {traj.n_params} parameters{loss}{thinned}'
 
 
@@ -50,9 +56,9 @@ def trajectory_rows(traj) -> dict:
     names = ', '.join(f'{name} {tuple(shape)}' for name, shape in list(sizes.items())[:4])
     more = f' and {len(sizes) - 4} more' if len(sizes) > 4 else ''
     rows = {'steps': f'{traj.n_steps:,}', 'points': kept(traj), 'parameters': f'{traj.n_params:,}: {names}{more}'}
-    if len(traj.losses):
-        first, last, least = (float(o) for o in (traj.losses[0], traj.losses[-1], traj.losses.min()))
-        rows['loss'] = f'{first:.4g} at first, {last:.4g} at last, {least:.4g} at best'
+    for name, losses in losses_of(traj):
+        first, last, least = (float(o) for o in (losses[0], losses[-1], losses.min()))
+        rows[name] = f'{first:.4g} at first, {last:.4g} at last, {least:.4g} at best'
     if len(traj.valid[0]):
         rows['validation loss'] = f'{float(traj.valid[1][-1]):.4g} after step {int(traj.valid[0][-1]):,}'
     rates = traj.lrs

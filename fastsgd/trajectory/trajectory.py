@@ -52,6 +52,7 @@ class Trajectory(HowItWent, HowFast):
         hypers: dict | None = None, # Name, such as 'lr' or 'mom' -> tensor (steps, parameter groups)
         groups=(), # Names of the parameter groups
         marks=(), # `(step, kind)`: 'fit' where a further one begins, 'freeze' and 'unfreeze' where it trains others
+        parts: Mapping | None = None, # Name -> the steps whose loss is that of this part: a GAN's generator and critic
         ragged=(), # Further data: `(xs, ys)` in a list, samples of other shapes than those in `data`, such as texts
         grad_norms: Mapping | None = None, # Name -> norm of its gradient at each step, NaN for none, shape (n,)
         update_norms: Mapping | None = None, # Name -> how far each step moved it, (n,); None: as points tell
@@ -61,7 +62,6 @@ class Trajectory(HowItWent, HowFast):
         self.buffers = as_columns('buffers', {} if buffers is None else buffers)
         if not self.params: raise ValueError('params is empty: expected at least one name -> tensor (points, *shape)')
         self.steps = torch.arange(self.params.n_points) if steps is None else a.steps_of('steps', steps)
-        points = len(self.steps)
         self.losses, self.lrs = a.series('losses', losses), a.series('lrs', lrs)
         a.check_model(model, loss_func)
         self.model, self.loss_func, self.label = model, loss_func, check_string('label', label)
@@ -72,24 +72,16 @@ class Trajectory(HowItWent, HowFast):
         metrics = a.named('metrics', metrics, 'a dict, name -> (steps, values)')
         self.metrics = {n: a.measured(f'metrics[{n!r}]', pair) for n, pair in metrics.items()}
         self.hypers, self.marks, self._answering = a.check_hypers(hypers), a.check_marks(marks), None
+        self.parts = a.check_parts(parts, len(self.losses))
         self.epochs, self.breaks = (a.whole_series(name, [] if given is None else given)
                                     for name, given in (('epochs', epochs), ('breaks', breaks)))
         self.denser = None # the fit with all its points, where this one was thinned for display: for lines
         self.shown = self.steps # that each point stands for: later than its own where the next one was not kept
         self.as_recorded = True # all points that were kept are here
-        self._check(points)
+        a.check_counts(self)
         self.grad_norms, moved = (a.check_norms(name, given, self.params, self.n_steps) for name, given
                                   in (('grad_norms', grad_norms), ('update_norms', update_norms)))
         self._updates = Updates(self.params, self.steps, self.breaks, moved)
-
-    def _check(self, points):
-        for what, columns in (('params', self.params), ('buffers', self.buffers)):
-            if len(columns) and columns.n_points != points:
-                raise ValueError(f'{what} has {columns.n_points} points, expected {points} as in steps')
-        if len(self.losses) != len(self.lrs):
-            raise ValueError(f'losses has {len(self.losses)} values and lrs {len(self.lrs)}: expected one each a step')
-        if points and int(self.steps[-1]) > len(self.losses) and len(self.losses):
-            raise ValueError(f'steps ends at {int(self.steps[-1])}, but there are only {len(self.losses)} losses')
 
     def __len__(self): return len(self.steps)
 

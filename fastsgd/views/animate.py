@@ -7,7 +7,7 @@ from matplotlib.animation import FuncAnimation
 from ..checks import check_flag, check_keywords, check_max_frames, check_number, check_numbers, check_string, optional
 from ..player import FitAnimation, check_interval, check_labels, check_mode
 from ..trajectory.several import as_list, in_step, name_of
-from ..trajectory.tables import step_line
+from ..trajectory.tables import losses_of, step_line
 from .choose import choose
 from .given import as_views, kind_of
 from .layout import axes_for, freeze_layout
@@ -109,8 +109,7 @@ def _labels(trajs):
     n = max(t.n_steps for t in trajs)
     steps = torch.stack([t.shown for t in trajs]).max(0).values.tolist()
     if len(trajs) == 1:
-        t, where = trajs[0], trajs[0].diverged
-        return [step_line(s, n, t.loss(i), where) for i, s in enumerate(steps)]
+        return [step_line(trajs[0], i, s, n) for i, s in enumerate(steps)]
     diverged = [(t.diverged, name_of(t, k)) for k, t in enumerate(trajs) if t.diverged is not None]
     ended = [(t.n_steps, name_of(t, k)) for k, t in enumerate(trajs) if t.n_steps < n and t.diverged is None]
     return [f'step {s} of {n}' + _notes('diverged', diverged, s) + _notes('ended', ended, s) for s in steps]
@@ -129,7 +128,7 @@ def _describe(trajs, views):
     fits = []
     for k, t in enumerate(trajs):
         name = f'{name_of(t, k)}: ' if len(trajs) > 1 else ''
-        loss = f', loss from {float(t.losses[0]):.4g} to {float(t.losses[-1]):.4g}' if len(t.losses) else ''
+        loss = ''.join(f', {name} from {float(of[0]):.4g} to {float(of[-1]):.4g}' for name, of in losses_of(t))
         lrs = t.lrs.unique()
         to = f' to {float(lrs[-1]):.3g}' if len(lrs) > 1 else ''
         lr = f', learning rate {float(lrs[0]):.3g}{to}' if len(lrs) else ''

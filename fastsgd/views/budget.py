@@ -2,6 +2,7 @@
 
 from ..surface.work import Work, counted
 from ..trajectory.samples import map_leaves
+from .forms import FORMS
 
 # Of counted work, nominally, for what the model is asked of its samples: real networks take a quarter of that on two
 # cores of today, and half on older ones
@@ -9,6 +10,7 @@ SECONDS = 6
 # of a film that still moves, and of a picture that still shows something: at first, and where that is too much
 FEW_POINTS, FEW_ITEMS = (16, 6), (12, 6)
 MOST_POINTS = 200 # which an animation has frames for
+MOST_PICTURES = 600 # that the model makes, one for each point and item: some 2 MB
 
 
 def within_budget(traj) -> tuple:
@@ -18,7 +20,10 @@ def within_budget(traj) -> tuple:
     """
     samples = traj.samples
     if samples is None or traj.model is None: return traj, ''
-    points = min(len(traj), MOST_POINTS)
+    form = FORMS[samples.target_kind]
+    made = min(samples.n, form.most) if form.makes_pictures else 0
+    every = min(len(traj), MOST_POINTS)
+    points = min(every, MOST_PICTURES // made) if made else every
     for_point, for_item = work_of_samples(traj)
     seconds = lambda p, n: p * (for_point.seconds + n * for_item.seconds)
     p, n = points, samples.n
@@ -26,14 +31,15 @@ def within_budget(traj) -> tuple:
         p = next((k for k in range(p, few_points, -1) if seconds(k, n) <= SECONDS), min(few_points, p))
         n = next((k for k in range(n, few_items, -1) if seconds(p, k) <= SECONDS), min(few_items, n))
     while seconds(p, n) > SECONDS and (p > 2 or n > 1): p, n = max(p * 3 // 4, 2), max(n * 3 // 4, 1)
-    if (p, n) == (points, samples.n): return traj, ''
+    if (p, n) == (every, samples.n): return traj, ''
     res = traj.thin(p)
     res.as_recorded = True # scalars move on from step to step
     if n < samples.n:
         res = res.take(range(len(res))) if res is traj else res
         res.samples, res.as_recorded = samples.take(n), True
-    told = [f'{p} of {len(traj)} points' * (p < points), f'{n} of {samples.n} samples' * (n < samples.n)]
-    return res, f'{" and ".join(filter(None, told))}, since the model is large'
+    told = [f'{p} of {len(traj)} points' * (p < every), f'{n} of {samples.n} samples' * (n < samples.n)]
+    why = 'the model is large' if (p, n) != (points, samples.n) else 'pictures take room'
+    return res, f'{" and ".join(filter(None, told))}, since {why}'
 
 
 def work_of_samples(traj, samples=None) -> tuple:

@@ -57,7 +57,7 @@ def choose(traj, surface: bool = True) -> tuple:
         told = ('FitView, PathView and LossView, since the model has one input, one output and two parameters, over '
                 'which the loss surface is exact')
         return (FitView(), path, LossView()), told, traj
-    last = MetricsView() if traj.metrics and surface else LossView()
+    last = MetricsView() if traj.metrics and surface and not traj.parts else LossView()
     if surface and traj.n_params == 1 and None not in (traj.model, traj.loss_func, traj.data):
         told = f'CurveView and {_name(last)}, since the model has one parameter: {SHOWS["CurveView"]}; the loss'
         return (CurveView(), last), told, traj
@@ -97,7 +97,7 @@ def by_samples(traj, last) -> tuple:
 def one_more(traj) -> tuple:
     "What tells most beside samples and metrics: weights that look like something, a path, or each layer's pace"
     if shows_pictures(traj): return [WeightsView()], ''
-    few = traj.samples.input_kind == 'values' and traj.n_params < LARGE
+    few = traj.samples.input_kind == 'values' and traj.n_params < LARGE and not traj.parts
     path, why_not = path_over_surface(traj) if few else (None, '')
     return [HistogramView('updates') if path is None else path], why_not
 
@@ -114,7 +114,10 @@ def describe(traj, views) -> str:
     "The views by name, and what one sees in each"
     names = [_name(v) for v in views]
     items = ITEMS['values' if traj.samples is None else traj.samples.input_kind]
-    told = [SHOWS[n].format(items=items) + _over(traj, v) for n, v in zip(names, views)]
+    shows = dict(SHOWS, LossView=f'the losses of {_listed(list(traj.parts))}') if traj.parts else SHOWS
+    if traj.samples is not None and traj.samples.target_kind == 'new image':
+        shows = dict(shows, SamplesView='what the generator makes of the same noise')
+    told = [shows[n].format(items=items) + _over(traj, v) for n, v in zip(names, views)]
     return f'{_listed(names)}: {"; ".join(told)}'
 
 

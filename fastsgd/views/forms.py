@@ -14,24 +14,27 @@ GUIDES = { # target kind -> how to read it
     'category': 'true class above, predicted below',
     'categories': 'true labels above, probability of each label below',
     'mask': 'left true, right predicted:', 'points': 'ring: true, cross: predicted',
-    'image': 'left the target, right what the model makes of it', 'value': 'line: true, dot: predicted',
+    'image': 'left the target, right what the model makes of it',
+    'new image': 'made of the same noise', 'value': 'line: true, dot: predicted',
     'next word': 'the likeliest next words', 'none': 'what the model answers'}
 
 
 class Form:
     """What all kinds share. `draw(ax, k, x, y, width, box)` draws item `k` and returns `show(answer) -> artists`.
 
-    `box` is where its picture is, or a list of such where there are several.
+    `box` is where its picture is, or a list of such where there are several; they are in `drawn`.
     """
     lines = 2 # of text that belong to an item
     most = 12 # items, unless the user says how many
     pictures = 1 # side by side in an item with a picture
+    makes_pictures = False # at each point another one?
 
     def __init__(self, samples, asked, items):
         self.samples, self.asked, self.items = samples, asked, items
 
     def longest(self) -> int: return 10 # characters of a line
     def title(self, k) -> str: return ''
+    def image(self, k): return self.samples.inputs[k] # its picture, (H, W) or (H, W, 3)
     def legend(self) -> list: return [] # (name, colour)
 
 
@@ -67,7 +70,7 @@ class Categories(Form):
 
 
 class Mask(Form):
-    lines, pictures, most = 1, 2, 6
+    lines, pictures, most, makes_pictures = 1, 2, 6, True
     def __init__(self, *args):
         super().__init__(*args)
         counts = torch.cat([m.flatten() for m in self.samples.targets]).clamp(min=0).bincount()
@@ -134,7 +137,7 @@ class Points(Form):
 
 
 class Picture(Form):
-    pictures, lines, most = 2, 1, 6
+    pictures, lines, most, makes_pictures = 2, 1, 6, True
     def draw(self, ax, k, x, y, width, box):
         _, (left, top, w, h) = box
         true = self.samples.targets[k]
@@ -144,11 +147,31 @@ class Picture(Form):
         def show(out):
             says = self.samples.pictures(out[None])[0]
             off = (says.float() - true.float()).abs().mean() / 255 if says.shape == true.shape else None
-            # few shades: a frame's picture takes half the room
-            image.set_data(thinned(says, size).numpy() // 8 * 8 + 4)
+            image.set_data(few_shades(says, size))
             text.set_text('' if off is None else shorten(f'off by {float(off):.1%}', width))
             return [image, text]
         return show
+
+
+class NewPicture(Form):
+    "What a GAN makes of noise, for which there is no truth"
+    lines, most, makes_pictures = 0, 9, True
+    def longest(self): return 4
+    def image(self, k): return self.made(self.asked(-1)[k])
+    def made(self, out): return self.samples.pictures(out[None])[0]
+
+    def draw(self, ax, k, x, y, width, box):
+        image = self.drawn[0]
+        size = image.get_array().shape[:2]
+        def show(out):
+            image.set_data(few_shades(self.made(out), size))
+            return [image]
+        return show
+
+
+def few_shades(image, size):
+    "A frame's picture, which so takes half the room"
+    return thinned(image, size).numpy() // 8 * 8 + 4
 
 
 def thinned(image, size):
@@ -212,4 +235,4 @@ class Answer(Form):
 
 
 FORMS = {'category': Category, 'categories': Categories, 'mask': Mask, 'points': Points, 'image': Picture,
-         'value': Value, 'next word': NextWord, 'none': Answer}
+         'new image': NewPicture, 'value': Value, 'next word': NextWord, 'none': Answer}

@@ -89,7 +89,7 @@ class LivePicture:
 
     def describe(self, traj, planned) -> str:
         step = int(traj.steps[-1])
-        return step_line(step, max(planned, step), traj.loss(-1), traj.diverged)
+        return step_line(traj, -1, step, max(planned, step))
 
     def png(self, traj, planned: int = 0) -> bytes:
         "Draw the last point of `traj`, a fit of `planned` steps"

@@ -4,14 +4,23 @@ import torch
 
 from ..trajectory.several import label_of
 from .limits import finite, plain
-from .steps import StepView
+from .steps import StepView, along
 from .style import ORANGE, ink, style
+
+
+def by_part(traj) -> list:
+    "`(part, steps, losses)`: of a GAN one for its generator and one for its critic, of other fits all steps as one"
+    rest = torch.ones(len(traj.losses), dtype=torch.bool)
+    for steps in traj.parts.values(): rest[steps] = False
+    every = {**traj.parts, 'other' if traj.parts else 'each step': rest.nonzero()[:, 0]}
+    return [(part, steps, traj.losses[steps]) for part, steps in every.items() if len(steps)]
 
 
 class LossView(StepView):
     """Raw loss per step and, where there was one, the validation loss; on a log scale when it spans decades
 
-    Raises ValueError for another `log` than True, False or None.
+    A GAN's are two lines: one for the steps of the generator, one for those of the critic. Raises ValueError for
+    another `log` than True, False or None.
 
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(20, lr=0.1)
@@ -21,6 +30,11 @@ class LossView(StepView):
     label = 'loss'
 
     def _values(self, traj): return traj.losses
+
+    def _lines(self, traj, k, total):
+        if not traj.parts: return super()._lines(traj, k, total)
+        name = f'{label_of(traj, k)}, ' if total > 1 else ''
+        return [along(f'{name}{part}', losses, steps) for part, steps, losses in by_part(traj)]
 
     def _shown(self, traj):
         "Losses before the fit diverged, and a little of how it went on: far more on a log scale, where there is room"

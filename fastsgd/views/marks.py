@@ -3,6 +3,7 @@
 from itertools import groupby
 
 from matplotlib.collections import LineCollection
+from matplotlib.ticker import MaxNLocator
 
 from .legends import LETTER
 from .style import GREY, ink, letters
@@ -21,7 +22,8 @@ def mark_steps(axs: list, trajs: list, along=list, steps: bool = True) -> float:
     `along` says where steps are on the axis. One that counts `steps` does so in whole numbers.
     """
     if steps:
-        for ax in axs: ax.xaxis.get_major_locator().set_params(integer=True)
+        for locator in (ax.xaxis.get_major_locator() for ax in axs):
+            if isinstance(locator, MaxNLocator): locator.set_params(integer=True)
     ends = max((t.epochs.tolist() for t in trajs), key=len)
     marks = [mark for mark in trajs[0].marks if all(mark in t.marks for t in trajs)]
     at_marks = {step for step, _ in marks}

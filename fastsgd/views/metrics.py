@@ -7,6 +7,7 @@ from ..checks import check_in_list
 from ..trajectory.several import as_list, name_of
 from .cells import SIZE
 from .limits import finite, padded, plain
+from .loss import by_part
 from .marks import mark_steps
 from .steps import extremes, spans_decades
 from .style import COLORS, LINESTYLES, MARKERS, literal, shortened, tidy
@@ -94,7 +95,7 @@ class MetricsView(View):
         x = self._along(trajs[k], steps)
         one = len(trajs) == 1
         look = {'color': COLORS[(j if one else k) % len(COLORS)]}
-        if pale: look.update(lw=1, alpha=0.35, label='each step' if one else '_')
+        if pale: look.update(lw=1, alpha=0.35, label=name if one else '_', ls=LINESTYLES[j % 4])
         else:
             mark = MARKERS[(j if one else k) % len(MARKERS)]
             look.update(marker=mark, ms=4.5, lw=1.6, ls=LINESTYLES[j % 4], markevery=max(len(y) // 12, 1),
@@ -113,7 +114,7 @@ def panels(trajs) -> list:
     "`(label, [(name, fit, steps, values, pale)])`: losses, what is between 0 and 1, and all else by its own scale"
     losses, shares, others = [], [], []
     for k, t in enumerate(trajs):
-        if len(t.losses): losses.append(('', k, np.arange(len(t.losses)), t.losses, True))
+        for part, steps, values in by_part(t): losses.append((part, k, steps.numpy(), values, True))
         measured = dict(t.metrics)
         if not any(name.startswith('valid') for name in measured) and len(t.valid[0]): measured['valid_loss'] = t.valid
         # of functions as fastai names them

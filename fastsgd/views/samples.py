@@ -44,7 +44,7 @@ class SamplesView(View):
         samples = samples_of(traj) if self.samples is None else self.samples
         asked, kind = Asked(traj, samples), samples.target_kind
         width, height = page(ax)
-        as_pictures = samples.input_kind == 'image'
+        as_pictures = samples.input_kind == 'image' or kind == 'new image'
         top = LINE * 1.4
         cls = FORMS[kind] if as_pictures or kind not in ('mask', 'points', 'image') else FORMS['none']
         n = min(self.n or cls.most, samples.n)
@@ -64,7 +64,7 @@ class SamplesView(View):
 
     def _grid(self, ax, form, items, width, height, top):
         "Pictures side by side, their answers below"
-        first, extra = form.samples.inputs[items[0]].shape, form.lines * LINE * 1.12 + 0.12
+        first, extra = form.image(items[0]).shape, form.lines * LINE * 1.12 + 0.12
         shape = form.pictures * first[1] / first[0]
         columns = columns_for(len(items), width, height - top, shape, extra,
                               min(max(form.longest(), 10) * 0.068, width))
@@ -74,11 +74,12 @@ class SamplesView(View):
             x, y, title = (j % columns) * w + w * 0.04, top + (j // columns) * h, form.title(k)
             if title: write(ax, x, y, shorten(title, room))
             titled, wide = LINE * 1.1 if title else 0, room / form.pictures
-            image, high = form.samples.inputs[k], h - extra
+            image, high = form.image(k), h - extra
             if form.pictures > 1: # a pair stands together
                 wide = min(wide, high * image.shape[1] / image.shape[0] + 0.04)
                 x += (room - wide * form.pictures) / 2
-            boxes = [picture(ax, image, x + wide * m, y + titled, wide * 0.98, high)[1] for m in range(form.pictures)]
+            drawn = [picture(ax, image, x + wide * m, y + titled, wide * 0.98, high) for m in range(form.pictures)]
+            form.drawn, boxes = [layer for layer, _ in drawn], [box for _, box in drawn]
             below = boxes[0][1] + boxes[0][3] + 0.03
             shows.append(form.draw(ax, k, x, below, *((wide * 2, boxes) if form.pictures > 1 else (room, boxes[0]))))
         return shows

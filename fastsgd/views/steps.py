@@ -8,7 +8,7 @@ from ..trajectory.several import as_list, label_of
 from .legends import departure_note, entries_of, legend
 from .limits import finite, left_at, padded, plain, step_limits, with_gaps
 from .marks import mark_steps
-from .style import BLUE, VERMILION, style, tidy
+from .style import BLUE, LINESTYLES, VERMILION, style, tidy
 from .view import View
 
 POINTS = 2000 # of a drawn line: more than a panel has pixels across
@@ -30,6 +30,11 @@ def extremes(values: np.ndarray, most: int = POINTS) -> np.ndarray:
     return np.array(sorted(set().union(*ends, {0, len(values) - 1})))
 
 
+def along(name, values, steps=None) -> tuple:
+    "A line to draw, `(name, steps, values)`: a value for each step unless `steps` are given"
+    return name, np.arange(len(values)) if steps is None else plain(steps).numpy(), values
+
+
 class StepView(View):
     "What `LossView` and `LRView` share: a line for each trajectory that grows step by step, and a dot at its end"
     several = True
@@ -41,7 +46,7 @@ class StepView(View):
         self.log = log
 
     def _values(self, traj): raise NotImplementedError
-    def _lines(self, traj, k, total): return [(self._name(traj, k, total), self._values(traj))]
+    def _lines(self, traj, k, total): return [along(self._name(traj, k, total), self._values(traj))]
     def _shown(self, traj): return self._values(traj)
     def _name_more(self, ax, trajs): pass # further entries of the legend
 
@@ -61,8 +66,8 @@ class StepView(View):
         shows = [show for k, t in enumerate(trajs) for show in self._draw_one(t, ax, k, len(trajs), limits, log)]
         self._name_more(ax, trajs)
         mark_steps([ax], trajs)
-        values = [plain(v).double() for k, t in enumerate(trajs) for _, v in self._lines(t, k, len(trajs))]
-        drawn = [np.arange(len(v)) for v in values], values
+        lines = [line for k, t in enumerate(trajs) for line in self._lines(t, k, len(trajs))]
+        drawn = [steps for _, steps, _ in lines], [plain(values).double() for *_, values in lines]
         if len(entries_of(ax)) > 1: legend(ax, *drawn, grow=len(trajs) == 1)
         gone = [left_at(np.arange(len(v)), v, ax.get_ylim()) for v in (plain(self._values(t)) for t in trajs)]
         shows.append(departure_note(ax, trajs, gone, drawn))
@@ -72,27 +77,29 @@ class StepView(View):
 
     def _draw_one(self, traj, ax, k, total, limits, log):
         lines = self._lines(traj, k, total)
-        looks = [style(k)] if total > 1 else [{'color': BLUE}] if len(lines) == 1 else map(style, range(len(lines)))
-        return [self._line(traj, ax, name, values, look, limits, log) for (name, values), look in zip(lines, looks)]
+        looks = map(style, range(len(lines)))
+        if total > 1: looks = ({**style(k), 'linestyle': LINESTYLES[j % len(LINESTYLES)]} for j in range(len(lines)))
+        elif len(lines) == 1: looks = [{'color': BLUE}]
+        return [self._line(traj, ax, *line, look, limits, log) for line, look in zip(lines, looks)]
 
-    def _line(self, traj, ax, name, values, look, limits, log):
+    def _line(self, traj, ax, name, at, values, look, limits, log):
         values = plain(values).double().numpy()
         values = np.where(np.isfinite(values), values, np.nan)
         # far outside of the plot it is all the same, and matplotlib's pixels stay in their range
         values = np.clip(values, limits[0] / 1e3, limits[1] * 1e3) if log else np.clip(
             values, limits[0] - 100 * (limits[1] - limits[0]), limits[1] + 100 * (limits[1] - limits[0]))
         kept = extremes(values)
-        steps, drawn = with_gaps(kept, values[kept], traj)
+        steps, drawn = with_gaps(at[kept], values[kept], traj)
         if 'marker' in look: look = {**look, 'markevery': max(len(kept) // 8, 1), 'ms': 5}
         line, = ax.plot([], [], lw=1.8, label=name, zorder=3, **look)
         head, = ax.plot([], [], ls='none', marker=look.get('marker', 'o'), ms=7, color=look['color'], mec='white',
                         mew=0.8, zorder=4)
 
         def show(i):
-            stop = min(int(traj.shown[i]) + 1, len(values)) # a step's number is known when it was taken
-            upto = np.searchsorted(steps, stop)
+            now = int(traj.shown[i]) # whose number is known: it was taken
+            upto, stop = np.searchsorted(steps, now, 'right'), np.searchsorted(at, now, 'right')
             line.set_data(steps[:upto], drawn[:upto])
-            head.set_data([stop - 1] if stop else [], values[stop - 1:stop])
+            head.set_data(at[:stop][-1:], values[:stop][-1:])
             return line, head
         return show
 
@@ -137,4 +144,4 @@ class LRView(StepView):
         values = self._of_groups(traj)
         if total > 1 or values.shape[1] < 2: return super()._lines(traj, k, total)
         names = [*traj.groups, *(f'group {j + 1}' for j in range(len(traj.groups), values.shape[1]))]
-        return list(zip(names, values.T))
+        return [along(name, v) for name, v in zip(names, values.T)]

@@ -34,6 +34,7 @@ KINDS = {
     'vision_value': ('image', 'value', 'identity'), 'segmentation': ('image', 'mask', 'softmax'),
     'mixup': ('image', 'category', 'softmax'), 'cutmix': ('image', 'category', 'softmax'),
     'autoencoder': ('image', 'image', 'identity'), 'siamese': ('image', 'category', 'softmax'),
+    'gan': ('values', 'new image', ''),
     'chapter4': ('image', 'category', ''), 'chapter4_deep': ('image', 'category', ''),
     'tensors': ('image', 'category', 'softmax'), 'tabular_classes': ('table', 'category', 'softmax'),
     'tabular_value': ('table', 'value', 'identity'), 'collab': ('pair', 'value', 'identity'),

@@ -343,6 +343,7 @@ def test_norms_of_other_names_are_refused(saved, names, count):
     {'params': {'head.bias': -1}},
     {'params': {'head.bias': 10**9}}, {'metrics': {'tensor': 'lrs'}}, {'metrics': {'dict': {'a': [1, 2]}}},
     {'metrics': [[[[]]]]}, {'samples': {'dict': {}}}, {'samples': {'tensor': 'steps'}}, {'samples': {'other': 1}},
+    {'parts': {'dict': {'a': {'tensor': 'lrs'}}}}, {'parts': [1]}, {'parts': {'tensor': 'steps'}},
     {'marks': {}}, {'marks': [[11, 'fit']]}, {'marks': [[1, 'other']]}, {'marks': [[-1, 'fit']]},
     {'marks': [['fit', 1]]}, {'marks': [[1.5, 'fit']]}, {'marks': [1]}, {'marks': [[1, 'fit']] * 100},
     {'grad_norms': {'dict': {}}}, {'update_norms': {'tensor': 'lrs'}}, {'grad_norms': [1]},

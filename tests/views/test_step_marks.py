@@ -86,3 +86,10 @@ def test_of_several_fits_what_they_share_is_marked():
     one, other = fit(marks=FINE_TUNE), fit(marks=[(20, 'fit'), (30, 'fit')])
     assert said(LossView().plot([one, other], axes())) == ['2nd fit']
     assert list(lines(LossView().plot([one, fit()], axes()))) == [10, 20, 30, 40, 50, 60]
+
+
+def test_ticks_of_ones_own_stay():
+    ax = axes()
+    ax.set_xticks([0, 30, 60])
+    LossView().plot(fit(marks=FINE_TUNE), ax)
+    assert ax.get_xticks().tolist() == [0, 30, 60]
