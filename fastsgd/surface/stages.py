@@ -3,11 +3,26 @@
 Torch only.
 """
 
+import warnings
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import torch
 
 from .points import PlanePoints
 
 COARSEST = 4 # gaps along an axis that the first grid has, at least
+WATCHER = ContextVar('watcher', default=None)
+
+
+@contextmanager
+def watched_by(show):
+    """In the `with` block, call `show(surface, share)` with each coarser surface that is whole, and the share of points
+    that are done; None: nobody watches. An error in it is a warning.
+    """
+    token = WATCHER.set(show)
+    try: yield
+    finally: WATCHER.reset(token)
 
 
 class Stages:
@@ -20,6 +35,7 @@ class Stages:
         v: torch.Tensor, # Along the second, shape (nv,)
     ):
         self.u, self.v, self.parts, self.done, self.whole = u, v, [], 0, 0 # `whole` grids have all their points
+        self.comment, self.watcher = '', None # called with the share of points that are done
         strides = [_largest_stride(at) for at in (u, v)]
         n_grids = max(strides).bit_length()
         self.grid_of_u, self.grid_of_v = (_first_grid(len(at), stride, n_grids) for at, stride in zip((u, v), strides))
@@ -34,8 +50,17 @@ class Stages:
         "Keep the `losses` of the points whose turn it was; say what is there"
         self.parts.append(losses)
         self.done += len(losses)
-        while self.whole < len(self.ends) and self.done >= self.ends[self.whole]: self.whole += 1
-        return f'{self.told}: stop to keep these' if self.whole and not self.finished else ''
+        if not self.finished and self.done >= self.ends[self.whole]: self._whole()
+        return self.comment
+
+    def _whole(self):
+        while not self.finished and self.done >= self.ends[self.whole]: self.whole += 1
+        self.comment = '' if self.finished else f'{self.told}: stop to keep these'
+        if self.finished or self.watcher is None: return
+        try: self.watcher(self.done / len(self.order))
+        except Exception as e:
+            self.watcher = None
+            warnings.warn(f'no early picture of the surface: {type(e).__name__}: {e}', stacklevel=2)
 
     @property
     def finished(self) -> bool:

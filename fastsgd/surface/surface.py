@@ -15,7 +15,7 @@ from .plane import Plane
 from .points import PlanePoints, as_points
 from .sampling import sample_batches
 from .source import choose_plane, limits_around, paths_model_and_loss
-from .stages import Stages
+from .stages import WATCHER, Stages
 from .with_errors import error_told, losses_and_errors
 
 
@@ -169,7 +169,8 @@ def loss_surface(
 
 def refined(objective, plane, u, v) -> Stages:
     "The losses over the grid from coarse to fine, up to an interrupt. Raises it where no grid is whole yet."
-    stages = Stages(u, v)
+    stages, show = Stages(u, v), WATCHER.get()
+    if show is not None: stages.watcher = lambda share: show(Surface(plane, *stages.finest()), share)
     try: objective(stages.points(plane, objective.device), keep=stages.add)
     except KeyboardInterrupt:
         if not stages.whole: raise

@@ -9,6 +9,7 @@ from ..checks import check_in_list, check_keywords, check_log
 from ..surface import Surface, loss_surface
 from ..surface.arguments import check_surface_arguments
 from ..trajectory.several import as_list, label_of
+from .early import early_pictures
 from .legends import departure_note, legend
 from .limits import calm, finite, padded
 from .steps import spans_decades
@@ -102,7 +103,7 @@ class PathView(View):
 
     def _surface(self, trajs):
         if self.surface is not None: return self.surface
-        return loss_surface(trajs, n=self.n, **self.kwargs)
+        with early_pictures(self, trajs): return loss_surface(trajs, n=self.n, **self.kwargs)
 
 
 def headline(ax, paths, lines):

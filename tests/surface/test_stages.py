@@ -1,17 +1,24 @@
 """A surface is computed from coarse to fine, can be stopped, and is the same as if it had been computed in one go."""
 
+import base64
 import gc
+import io
+import re
 import warnings
 import weakref
 
+import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
+from PIL import Image
 from torch import nn
 
 from fastsgd import PathView, Plane, Trajectory, loss_surface, progress
 from fastsgd.surface.objective import Objective
 from fastsgd.surface.points import PlanePoints
-from fastsgd.surface.stages import Stages
+from fastsgd.surface.stages import Stages, watched_by
+from fastsgd.views import early
 
 
 class Seen(nn.Module):
@@ -133,3 +140,51 @@ def test_the_bar_says_how_much_is_there(monkeypatch, capsys):
     out = capsys.readouterr().out
     assert '6 × 6 of 20 × 20 points: stop to keep these' in out and '11 × 11 of 20 × 20 points: stop to keep' in out
     assert not out.split('\r')[-2].strip(), 'gone at the end'
+
+
+def test_who_watches_sees_each_coarser_surface():
+    path, _ = made()
+    seen = []
+    with watched_by(lambda surface, share: seen.append((surface, share))): whole = loss_surface(path, n=(20, 9), **AREA)
+    assert [tuple(s.loss.shape) for s, _ in seen] == [(5, 6), (5, 11)]
+    assert [share for _, share in seen] == pytest.approx([30 / 180, 55 / 180])
+    for coarse, _ in seen:
+        i, j = torch.isin(whole.u, coarse.u), torch.isin(whole.v, coarse.v)
+        assert torch.equal(coarse.loss, whole.loss[j][:, i]) and coarse.objective is None
+    loss_surface(path, n=9, **AREA)
+    assert len(seen) == 2, 'only in the block'
+
+
+def test_a_watcher_that_fails_is_a_warning():
+    path, _ = made()
+    with pytest.warns(UserWarning, match='no early picture of the surface: ZeroDivisionError') as told:
+        with watched_by(lambda *_: 1 / 0): surface = loss_surface(path, n=30, **AREA)
+    assert surface.loss.isfinite().all() and len(told) == 1
+
+
+@pytest.mark.parametrize('kind', ['flat', '3d'])
+def test_a_notebook_shows_coarse_pictures_and_takes_them_away(kind, monkeypatch):
+    shown, clock = [], [0.]
+    class Handle:
+        def update(self, content, raw): shown.append(content)
+    def display(content, raw, display_id):
+        shown.append(content)
+        return Handle()
+    def passing(): # ten seconds between any two looks
+        clock[0] += 10
+        return clock[0]
+    monkeypatch.setattr(early, 'notebook', lambda: True)
+    monkeypatch.setattr(early, 'monotonic', passing)
+    monkeypatch.setattr('IPython.display.display', display)
+    path, _ = made()
+    random = torch.get_rng_state()
+    ax = Figure().add_subplot(projection=PathView(kind=kind).projection)
+    PathView(kind=kind, n=17, **AREA).plot(path, ax)
+    assert torch.equal(random, torch.get_rng_state())
+    assert [s['text/plain'][:14] for s in shown] == ['Surface: 5 × 5', 'Surface: 9 × 9', '']
+    for content in shown[:2]:
+        png = base64.b64decode(re.search('base64,([^"]*)', content['text/html'])[1])
+        assert np.asarray(Image.open(io.BytesIO(png)).convert('RGB')).std() > 20
+    monkeypatch.setattr(early, 'monotonic', lambda: 0.)
+    PathView(kind=kind, n=17, **AREA).plot(path, ax)
+    assert len(shown) == 3, 'nothing where it is quick'
