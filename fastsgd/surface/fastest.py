@@ -14,7 +14,7 @@ from .work import OPERATIONS, counted
 AT_ONCE_BYTES = 2**25
 SEVERAL = 64 # points for which it pays to measure
 SLOW = 1e-3 # seconds for a point, from which on it is work and no longer calls that take the time
-TOO_SLOW = 3 # times the time of another way
+TOO_SLOW, CLEARLY = 3, 1.5 # times the time of another way, by a first measurement and by a good one
 NOTABLE = 0.02 # share of the time that calls of operators must take, for `vmap` to be able to save any
 MOST = 0.8 # the same for them to take nearly all of it: many points in one call are sure to be faster
 
@@ -61,16 +61,18 @@ def fastest(objective, points) -> tuple:
         except (KeyboardInterrupt, torch.OutOfMemoryError): raise
         except Exception: continue # it can't be vectorised
         if not agree(losses, wanted): continue
-        ways.append([seconds / 2, way, int(size)])
+        # as many as it will be measured with: more may be slower, where they leave a processor's caches
+        ways.append([seconds / 2, way, min(int(size), max(8, len(points) // 16))])
         if make is AtOnce and size >= SEVERAL and calls_dominate(work) and seconds < 8 * ways[0][0]:
             return way, int(size)
-    for _ in range(3): # in turns, while the race is open
+    for again in range(2 * (len(ways) > 1)): # in turns, while the race is open
         best = min(seconds for seconds, *_ in ways)
         for entry in ways:
-            seconds, way, size = entry
-            size = min(size, max(8, len(points) // 64))
-            if len(ways) == 1 or seconds > TOO_SLOW * best and seconds > SLOW: continue
-            entry[0] = min(seconds, timed(way, points, size, device)[1] / size)
+            before, way, size = entry
+            if before > (CLEARLY if again else TOO_SLOW) * best and (again or before > SLOW): continue
+            k = max(size, 4)
+            seconds = timed(way, points, k, device)[1] / k
+            entry[0] = min(seconds, before) if again else seconds
     return min(ways, key=lambda entry: entry[0])[1:]
 
 

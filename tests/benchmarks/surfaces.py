@@ -2,8 +2,8 @@
 ...]
 
 The peers' way is a Python loop which loads each parameter vector into the model and calls it. Both sides take turns,
-and the fastest of each is compared; peak memory is measured in a process of its own, on Linux. Kinds are names of
-`KINDS`, for a quick look at some of the ten.
+and the fastest of each is compared, on one thread by the time of the processor, whatever else it does; peak memory is
+measured in a process of its own, on Linux. Kinds are names of `KINDS`, for a quick look at some of the ten.
 """
 
 import subprocess
@@ -23,12 +23,12 @@ REPEATS = 5
 def best_of(*functions, repeats=REPEATS):
     "Seconds of the fastest run of each, taken in turns"
     for f in functions: f()
-    times = [[] for _ in functions]
+    times, clock = [[] for _ in functions], time.thread_time if torch.get_num_threads() == 1 else time.perf_counter
     for _ in range(repeats):
         for f, t in zip(functions, times):
-            begin = time.perf_counter()
+            begin = clock()
             f()
-            t.append(time.perf_counter() - begin)
+            t.append(clock() - begin)
     return [min(t) for t in times]
 
 
@@ -157,9 +157,10 @@ def row(kind, n, threads, seconds=1.):
     k = int(min(100, max(9, (seconds / once)**0.5)))
     at = torch.linspace(-1, 1, k)
     u, v = at.repeat(k), at.repeat_interleave(k)
-    begin = time.perf_counter()
+    clock = time.thread_time if threads == 1 else time.perf_counter
+    begin = clock()
     surface = loss_surface(learn, plane, n=k, ulim=(-1, 1), vlim=(-1, 1), data=(x, y))
-    whole = time.perf_counter() - begin
+    whole = clock() - begin
     off = float((peers_loop(learn, (x, y), plane, u,
                             v) - surface.loss.flatten()).abs().max() / surface.loss.abs().max())
     ours, theirs = best_of(lambda: surface.at(u, v), lambda: peers_loop(learn, (x, y), plane, u, v), repeats=3)
