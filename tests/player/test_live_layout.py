@@ -10,6 +10,7 @@ from test_raster import matplotlib_frame
 from test_svg import resolved
 
 from fastsgd.player import draw_pixels, draw_svg
+from fastsgd.player.draw.margins import RoughRenderer
 from fastsgd.player.draw.raster import still_png
 
 T = np.linspace(0, 6, 9)
@@ -93,6 +94,12 @@ def text_that_leaves(fig, a, b):
 
 
 @case(MOVED)
+def text_that_grows(fig, a, b):
+    text = b.text(0.7, 0.5, '', rotation=30)
+    return lambda i: text.set_text('text' * i)
+
+
+@case(MOVED)
 def text_that_shrinks(fig, a, b):
     text = b.text(0.8, 0.5, 'text', size=30)
     return lambda i: text.set_fontsize(30 - 6 * i)
@@ -150,6 +157,19 @@ def test_frames_are_matplotlibs(name, layout, monkeypatch):
         whole = draw_svg(other, lambda _: None, [0])
         assert_alike(resolved(drawing.frame(i), drawing), resolved(whole.frame(0), whole))
     assert len({frame.tobytes() for frame in ours}) > 1
+
+
+@pytest.mark.parametrize('dpi', [72, 100])
+@pytest.mark.parametrize('look', [dict(), dict(size=7, family='serif'), dict(size=20, weight='bold')])
+def test_rough_measures_are_off_by_less_than_a_margin(dpi, look):
+    fig = Figure(dpi=dpi)
+    FigureCanvasAgg(fig)
+    rough, agg = RoughRenderer(fig), fig._get_renderer()
+    for s in ('step 3 of 100   loss 0.0456', 'WAVE, To. fi', 'jpqy\n(gQ)\nx', '$x^2$', 'äöü', '-'):
+        text = fig.text(0.5, 0.5, s, **look)
+        wanted, off = text.get_window_extent(agg).extents, len(s)
+        x0, y0, x1, y1 = np.abs(text.get_window_extent(rough).extents - wanted)
+        assert max(x0, x1) < max(off / 2, 1) and max(y0, y1) < 2 + s.count('\n'), (s, look)
 
 
 @pytest.mark.parametrize('layout', ['constrained', 'tight'])

@@ -4,11 +4,14 @@ from math import inf
 
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis, XAxis, YAxis
+from matplotlib.backend_bases import RendererBase
 from matplotlib.layout_engine import ConstrainedLayoutEngine, TightLayoutEngine
 from matplotlib.legend import Legend
 from matplotlib.offsetbox import AnnotationBbox, OffsetBox
 from matplotlib.spines import Spine
 from matplotlib.text import Text
+
+from .letters import LetterByLetter
 
 TOUCH = 1e-6 # pixels
 NEVER_CLIPPED = Axes, AnnotationBbox, OffsetBox
@@ -20,13 +23,27 @@ def can_be_known(figure, axes):
     return plain and isinstance(figure.get_layout_engine(), (ConstrainedLayoutEngine, TightLayoutEngine))
 
 
+class RoughRenderer(RendererBase):
+    "Measures text by its letters, much faster than Agg, and less than a pixel a letter off what Agg finds"
+    def __init__(self, figure):
+        super().__init__()
+        self.figure, self.letters = figure, LetterByLetter()
+
+    def get_text_width_height_descent(self, s, prop, ismath):
+        sizes = self.letters.get_text_width_height_descent(s, prop, ismath)
+        return tuple(size * self.figure.dpi / 72 for size in sizes)
+
+    def points_to_pixels(self, points): return points * self.figure.dpi / 72
+
+
 class Margins:
     """The box around each axes as an engine measured it, and what each part contributes
 
     A box is the same as long as each part that changed stays within it, and touches those sides that it touched.
     """
     def __init__(self, figure, of_axes, loose):
-        self.renderer, self.of_axes, self.boxes, self.around = figure._get_renderer(), of_axes, {}, {}
+        self.renderer, self.rough = figure._get_renderer(), RoughRenderer(figure)
+        self.of_axes, self.boxes, self.around = of_axes, {}, {}
         for ax, parts in of_axes.items():
             own = {part: box_of(part, ax, self.renderer) for part in parts}
             found = [ax.get_window_extent(self.renderer).extents, *(box for box in own.values() if box is not None)]
@@ -43,8 +60,18 @@ class Margins:
             if any(map(may_push_titles, inside)) and any(map(Text.get_text, titles_of(ax))):
                 ax._update_title_position(self.renderer)
                 inside = inside | titles_of(ax)
-            if not all(self.fits(part, ax) for part in inside): return False
+            if not all(self.surely_inside(part, ax) or self.fits(part, ax) for part in inside): return False
         return True
+
+    def surely_inside(self, part, ax):
+        "Is `part` a text so far within the box around `ax`, now as before, that rough measures are enough?"
+        if type(part) is not Text or part in titles_of(ax) or part.get_bbox_patch() or part.get_usetex(): return False
+        text, turned, was, around = part.get_text(), part.get_rotation() != 0, self.boxes[part], self.around[ax]
+        wide, high = len(text), 3 + 2 * text.count('\n') # pixels that it may be off
+        if turned: wide = high = wide + high
+        now = tuple(part.get_window_extent(self.rough).padded(wide, high).extents)
+        return all(box[side] - around[side] > TOUCH and around[side + 2] - box[side + 2] > TOUCH
+                   for box in (now, was or now) for side in (0, 1))
 
     def fits(self, part, ax):
         "Does `part` leave the box around `ax` as it is?"
