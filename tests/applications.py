@@ -355,7 +355,8 @@ def digest(learn):
                                             for k, v in learn.opt.state[p].items()}}
     hashed = {k: sha1(v.detach().cpu().numpy().tobytes()).hexdigest() if isinstance(v, torch.Tensor) else v
               for k, v in state.items()}
-    return hashed, random_state(), [m.training for m in learn.model.modules()], learn.recorder.values
+    rngs = [str(dl.rng.getstate()) for dl in learn.dls.loaders if hasattr(dl, 'rng')]
+    return hashed, random_state(), rngs, [m.training for m in learn.model.modules()], learn.recorder.values
 
 
 def fit(learn, name, epochs=2):
@@ -370,7 +371,5 @@ def fit(learn, name, epochs=2):
 
 @cache
 def fitted(name) -> Learner:
-    "A Learner after its fit, which was recorded; the same one for all who ask, with its state at the end as `.outcome`"
-    learn = fit(make(name, [RecordParamsCallback()]), name)
-    learn.outcome = digest(learn)
-    return learn
+    "A Learner after its fit, which was recorded; the same one for all who ask"
+    return fit(make(name, [RecordParamsCallback()]), name)

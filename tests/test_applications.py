@@ -1,10 +1,10 @@
-"""What `AnimateFitCallback()` shows of real fastai learners without being told: three views, why, and within the
-budget.
+"""Real fastai learners of each kind: the fit is the same bit for bit with us and without, and what is shown without
+being told is three views that suit, why, and within the budget.
 """
 
 import pytest
 import torch
-from applications import APPLICATIONS, fit, make
+from applications import APPLICATIONS, digest, fit, make
 
 from fastsgd import AnimateFitCallback
 from fastsgd.player.draw.svg import Camera
@@ -34,11 +34,28 @@ def state(artists):
     return seen
 
 
+# what fastai is used for -> the learners here that do it
+KINDS = {
+    'vision_learner and fine_tune': 'vision vision_normalized vision_value', 'unet_learner': 'segmentation',
+    'several labels': 'vision_multi', 'points': 'vision_points', 'xresnet with MixUp and CutMix': 'mixup cutmix',
+    'text_classifier_learner': 'text_classes', 'language_model_learner': 'language_model',
+    'tabular_learner': 'tabular_classes tabular_value', 'collab_learner': 'collab collab_nn',
+    "fastbook's chapter 4": 'chapter4 chapter4_deep', 'a siamese model': 'siamese', 'an autoencoder': 'autoencoder',
+    'a transformer': 'transformer', 'a GAN': 'gan', 'a CNN on tensors': 'tensors'}
+
+
+def test_no_kind_is_missing():
+    names = ' '.join(KINDS.values()).split()
+    assert sorted(names) == sorted(APPLICATIONS) == sorted(VIEWS)
+
+
 @pytest.mark.parametrize('name', APPLICATIONS)
-def test_three_views_that_suit(name, count, monkeypatch):
+def test_the_fit_is_the_same_and_three_views_suit(name, count, monkeypatch):
     whole, shoot_whole = [], Camera.shoot_whole
     monkeypatch.setattr(Camera, 'shoot_whole', lambda self, i: whole.append(i) or shoot_whole(self, i))
+    plain = digest(fit(make(name), name))
     learn = fit(make(name, [AnimateFitCallback()]), name)
+    assert digest(learn) == plain
     traj, cb = learn.record_params.trajectory, learn.animate_fit
     sentence = repr(cb)
     names = VIEWS[name].split()
@@ -55,6 +72,8 @@ def test_three_views_that_suit(name, count, monkeypatch):
     html = cb._repr_html_()
     assert len(html) < 2e6 and 'fastsgd-player' in html
     assert whole == [0], 'after the first frame only what changed is drawn'
+    assert digest(learn) == plain, 'drawing changes nothing either'
+    count('real fits unchanged')
     count('real learners that show what they learned')
 
 

@@ -55,7 +55,7 @@ class AnimateFitCallback(OwnCallback):
         if not self.learn._grab_cbs(RecordParamsCallback): self.learn.add_cb(RecordParamsCallback())
         valid = getattr(self.learn.dls, 'loaders', ())[1:2]
         if valid and not len(valid[0]) and not self.learn._grab_cbs(SkipEmptyValidCallback):
-            self.learn.add_cb(SkipEmptyValidCallback())
+            self.learn.add_cb(SkipEmptyValidCallback(any_way=False))
         self._recorder = self.learn.record_params # kept: a callback given to `fit` loses its Learner afterwards
 
     def after_create(self): self._bring_recorder()

@@ -8,7 +8,7 @@ from fastcore.basics import store_attr
 
 from ..checks import check_whole
 from ..progress import notebook
-from .base import PROGRESS_ORDER, OwnCallback
+from .base import PROGRESS_ORDER, OwnCallback, types_of
 
 
 class LogLossCallback(OwnCallback):
@@ -76,5 +76,12 @@ class LogLossCallback(OwnCallback):
 class SkipEmptyValidCallback(Callback):
     "Skip a validation without batches, over which fastai's progress bar stumbles"
     order = PROGRESS_ORDER - 5
+    def __init__(self,
+        any_way: bool = True # Also where there is no bar?
+    ): self.any_way = any_way
+
     def before_validate(self):
-        if len(self.learn.dl) == 0: raise CancelValidException
+        if len(self.learn.dl): return
+        if not self.any_way and not any('ProgressCallback' in types_of(cb) for cb in self.learn.cbs): return
+        for _ in self.learn.dl: pass # takes the random numbers that a validation would
+        raise CancelValidException

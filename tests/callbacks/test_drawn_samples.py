@@ -8,11 +8,8 @@ import torch
 from applications import (
     APPLICATIONS,
     SHAPES,
-    digest,
-    fit,
     fitted,
     image_dls,
-    make,
     mask_of,
     people,
     ratings,
@@ -43,17 +40,6 @@ KINDS = {
 
 
 def samples_of(name): return fitted(name).record_params.trajectory.samples
-
-
-def rngs(dls): return [str(dl.rng.getstate()) for dl in dls.loaders if hasattr(dl, 'rng')]
-
-
-@pytest.mark.parametrize('name', APPLICATIONS)
-def test_no_fit_notices(name, count):
-    with_samples, plain = fitted(name), fit(make(name), name)
-    assert digest(plain) == with_samples.outcome
-    assert rngs(plain.dls) == rngs(with_samples.dls)
-    count('real fits unchanged')
 
 
 @pytest.mark.parametrize('name', APPLICATIONS)

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import torch
-from applications import fitted, gan, pictures
+from applications import digest, fitted, gan, make, pictures
+from applications import fit as fit_of
 from fastai.basics import Callback, CancelFitException
+from fastai.callback.progress import ProgressCallback
 from fastai.vision.gan import FixedGANSwitcher, GANLearner
 from learners import seed_all, silent
 from matplotlib.figure import Figure
@@ -192,3 +194,13 @@ def test_turns_of_several_steps():
 
 def test_other_learners_have_one_loss():
     assert fitted('siamese').record_params.trajectory.parts == {}
+
+
+@pytest.mark.filterwarnings('ignore:.*Your generator is empty:UserWarning') # fastai's bar over no validation
+def test_without_validation_a_bar_changes_no_random_number(capsys):
+    "Noise is drawn anew in each epoch: had we skipped the empty validation, it would be another"
+    outcomes = []
+    for cbs in ([], [AnimateFitCallback()]):
+        learn = fit_of(make('gan', cbs).add_cb(ProgressCallback()), 'gan')
+        outcomes.append([*digest(learn)[:4], learn.gan_trainer.gen_mode])
+    assert outcomes[0] == outcomes[1]
