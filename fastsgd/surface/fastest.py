@@ -1,6 +1,9 @@
-"""Which way to go on: all are compared with the model itself, and then measured on a few points. Torch only."""
+"""Which way to go on: all are compared with the model itself, and then take turns until one is the fastest. Torch only.
+"""
 
+import math
 import time
+from dataclasses import dataclass
 
 import torch
 
@@ -14,7 +17,8 @@ from .work import OPERATIONS, counted
 AT_ONCE_BYTES = 2**25
 SEVERAL = 64 # points for which it pays to measure
 SLOW = 1e-3 # seconds for a point, from which on it is work and no longer calls that take the time
-TOO_SLOW, CLEARLY = 3, 1.5 # times the time of another way, by a first measurement and by a good one
+TOO_SLOW, CLEARLY = 3, 1.5 # times the time of another way, by a first look and by a good one
+TURNS, SURELY = 3, 1.1 # of each way; and how much faster than the plain loop another one must then be
 NOTABLE = 0.02 # share of the time that calls of operators must take, for `vmap` to be able to save any
 MOST = 0.8 # the same for them to take nearly all of it: many points in one call are sure to be faster
 
@@ -42,38 +46,73 @@ def agree(a, b) -> bool:
     return bool(torch.allclose(a.double().cpu(), b.double().cpu(), rtol=1e-4, atol=1e-6, equal_nan=True))
 
 
-def fastest(objective, points) -> tuple:
-    "`(way, points at a time)`: of the ways that agree with the loop, the one that takes the least time on a few points"
+def fastest(objective, points) -> 'Race':
+    "The ways that agree with the loop and may be faster, by a first look at few points"
     first, device = first_layers(objective, points), objective.device
-    wanted, seconds = timed(objective.loop, points, 2, device)
-    ways = [[seconds / 2, objective.loop, 1]]
-    work = objective.cost
+    wanted, seconds = timed(objective.loop, points, 0, 2, device)
+    race, work = Race([Runner(objective.loop, 1, seconds / 2)], device), objective.cost
     if first is not None and not calls_dominate(work):
         work = counted(lambda: Loop(objective, first=first)(points, 0, 1)).work
-    for make, size in ((AtOnce, points_at_once(objective, points, first, work)), (Loop, first is not None)):
+    for make, size in ((AtOnce, points_at_once(objective, points, first, work)), (Loop, int(first is not None))):
         if not size: continue
         try:
             way = make(objective, first=first)
-            losses, seconds = timed(way, points, 2, device)
-            if seconds / 2 > TOO_SLOW * ways[0][0]: # a first call sets much up, and for two points as much as for many
-                k = min(int(size), 8, max(2, len(points) // SEVERAL))
-                seconds = min(seconds, timed(way, points, k, device)[1] / k * 2)
+            losses, seconds = timed(way, points, 0, 2, device)
+            if seconds / 2 > TOO_SLOW * race.best.seconds: # a first call sets much up, for two points as for many
+                k = min(size, 8, max(2, len(points) // SEVERAL))
+                seconds = min(seconds, timed(way, points, 0, k, device)[1] / k * 2)
         except (KeyboardInterrupt, torch.OutOfMemoryError): raise
         except Exception: continue # it can't be vectorised
         if not agree(losses, wanted): continue
-        # as many as it will be measured with: more may be slower, where they leave a processor's caches
-        ways.append([seconds / 2, way, min(int(size), max(8, len(points) // 16))])
-        if make is AtOnce and size >= SEVERAL and calls_dominate(work) and seconds < 8 * ways[0][0]:
-            return way, int(size)
-    for again in range(2 * (len(ways) > 1)): # in turns, while the race is open
-        best = min(seconds for seconds, *_ in ways)
-        for entry in ways:
-            before, way, size = entry
-            if before > (CLEARLY if again else TOO_SLOW) * best and (again or before > SLOW): continue
-            k = max(size, 4)
-            seconds = timed(way, points, k, device)[1] / k
-            entry[0] = min(seconds, before) if again else seconds
-    return min(ways, key=lambda entry: entry[0])[1:]
+        if make is AtOnce and size >= SEVERAL and calls_dominate(work) and seconds < 8 * race.best.seconds:
+            return Race([Runner(way, size, seconds / 2)], device)
+        race.runners.append(Runner(way, min(size, max(8, len(points) // 8)), seconds / 2))
+    race.drop(TOO_SLOW, SLOW)
+    return race
+
+
+@dataclass
+class Runner:
+    "A way, how many points it takes at a time, the seconds for one, and how often they were measured at that size"
+    way: object
+    size: int
+    seconds: float = 0.
+    runs: int = 0
+
+
+class Race:
+    "Several ways in turns, on points that count, until it is known which one is the fastest: that one goes on alone"
+    def __init__(self, runners, device):
+        self.runners, self.plain, self.device = runners, runners[0], device # the first one is the plain loop
+
+    @property
+    def best(self) -> Runner:
+        "The fastest as far as is known"
+        return min(self.runners, key=lambda runner: runner.seconds)
+
+    def drop(self, times: float, seconds: float = 0.):
+        "Drop what takes more than so many `times` the time of the fastest, and more than `seconds` a point"
+        limit = max(times * self.best.seconds, seconds)
+        self.runners = [runner for runner in self.runners if runner.seconds <= limit]
+
+    def run(self, points, i: int) -> torch.Tensor:
+        "The losses at some points from `i` on"
+        if len(self.runners) == 1:
+            runner, = self.runners
+            return runner.way(points, i, min(i + runner.size, len(points))).cpu()
+        runner = min(self.runners, key=lambda runner: runner.runs)
+        j = i + max(runner.size, 4) # a single point tells little
+        if j > len(points): # too few are left to learn anything
+            self.runners = [self.best]
+            return self.run(points, i)
+        losses, seconds = timed(runner.way, points, i, j, self.device)
+        runner.seconds = min(seconds / (j - i), runner.seconds if runner.runs else math.inf)
+        runner.runs += 1
+        if all(runner.runs for runner in self.runners): self.drop(CLEARLY)
+        if all(runner.runs == TURNS for runner in self.runners):
+            others = [o for o in self.runners if o is not self.plain and o.seconds * SURELY < self.plain.seconds]
+            self.runners = [min(others or [self.plain], key=lambda o: o.seconds)]
+        return losses
 
 
 def calls_dominate(work) -> bool:
@@ -81,14 +120,14 @@ def calls_dominate(work) -> bool:
     return work.operations / OPERATIONS > MOST * work.seconds
 
 
-def timed(way, points, size, device) -> tuple:
-    """Some losses, and the seconds they took: on a CPU those of this thread, whatever else the machine does
+def timed(way, points, i, j, device) -> tuple:
+    """The losses at points i to j, and the seconds they took: on a CPU those of this thread, whatever else happens
 
     Those of all threads would count a second time how long the others wait for work.
     """
     clock = time.thread_time if device.type == 'cpu' else time.perf_counter
     begin = clock()
-    losses = way(points, 0, size).cpu()
+    losses = way(points, i, j).cpu()
     return losses, clock() - begin
 
 

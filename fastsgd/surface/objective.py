@@ -13,7 +13,7 @@ from ..random_state import random_state_kept, seed_all
 from ..trajectory.answers import adds_up, layers_of
 from ..trajectory.batches import Source
 from ..trajectory.models import copy_model, unwrapped
-from .fastest import SEVERAL, checked_loop, fastest
+from .fastest import SEVERAL, Race, Runner, checked_loop, fastest
 from .pieces import Pieces, concatenated, cut, rows_of
 from .points import PlanePoints
 from .work import Work, counted
@@ -57,7 +57,7 @@ class Objective:
         self.dtype = torch.cat([p.reshape(-1)[:1] for p in params]).dtype
         self.data = [tuple(tuple(t.detach().as_subclass(torch.Tensor).to(self.device) for t in side) for side in b)
                      for b in batches]
-        self.pieces, self.loop, self.ways, self.method = None, None, {}, 'loop'
+        self.pieces, self.loop, self.races, self.method = None, None, {}, 'loop'
         # a module may work in place on its input, or draw from Python's random numbers: known after a call
         self.copies_inputs, self.inputs_written, self.seeds_python = True, False, True
 
@@ -152,12 +152,14 @@ class Objective:
             # apart
             warnings.filterwarnings('ignore', message='There is a performance drop|RNN module weights are not part')
             self._prepare(points)
-            way, size = self._way(points) if make_way is None else (make_way(self), 1)
-            for i in range(0, n, size):
-                j = min(i + size, n)
-                res.append(way(points, i, j).cpu())
+            race = self._race(points) if make_way is None else Race([Runner(make_way(self), 1)], self.device)
+            done = 0
+            while done < n:
+                res.append(race.run(points, done))
+                done += len(res[-1])
                 if keep is not None: bar.comment = keep(res[-1])
-                bar.update(j)
+                bar.update(done)
+                if make_way is None: self.method = race.best.way.method
         return torch.cat(res)
 
     def _prepare(self, points):
@@ -170,10 +172,10 @@ class Objective:
         self.loop, self.cost = checked_loop(self, points)
         self.copies_inputs, self.seeds_python = self.inputs_written, random.getstate() != state
 
-    def _way(self, points):
-        "`(way, points at a time)`"
+    def _race(self, points) -> Race:
+        "The ways to go on: those that are known for a plane, or the loop"
         plane = points.plane if isinstance(points, PlanePoints) else None
-        if points.buffers_at(0) or plane not in self.ways and len(points) < SEVERAL: return self.loop, 1
-        if plane not in self.ways: self.ways[plane] = fastest(self, points)
-        self.method = self.ways[plane][0].method
-        return self.ways[plane]
+        if points.buffers_at(0) or plane not in self.races and len(points) < SEVERAL:
+            return Race([Runner(self.loop, 1)], self.device)
+        if plane not in self.races: self.races[plane] = fastest(self, points)
+        return self.races[plane]

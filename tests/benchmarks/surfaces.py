@@ -164,7 +164,8 @@ def row(kind, n, threads, seconds=1.):
     off = float((peers_loop(learn, (x, y), plane, u,
                             v) - surface.loss.flatten()).abs().max() / surface.loss.abs().max())
     ours, theirs = best_of(lambda: surface.at(u, v), lambda: peers_loop(learn, (x, y), plane, u, v), repeats=3)
-    way, size = surface.objective.ways.get(plane, (surface.objective.loop, 1))
+    best = surface.objective.races[plane].best
+    way, size = best.way, best.size
     n_params = sum(p.numel() for p in model.parameters())
     told = f'{way.method}{", first layers known" if way.first else ""}, {size} at a time'
     if way is surface.objective.loop: told = 'same loop' # a point, a call: what differs from the plain loop is chance
@@ -182,7 +183,7 @@ def compare(name, case, threads):
     off = float((loop() - surface.loss.flatten()).abs().max())
     ours, theirs = best_of(lambda: loss_surface(learn, plane, data=data), loop)
     print(f'{name}, {threads} threads: {ours:.3f} s, loop {theirs:.3f} s: {theirs / ours:.1f} times faster '
-          f'(largest difference {off:.1e}; {surface.objective.ways[plane][1]} vectors at once)')
+          f'(largest difference {off:.1e}; {surface.objective.races[plane].best.size} vectors at once)')
 
 
 def path(points=200, size=1_000_000):
