@@ -41,6 +41,16 @@ def kind_of(view: View) -> str:
     return type(getattr(view, 'given', view)).__name__
 
 
+def shown_parameters(traj, names, most) -> list:
+    "`names`, or those of the `most` largest parameters in the model's order. Raises ValueError for unknown ones."
+    sizes = {name: shape.numel() for name, shape in traj.sizes.items() if shape.numel()}
+    for name in names or ():
+        if name not in sizes: raise ValueError(f'names has {name!r}, expected names among {list(sizes)!r:.300}')
+    largest = sorted(sizes, key=sizes.get, reverse=True)[:most]
+    if not largest: raise ValueError('the parameters hold no numbers: expected at least one')
+    return list(names or (name for name in sizes if name in largest))
+
+
 def check_points(x, y, what) -> tuple:
     "`x` and `y` as tensors with a row for each point, or both None. Raises TypeError or ValueError for anything else."
     if (x is None) != (y is None): raise ValueError('x and y go together: expected both or none of them')

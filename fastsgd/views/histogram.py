@@ -7,6 +7,7 @@ from matplotlib.colors import LogNorm
 from ..checks import check_in_list, check_names, check_whole
 from ..trajectory.several import as_list, check_shared, name_of
 from .curtain import curtain
+from .given import shown_parameters
 from .limits import calm, finite, real, step_limits
 from .style import color_bar, literal, shortened
 from .view import View
@@ -40,7 +41,7 @@ class HistogramView(View):
 
     def draw(self, traj, ax):
         trajs = as_list(traj)
-        names = self._names(trajs)
+        names = shown_parameters(trajs[0], self.names, max(self.most // len(trajs), 1))
         check_shared(trajs, names, shapes=False)
         bands = [(k, t, name) for name in names for k, t in enumerate(trajs)]
         edges = time_edges(trajs[0])
@@ -63,17 +64,6 @@ class HistogramView(View):
         color_bar(ax, mesh, 'share of the entries')
         draw_to = curtain(ax) # one small patch changes from frame to frame, and not the picture
         return lambda i: draw_to(edges[range(len(edges) - 1)[i] + 1])
-
-    def _names(self, trajs):
-        sizes = {name: shape.numel() for name, shape in trajs[0].sizes.items() if shape.numel()}
-        if not sizes: raise ValueError('the parameters hold no numbers: expected at least one')
-        if self.names is None:
-            most = max(self.most // len(trajs), 1)
-            chosen = sorted(sizes, key=sizes.get, reverse=True)[:most]
-            return [name for name in sizes if name in chosen]
-        for name in self.names:
-            if name not in sizes: raise ValueError(f'names has {name!r}, expected names among {list(sizes)}')
-        return list(self.names)
 
     def _histogram(self, traj, name):
         "`(bins, points)` shares of the entries, and the limits of the bins"

@@ -8,6 +8,7 @@ from matplotlib.colors import ListedColormap, LogNorm, Normalize
 from ..checks import check_in_list, check_names, check_whole
 from ..trajectory.models import unwrapped
 from .curtain import curtain
+from .given import shown_parameters
 from .layer_tables import dead_of, gradients_of, updates_of
 from .limits import step_limits
 from .style import VERMILION, color_bar, literal, shortened
@@ -83,12 +84,8 @@ class LayersView(View):
         if self.of == 'dead': bar.ax.yaxis.set_major_formatter(lambda share, _: f'{share:.0%}')
 
     def _names(self, traj):
-        sizes = {name: shape.numel() for name, shape in traj.sizes.items() if shape.numel()}
-        for name in self.names or ():
-            if name not in sizes: raise ValueError(f'names has {name!r}, expected names among {list(sizes)!r:.300}')
-        chosen = set(self.names or sorted(sizes, key=sizes.get, reverse=True)[:self.most])
-        if not chosen: raise ValueError('the parameters hold no numbers: expected at least one')
-        return [name for name in sizes if name in chosen]
+        chosen = set(shown_parameters(traj, self.names, self.most))
+        return [name for name in traj.sizes if name in chosen]
 
 
 def _name_grey(ax, traj, table, grey):
