@@ -16,15 +16,19 @@ from fastsgd.trajectory.answers import PartLoss, activation_of
 
 def check_losses(traj, model, picked, loss_func):
     "The loss at each recorded point is that of the model as it stood, on the recorded data"
-    xs, ys = traj.data
+    data = [traj.data, *traj.ragged]
+    rows = torch.tensor([len(xs[0]) for xs, _ in data], dtype=torch.float64)
     surface = loss_surface(traj, n=3)
     got = surface.loss_at(traj)
     for i in range(len(traj)):
         model.load_state_dict(traj.state(i), strict=False)
         model.eval()
-        if hasattr(model, 'reset'): model.reset()
-        with torch.no_grad(): wanted = loss_func(picked(model(*xs)), *ys)
-        assert float(got[i]) == pytest.approx(float(wanted), rel=1e-5)
+        losses = []
+        for xs, ys in data:
+            if hasattr(model, 'reset'): model.reset()
+            with torch.no_grad(): losses.append(float(loss_func(picked(model(*xs)), *ys)))
+        wanted = float(rows @ torch.tensor(losses, dtype=torch.float64) / rows.sum())
+        assert float(got[i]) == pytest.approx(wanted, rel=5e-5) # of an LSTM with torch 2.8
 
 
 @pytest.mark.parametrize('name', ['text_classes', 'language_model'])
