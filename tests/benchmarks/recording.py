@@ -1,4 +1,4 @@
-"""What recording costs: `python tests/benchmarks/recording.py`.
+"""What recording costs: `python tests/benchmarks/recording.py`, or `recording.py norms` for these alone.
 
 Ratios of runs that take turns. On the CPU in processor time on one thread, since a busy machine spoils the clock's.
 """
@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from fastai.basics import SGD, Callback, DataLoaders, Learner, MSELossFlat, TfmdDL
+from fastai.basics import SGD, Callback, CrossEntropyLossFlat, DataLoaders, Learner, MSELossFlat, TfmdDL
 from torch import nn
 from torch.utils.data import TensorDataset
 
@@ -38,11 +38,15 @@ def seconds(learn, epochs, cuda=False):
 
 
 def compare(what, target, make, base, epochs, repeats, cuda=False):
-    "`make()` against `base()`, in turn; the ratio is the median over the pairs"
+    "`make()` against `base()`, in turn, with the same weights to the last bit; the ratio is the median over the pairs"
     times, ratios = [], []
     for k in range(repeats + 1):
-        pair = {}
-        for f in (make, base) if k % 2 else (base, make): pair[f] = seconds(f(), epochs, cuda)
+        pair, ends = {}, []
+        for f in (make, base) if k % 2 else (base, make):
+            learn = f()
+            pair[f] = seconds(learn, epochs, cuda)
+            ends.append([t.detach().cpu().clone() for t in learn.model.state_dict().values()])
+        assert all(map(torch.equal, *ends)), what
         if k: # the first pair warms up
             ratios.append(pair[make] / pair[base])
             times.append((pair[make], pair[base]))
@@ -71,6 +75,25 @@ def mlp(width, n, bs, device, cb):
                           nn.Linear(width, 1))
     dls = tensor_dls((x, x[:, :1]), bs=bs, seed=0, device=device)
     return Learner(dls, model.to(device), loss_func=MSELossFlat(), opt_func=SGD, lr=1e-3, cbs=cb())
+
+
+def resnet(cb, n=8, bs=32, size=64):
+    "A resnet18 on pictures of noise"
+    from torchvision.models import resnet18
+    torch.manual_seed(0)
+    dls = tensor_dls((torch.randn(n * bs, 3, size, size), torch.arange(n * bs) % 10), bs=bs, seed=0)
+    return Learner(dls, resnet18(num_classes=10), loss_func=CrossEntropyLossFlat(), opt_func=SGD, lr=1e-3, cbs=cb())
+
+
+def norms():
+    "Norms of gradients and updates, in a record beside one without them"
+    without, dls = partial(RecordParamsCallback, norms=False), linear_dls(seed=0)
+    compare('norms: the lesson', '<= 1.03', lambda: lesson(dls, RecordParamsCallback()),
+            lambda: lesson(dls, without()), 100, 25)
+    compare('norms: 1M parameters', '<= 1.05', partial(mlp, 500, 64 * 300, 64, 'cpu', RecordParamsCallback),
+            partial(mlp, 500, 64 * 300, 64, 'cpu', without), 1, 5)
+    compare('norms: resnet18, 32 images of 64 px', '<= 1.03', partial(resnet, RecordParamsCallback),
+            partial(resnet, without), 1, 5)
 
 
 def import_seconds(code):
@@ -135,6 +158,7 @@ def main():
     for f in (million_steps, large_model):
         if sys.argv[1:] == [f.__name__]: return f()
     torch.set_num_threads(1)
+    if sys.argv[1:] == ['norms']: return norms()
     dls, plain = linear_dls(seed=0), plain_dls()
     compare('the lesson, recorded, against an empty callback', '<= 1.03', lambda: lesson(dls, RecordParamsCallback()),
             lambda: lesson(dls, Empty()), 100, 25)
@@ -147,6 +171,7 @@ def main():
             make = partial(mlp, width, 64 * n, 64, device)
             compare(f'{name}, {device}', target, partial(make, RecordParamsCallback), partial(make, Empty), 1, repeats,
                     device == 'cuda')
+    norms()
     in_child('million_steps')
     in_child('large_model')
 
