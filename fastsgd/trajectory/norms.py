@@ -8,15 +8,17 @@ import torch
 NONE = -1. # in place of a norm: there was no gradient
 PIECE = 4096 # numbers that a CPU adds up in a row: of millions, single precision loses the fifth digit
 WIDE = torch.float32, torch.float64, torch.complex64, torch.complex128
-CHUNK = 2**17 # numbers that are looked at together: small beside what a process has
+CHUNK = 2**16 # numbers that are looked at together: small beside what a process has
 
 
 def norms_of(tensors) -> list: # 0-dimensional tensors
     "The Euclidean norm of each of `tensors`, in single precision or better, without waiting for a GPU"
-    if not tensors: return []
-    if all(t.dtype is torch.float32 and t.layout is torch.strided and (t.numel() <= PIECE or t.device.type != 'cpu')
-           for t in tensors): return list(torch._foreach_norm(tensors))
-    return [_norm(t) for t in tensors]
+    easy = [t for t in tensors if t.dtype is torch.float32 and t.layout is torch.strided
+            and (t.numel() <= PIECE or t.device.type != 'cpu')]
+    found = iter(torch._foreach_norm(easy) if easy else ())
+    if len(easy) == len(tensors): return list(found)
+    ids = {id(t) for t in easy}
+    return [next(found) if id(t) in ids else _norm(t) for t in tensors]
 
 
 def _norm(t):
@@ -25,11 +27,20 @@ def _norm(t):
         t = t.coalesce().values() if t.layout is torch.sparse_coo else t.to_dense()
     wide = {'dtype': torch.float32} if t.dtype in (torch.float16, torch.bfloat16) else {}
     if t.numel() <= PIECE or t.device.type != 'cpu': return torch.linalg.vector_norm(t, **wide)
+    if PIECE // 16 <= t.numel() // len(t) <= 2 * PIECE: # a row has a good length
+        return _norm(torch.linalg.vector_norm(t.flatten(1), dim=1, **wide))
     flat = t.reshape(-1)
     whole = len(flat) // PIECE * PIECE
     parts = torch.linalg.vector_norm(flat[:whole].view(-1, PIECE), dim=1, **wide)
     if whole < len(flat): parts = torch.cat([parts, torch.linalg.vector_norm(flat[whole:], **wide)[None]])
-    return torch.linalg.vector_norm(parts)
+    return _norm(parts)
+
+
+def distance(a, b):
+    "The norm of `a - b`, of two flat tensors on one device; on a CPU piece by piece, within its cache"
+    if a.device.type != 'cpu' or len(a) <= CHUNK: return norms_of([a - b])[0]
+    parts = [_norm(x - y) for x, y in zip(a.split(CHUNK), b.split(CHUNK))]
+    return torch.linalg.vector_norm(torch.stack(parts))
 
 
 class Norms(Mapping):

@@ -3,7 +3,7 @@
 import torch
 
 from .columns import Block, Columns
-from .norms import NONE, Norms, Updates, no_steps, norms_of, nothing
+from .norms import NONE, Norms, Updates, distance, no_steps, norms_of, nothing
 from .points import Points
 
 SHARE, LEAST_BYTES = 16, 2**22 # norms take this part of the budget for points, beside them, or so much at least
@@ -82,7 +82,7 @@ class Pace:
             if not (p.requires_grad or name in before) or not (p.is_floating_point() or p.is_complex()): continue
             old = before[name] if name in before else first[name].reshape(-1)
             if old.device != p.device: return # it would have to be waited for
-            moved[name], = norms_of([p.detach().reshape(-1) - old])
+            moved[name] = distance(p.detach().reshape(-1), old)
         self._moved.add(n, tuple(moved), [*moved.values()])
 
     def see_points(self, n: int, params: Columns):
