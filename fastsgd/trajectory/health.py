@@ -43,7 +43,8 @@ class HowItWent:
         "What is beyond doubt about this fit, as `(step, text)` in the order of the steps; mostly nothing"
         at = self.diverged
         if at is not None: return [Finding(at, 'diverged: a smaller learning rate may help')]
-        rules = (_standing_still,) if self.parts else (_plateau, _overfitting, _standing_still, _too_slow)
+        always = _standing_still, _no_gradient
+        rules = always if self.parts else (_plateau, _overfitting, *always, _too_slow)
         return sorted(found for rule in rules if (found := rule(self)) is not None)
 
 
@@ -101,12 +102,18 @@ def _standing_still(traj):
     since = {name: _still_since(traj, name) for name, shape in traj.sizes.items() if shape.numel()}
     still = {name: i for name, i in since.items() if i <= n * 2 // 3}
     if not still or len(still) == len(since): return
-    first = min(still.values())
-    names = [name for name, i in still.items() if i == first]
+    first, names, one = _earliest(still)
+    moves = 'never changes' if one else 'never change'
+    if first: moves = 'stands still from here on' if one else 'stand still from here on'
+    return Finding(int(traj.steps[first]), f'{names} {moves}: frozen, or without a gradient')
+
+
+def _earliest(since) -> tuple:
+    "`(when, names, is it one)`: those for which it holds first, the first two of them by name"
+    first = min(since.values())
+    names = [name for name, i in since.items() if i == first]
     more = f' and {len(names) - 2} more' if len(names) > 2 else ''
-    moves = 'never changes' if len(names) == 1 else 'never change'
-    if first: moves = 'stands still from here on' if len(names) == 1 else 'stand still from here on'
-    return Finding(int(traj.steps[first]), f'{", ".join(names[:2])}{more} {moves}: frozen, or without a gradient')
+    return first, f'{", ".join(names[:2])}{more}', len(names) == 1
 
 
 def _still_since(traj, name) -> int:
@@ -118,6 +125,26 @@ def _still_since(traj, name) -> int:
         # a glance tells nearly always
         if not (torch.equal(now.reshape(-1)[:1000], last.reshape(-1)[:1000]) and torch.equal(now, last)): return i + 1
     return 0
+
+
+def _no_gradient(traj):
+    "Some gradients are zero to the last bit for the last third of the fit or longer, others are not; decay may go on"
+    norms, n = traj.grad_norms, len(traj.grad_norms.at)
+    if n < FEW or len(traj) < 2: return
+    late, since, others = n * 2 // 3, {}, False
+    for name in norms:
+        rows = norms.rows[name]
+        some = (rows != 0).nonzero() # of one that is frozen or not a number, too
+        k = int(some[-1]) + 1 if len(some) else 0
+        others |= bool((rows[late:] > 0).any())
+        if k > late: continue
+        start = min(int(torch.searchsorted(traj.steps, norms.at[k])), len(traj) - 2)
+        # of one that stands still the other rule tells
+        if not torch.equal(traj.params.row(name, start), traj.params.row(name, len(traj) - 1)): since[name] = k
+    if not since or not others: return
+    first, names, one = _earliest(since)
+    gets = 'gets' if one else 'get'
+    return Finding(int(norms.at[first]), f'{names} {gets} no gradient from here on: dead, or cut off from the loss')
 
 
 def _too_slow(traj):

@@ -33,10 +33,12 @@ def net(seed, wide=16, inputs=1):
         return nn.Sequential(nn.Linear(inputs, wide), nn.ReLU(), nn.Linear(wide, 1))
 
 
-def fit(seed, model, data, lr=0.05, steps=120, bs=16, valid=None, every=10, opt=torch.optim.SGD):
+def fit(seed, model, data, lr=0.05, steps=120, bs=16, valid=None, every=10, opt=torch.optim.SGD, harm=None,
+        **how):
     "A plain PyTorch loop; the trajectory, and the model as it stands"
-    (x, y), g, order = data, seeded(seed), []
-    opt, states, losses, checks = opt([p for p in model.parameters() if p.requires_grad], lr=lr), [], [], []
+    (x, y), g, order, grads = data, seeded(seed), [], []
+    opt = opt([p for p in model.parameters() if p.requires_grad], lr=lr, **how)
+    states, losses, checks = [], [], []
     state = lambda: {n: p.detach().clone() for n, p in model.named_parameters()}
     with torch.no_grad():
         for step in range(steps):
@@ -48,11 +50,14 @@ def fit(seed, model, data, lr=0.05, steps=120, bs=16, valid=None, every=10, opt=
                 loss = nn.functional.mse_loss(model(x[at]), y[at])
                 loss.backward()
             losses.append(float(loss))
+            grads.append([torch.nan if p.grad is None else float(p.grad.norm()) for p in model.parameters()])
             opt.step()
             opt.zero_grad()
+            if harm == step: nn.init.constant_(model[2].bias, -100.)
     states.append(state())
     traj = Trajectory({n: torch.stack([s[n] for s in states]) for n in states[0]}, losses=losses, lrs=[lr] * steps,
-                      valid=tuple(map(torch.tensor, zip(*checks))) if checks else None)
+                      valid=tuple(map(torch.tensor, zip(*checks))) if checks else None,
+                      grad_norms=dict(zip(states[0], torch.tensor(grads).T)))
     return traj, model
 
 
@@ -104,6 +109,31 @@ def stands(seed):
 
 
 def moves(seed): return fit(seed, net(seed), wave(seed), opt=(torch.optim.SGD, torch.optim.Adam)[seed % 2], lr=0.01)
+
+
+def dies(seed):
+    "A layer behind which no unit is left, from the beginning or after some steps; weight decay goes on"
+    model = nn.Sequential(*net(seed)[:2], nn.Linear(16, 16), nn.ReLU(), nn.Linear(16, 1))
+    how = {'opt': (torch.optim.SGD, torch.optim.AdamW)[seed % 2], 'lr': 0.01, 'weight_decay': 0.01}
+    if seed % 3: nn.init.constant_(model[2].bias, -100.)
+    return fit(seed, model, wave(seed), harm=30 if seed % 3 == 0 else None, **how)
+
+
+def lives(seed):
+    "Healthy, narrow with some dead units, or with a gradient that is zero now and then"
+    how = {'opt': (torch.optim.SGD, torch.optim.AdamW)[seed % 2], 'lr': 0.01, 'weight_decay': 0.01}
+    model = net(seed, (4, 16)[seed % 2])
+    if seed % 3 == 0: nn.init.constant_(model[0].bias, -2.)
+    return fit(seed, model, wave(seed), bs=(2, 16)[seed % 2], **how)
+
+
+def cut_off(seed, traj, model):
+    "Of the loss over all data some gradient is zero at the end"
+    data = wave(seed)
+    grads = torch.autograd.grad(nn.functional.mse_loss(model(data[0]), data[1]), [*model.parameters()])
+    return any(not g.any() for g in grads) and any(g.any() for g in grads)
+
+
 def crawls(seed): return fit(seed, net(seed), wave(seed), lr=2e-6 * (1 + seed % 3), bs=64, steps=100)
 
 
@@ -143,6 +173,7 @@ def too_slow(seed, traj, model):
 RULES = {'the loss no longer falls': (stuck, learning, arrived),
          'the validation loss rises': (overfits, generalises, overfitted),
          'without a gradient': (stands, moves, stood),
+         'no gradient from here on': (dies, lives, cut_off),
          'learning rate may be much too small': (crawls, walks, too_slow)}
 
 
@@ -160,6 +191,12 @@ def test_sentences_are_true(rule, tell, count):
     assert right >= 0.95 * said and said >= 0.5 * n, (said, right, n)
     tell('sentences about a fit', f'«{rule}»: said of {said}, true of {right}; true of {n} of {len(SEEDS)} made so')
     count('fits asked for what they show', 2 * len(SEEDS))
+
+
+def test_the_step_at_which_a_layer_died_is_said():
+    found, = [f for f in dies(0)[0].findings if 'no gradient' in f.text]
+    assert str(found) == ('0.weight, 0.bias and 3 more get no gradient from here on: dead, or cut off from the loss '
+                          '(step 31)')
 
 
 def test_a_diverged_fit_says_only_that():
