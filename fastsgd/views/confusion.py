@@ -11,7 +11,7 @@ from .asked import Asked, as_samples, samples_of
 from .beside import one_for_each
 from .cells import CHAR, SIZE, shorten
 from .given import check_data
-from .style import BLUE, GREY, color_bar
+from .style import BLUE, GREY, color_bar, shortened
 from .view import View
 
 SHARES = LinearSegmentedColormap.from_list('white-blue', ['white', '#9ecae9', BLUE, '#00304d'])
@@ -91,10 +91,10 @@ def _matrix(ax, names):
     image = ax.imshow(np.zeros((k, k)), cmap=SHARES, vmin=0, vmax=1, aspect='auto', interpolation='none')
     edges = [[(c - 0.5, c - 0.5), (c + 0.5, c - 0.5), (c + 0.5, c + 0.5), (c - 0.5, c + 0.5), (c - 0.5, c - 0.5)]
              for c in range(k)]
-    ax.add_collection(LineCollection(edges, colors=GREY, lw=0.7 if k <= 30 else 0.3))
+    ax.add_collection(LineCollection(edges, colors=GREY, lw=0.7 if k <= 12 else 0.3 if k <= 30 else 0.1))
     bar = color_bar(ax, image, 'share of the true class')
     bar.ax.tick_params(labelsize=SIZE)
-    short = [shorten(name, 12 * CHAR) for name in names]
+    short = [shortened(name, 12) for name in names]
     for axis, inches, name in ((ax.xaxis, size[0], 'predicted'), (ax.yaxis, size[1], 'true')):
         upright = axis is ax.xaxis and max(map(len, short)) * CHAR > 0.9 * inches / k
         per_label = 0.13 if upright or axis is ax.yaxis else 0.13 + CHAR * max(map(len, short)) * 0.5
@@ -104,16 +104,19 @@ def _matrix(ax, names):
     ax.tick_params(length=0)
     texts = [ax.text(c, r, '', ha='center', va='center', fontsize=SIZE)
              for r in range(k) for c in range(k)] if k <= NUMBERS and k * 0.15 < max(size[1], 1) else []
-    return image, texts, ax.set_title('', loc='left', fontsize=SIZE, parse_math=False)
+    return image, texts, ax.set_title('\n', loc='left', fontsize=SIZE, parse_math=False)
 
 
 def _summary(counts, samples, total, unit, shown, ax):
-    "How many are right, and what is mistaken most often"
+    "How many are right, and below it what is taken for what most often"
     wrong = counts.copy()
     np.fill_diagonal(wrong, 0)
     true, said = np.unravel_index(wrong.argmax(), wrong.shape)
     often = int(wrong[true, said])
+    room = ax.get_window_extent().width / ax.figure.dpi + 0.5
     text = f'{np.trace(counts)} of {total} {unit} right'
-    if often: text += f'; {samples.label(int(true))} taken for {samples.label(int(said))}: {often}'
     if shown < len(counts): text += f'; {shown} of {len(counts)} classes'
-    return shorten(text, ax.get_window_extent().width / ax.figure.dpi + 0.6)
+    if not often: return shorten(text, room) + '\n'
+    most = max(int((room / CHAR - len(f' taken for : {often}')) / 2), 4) # letters of each name
+    names = [shortened(samples.label(int(c)), most) for c in (true, said)]
+    return f'{shorten(text, room)}\n{names[0]} taken for {names[1]}: {often}'

@@ -40,7 +40,22 @@ def axes_for(views, axs=None, figsize: tuple | None = None):
 
 
 def freeze_layout(fig):
-    "Run the layout engine of `fig` once, then switch it off: axes that refit changing labels would jitter"
+    "Run the layout engine of `fig`, then switch it off: axes that refit changing labels would jitter"
+    before = _letters_of_ticks(fig)
+    _lay_out(fig)
+    # smaller axes may have other ticks, with longer labels: 0.75 in place of 0.8
+    if any(n > m for m, n in zip(before, _letters_of_ticks(fig))): _lay_out(fig)
+    fig.set_layout_engine('none')
+    _fix_legends(fig)
+    for ax in fig.axes: ax._autotitlepos = False # titles stay too
+
+
+def _letters_of_ticks(fig):
+    "How long the longest label at the ticks of each y axis is"
+    return [max((len(text.get_text()) for text in ax.get_yticklabels()), default=0) for ax in fig.axes if ax.axison]
+
+
+def _lay_out(fig):
     with ExitStack() as stack:
         for ax in fig.axes: stack.enter_context(_measured_once(ax))
         stack.enter_context(warnings.catch_warnings())
@@ -49,9 +64,6 @@ def freeze_layout(fig):
         except UserWarning:
             told = ' × '.join(f'{v:g}' for v in fig.get_size_inches())
             raise ValueError(f'figsize: {told} inches are too small for what is shown, expected more') from None
-    fig.set_layout_engine('none')
-    _fix_legends(fig)
-    for ax in fig.axes: ax._autotitlepos = False # titles stay too
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from .style import VERMILION, letters, literal, shortened
 
 MOST = 40 # entries of a legend
 LETTER, ROW = 0.068, 0.2 # inches: about the width of a small letter, and the height of a row
+AROUND = 0.7, 0.9 # inches: about what stands beside axes, and below and above them
 CORNERS = ('upper right', 'upper left', 'lower left', 'lower right')
 
 
@@ -32,8 +33,10 @@ def legend(ax, x: list, y: list, handles: list | None = None, grow: bool = True)
     labels = labels_of(entries)
     points, box = _in_axes(ax, x, y), _box(ax, max(map(len, labels)), len(labels))
     where = {'loc': 'upper center', 'bbox_to_anchor': (0.5, -0.17)}
+    small = box[0] <= 0.62 and box[1] <= 0.45
+    box = _after_layout(ax, box)
     loc = _emptiest(points, box)
-    if fits := box[0] <= 0.62 and box[1] <= 0.45 and (grow or not len(_inside(points, loc, box))):
+    if fits := small and (grow or not len(_inside(points, loc, box))):
         if len(_inside(points, loc, box)):
             loc = _emptiest(points, box, CORNERS[:2]) # room is made above: zero stays below
             _make_room(ax, _inside(points, loc, box), box[1])
@@ -101,6 +104,13 @@ def _box(ax, n_letters, rows):
     "Width and height of so many rows of text beside a line, in fractions of `ax`, which a layout may make smaller yet"
     width, height = ax.get_window_extent().size / ax.figure.dpi
     return letters() * (0.6 + LETTER * n_letters) / width, letters() * (0.2 + ROW * rows) / height
+
+
+def _after_layout(ax, box):
+    "The same once a layout has made room for labels around `ax`, which now are as large as can be"
+    if ax.figure.get_layout_engine() is None: return box
+    size = ax.get_window_extent().size / ax.figure.dpi / letters()
+    return tuple(min(share * s / max(s - around, s / 2), 0.9) for share, s, around in zip(box, size, AROUND))
 
 
 def _inside(points, corner, box):

@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 from .legends import LETTER
 from .style import GREY, ink, letters
 
-MOST = 60 # lines of a kind
+MOST, FEW = 60, 16 # lines of a kind at the most; epochs that have a line each
 SIZE, ROW = 8, 10.5 # of the letters, and of a row of them, in points
 SHRINK = 0.75 # of a panel's width is left once a layout has made room for its labels
 DASHES = {'fit': (0, (6, 3)), 'freeze': (0, (1, 2)), 'unfreeze': (0, (1, 2))}
@@ -30,8 +30,10 @@ def mark_steps(axs: list, trajs: list, along=list, steps: bool = True) -> float:
     # where each step is an epoch, that says nothing
     shown = steps and 1 < len(ends) <= MOST and max(t.n_steps for t in trajs) >= 2 * len(ends)
     if shown:
-        _lines(axs, along([step for step in ends if step not in at_marks]), color='0.75', lw=0.8)
-        _number(axs[0], along(ends))
+        each = max(-(-len(ends) // 8), 1) # of many epochs those that have a number
+        lines = ends if len(ends) <= FEW else ends[each - 1::each]
+        _lines(axs, along([step for step in lines if step not in at_marks]), color='0.75', lw=0.8)
+        _number(axs[0], along(ends), each)
     rows = int(shown)
     if not 0 < len(at_marks) <= MOST: return rows * ROW
     for kind, dashes in DASHES.items():
@@ -47,8 +49,7 @@ def _lines(axs, x, **look):
                                          **look), autolim=False)
 
 
-def _number(ax, x):
-    each = max(-(-len(x) // 8), 1)
+def _number(ax, x, each):
     for n in range(each - 1, len(x), each):
         ax.text(x[n], 1.01, f'epoch {n + 1}' if n == each - 1 else f'{n + 1}', ha='right', va='bottom', color=GREY,
                 fontsize=SIZE, transform=ax.get_xaxis_transform())

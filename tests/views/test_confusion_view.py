@@ -1,5 +1,7 @@
 "`ConfusionView` counts what the model of each point predicts"
 
+import re
+
 import looked_at
 import numpy as np
 import pytest
@@ -116,3 +118,21 @@ def test_several_and_recorded_data_and_what_has_no_classes():
                                                                                                            axes())
     with pytest.raises(ValueError, match='data is of type int: expected Samples'): ConfusionView(data=3)
     with pytest.raises(ValueError, match='most=1: expected a whole number of at least 2'): ConfusionView(most=1)
+
+
+@pytest.mark.parametrize('width', [2.2, 3.3, 6.])
+def test_what_is_mistaken_is_told_whole(width):
+    "In two lines that reach no further than the colour bar, with the ends of names that are too long"
+    t = many(30)
+    t.samples.classes = [f'american pit bull terrier {c}' for c in range(30)]
+    ax = wide(width, 3)
+    ConfusionView().plot(t, ax, 0)
+    right, mostly = ax.get_title('left').split('\n')
+    counts = counted(t, 0, t.samples.xs[0], t.samples.ys[0], 30)
+    np.fill_diagonal(counts, 0)
+    true, said = np.unravel_index(counts.argmax(), counts.shape)
+    first, second = re.fullmatch(rf'(\S.*) taken for (\S.*): {counts.max()}', mostly).groups()
+    assert ' of 200 items right' in right and first.endswith(f'{true}'[-1]) and second.endswith(f'{said}'[-1])
+    ax.figure.canvas.draw()
+    box = ax._left_title.get_window_extent()
+    assert box.x1 <= ax.get_window_extent().x1 + 0.7 * ax.figure.dpi

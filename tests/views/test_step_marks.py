@@ -93,3 +93,25 @@ def test_ticks_of_ones_own_stay():
     ax.set_xticks([0, 30, 60])
     LossView().plot(fit(marks=FINE_TUNE), ax)
     assert ax.get_xticks().tolist() == [0, 30, 60]
+
+
+def test_of_many_epochs_those_with_a_number_have_a_line():
+    ax = LossView().plot(fit(n=600), wide())
+    assert list(lines(ax)) == [80, 160, 240, 320, 400, 480, 560]
+    assert numbers(ax) == ['epoch 8', *map(str, range(16, 60, 8))]
+
+
+@pytest.mark.parametrize('n', [1, 3, 6])
+def test_of_small_panels_no_legend_covers_a_line_and_no_label_is_cut(n):
+    rise = torch.linspace(0.05, 1, 20, dtype=torch.float64)
+    once = torch.cat([rise, rise[-1] - rise[:1] * torch.arange(40) / 2.1]) * 0.01
+    t = fit(marks=FINE_TUNE, hypers={'lr': torch.stack([once, once / 3, once / 9], 1)}, valid=([10, 60], [1.8, 1.1]))
+    fig = animate(t, *[LossView(), LRView(), MetricsView()][:n], *[LRView()] * (n - 3))._fig
+    fig.draw_without_rendering()
+    for ax in fig.axes:
+        assert ax.yaxis.label.get_window_extent().x0 >= 0
+        if ax.get_legend() is None or isinstance(ax.get_legend()._loc, int): continue
+        box = ax.get_legend().get_window_extent()
+        for line in ax.lines:
+            places = line.get_transform().transform(line.get_xydata())
+            assert not any(box.contains(*place) for place in places), line
