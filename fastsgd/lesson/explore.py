@@ -21,6 +21,10 @@ from .page import ExplorePage
 BATCH_SIZES = 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000
 # that of lr as powers of 10
 RANGES = {'lr': (-3, 0.5), 'momentum': (0, 0.99), 'slope': (-10, 10), 'intercept': (-10, 10)}
+# Nbclassic runs no script of what is not yet on the page, nor later: there the still picture does it
+RUN = ("const root = this.closest('[data-fastsgd]'), script = document.createElement('script');"
+       "if (root && !root.dataset.ready) {script.textContent = root.querySelector('script:not([type])').textContent;"
+       'document.head.append(script); script.remove()}')
 HEIGHT = 420 # pixels that the player takes: the page does not jump while a new one is put in its place
 
 
@@ -95,9 +99,10 @@ class Explorer:
         a, loss = self.trajectory.state(-1)['a'].tolist(), float(self.trajectory.losses[-1])
         fitted = f'slope {a[0]:.4g}, intercept {a[1]:.4g}, last loss {loss:.4g}'
         self.note.value = f'<code>{self.steps} steps: {fitted}</code>'
+        html = self.animation._repr_html_().replace('<img ', f'<img onload="{RUN}" ', 1)
         # all at once, where `clear_output` and `display` would leave the place empty in between
         self.out.outputs = ({'output_type': 'display_data', 'metadata': {},
-                             'data': {'text/html': self.animation._repr_html_(), 'text/plain': repr(self)}},)
+                             'data': {'text/html': html, 'text/plain': repr(self)}},)
 
     @delegates(ExplorePage.save)
     def save(self,

@@ -202,3 +202,18 @@ def test_without_ipywidgets_the_page_takes_the_place_of_widgets(monkeypatch, tmp
     page = explore(init=(20., 1.), bs=3)
     assert isinstance(page, ExplorePage) and page.save(tmp_path/'x.html').stat().st_size < 80_000
     assert 'max="20.0"' in page.html() # the slider reaches the first guess
+
+
+def test_a_player_starts_where_scripts_do_not(browser, explorer):
+    "As in nbclassic: put together before it is on the page, by `innerHTML`, which runs no script"
+    page, faults = browser.new_page(), []
+    page.on('pageerror', lambda error: faults.append(str(error)))
+    page.evaluate("""(html) => {
+        const output = document.createElement('div');
+        output.innerHTML = html;
+        setTimeout(() => document.body.append(output), 300);
+    }""", explorer.out.outputs[0]['data']['text/html'])
+    page.locator('.fastsgd-player[data-ready] svg[role=img]').wait_for()
+    page.wait_for_function("() => document.querySelector('.fastsgd-player').dataset.frame === '1'")
+    page.close()
+    assert not faults
