@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 from PIL import Image
+from playwright.sync_api import Error
 
 PATIENCE = 120 # seconds for a front-end to show what it has
 LEGIBLE = 4.5 # the least contrast of letters, as WCAG has it
@@ -28,7 +29,8 @@ class Page:
 
     def players(self):
         "All players that are ready, in all frames of the page"
-        return [player for frame in self.page.frames for player in frame.locator('.fastsgd-player[data-ready]').all()]
+        try: return [p for frame in self.page.frames for p in frame.locator('.fastsgd-player[data-ready]').all()]
+        except Error: return [] # a frame is just being replaced
 
 
 def until(true, what):
@@ -166,7 +168,7 @@ def check_widgets(browser, front_end, address) -> str: # '' or why not
         until(lambda: len(page.players()) == 1, "explore's first player")
         until(lambda: frame(page.players()[0]) >= 2, "explore's first player starts by itself")
         name = page.players()[0].get_attribute('data-fastsgd')
-        page.page.locator('.noUi-handle').first.press('ArrowRight')
+        page.page.locator('.noUi-target').first.click(position=dict(x=40, y=2))
         new = lambda: [p for p in page.players() if p.get_attribute('data-fastsgd') != name]
         until(new, 'a new player after a slider was moved')
         until(lambda: frame(new()[0]) >= 2, 'the new player starts by itself')

@@ -28,10 +28,7 @@ class DistanceView(View):
 
 animate(learn.record_params.trajectory, DistanceView())
 ---
-import sys
-from unittest.mock import patch
-with patch.dict(sys.modules, ipywidgets=None): page = explore(steps=20) # as where there is none
-page
+explore(steps=20)._page() # what it shows where there are no widgets
 """.split('---\n')
 WIDGETS = 'from fastsgd import explore\nexplore(steps=20)',
 

@@ -66,7 +66,7 @@ class Jupyter(FrontEnd):
         with serving(folder, f'{address}/api?token={TOKEN}', python, '-m', self.command, '--no-browser', '--allow-root',
                      '--ip=127.0.0.1', f'--port={port}', f'--IdentityProvider.token={TOKEN}',
                      f'--ServerApp.root_dir={folder}', *self.options, **env):
-            yield [f'{address}/{self.path}/{name}.ipynb?token={TOKEN}' for name in ('notebook', 'widgets')]
+            yield [f'{address}/{self.path}/{name}.ipynb?reset&token={TOKEN}' for name in ('notebook', 'widgets')]
 
     def ready(self, page):
         page.wait_for_selector('.jp-Notebook .jp-CodeCell', timeout=1000 * PATIENCE)

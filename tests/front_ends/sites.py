@@ -13,6 +13,7 @@ from one_notebook import CELLS, environ
 from servers import FrontEnd
 
 MODULES = Path(__file__).parent/'node_modules'
+REVEAL = 'Object.values(window.require?.s.contexts._.defined ?? {}).find((one) => one?.slide)' # it has no name there
 SPHINX = "project, html_theme, extensions, exclude_patterns = 'test', 'pydata_sphinx_theme', [{!r}], ['build']\n"
 INDEX = 'Test\n====\n\n.. toctree::\n\n   {}\n'
 GALLERY = "sphinx_gallery_conf = dict(examples_dirs='examples', gallery_dirs='gallery', show_memory=False)\n"
@@ -53,7 +54,7 @@ class Site(FrontEnd):
 class Slides(Site):
     "Reveal's slides: one at a time is in sight"
     def __init__(self):
-        command = ['nbconvert', '--to', 'slides', '--SlidesExporter.reveal_theme=black',
+        command = ['nbconvert', '--to', 'slides', '--SlidesExporter.reveal_theme=black', '--SlidesExporter.theme=dark',
                    '--SlidesExporter.reveal_url_prefix=reveal.js',
                    '--SlidesExporter.require_js_url=requirejs/require.js', 'notebook.ipynb']
         super().__init__(('nbconvert',), 'servers', {}, command, 'notebook.slides.html')
@@ -65,8 +66,8 @@ class Slides(Site):
             shutil.copytree(MODULES/name, folder/name)
         with super().open(python, folder) as addresses: yield addresses
 
-    def ready(self, page): page.wait_for_function('() => window.Reveal?.isReady()')
-    def turn(self, page, k): page.evaluate('(k) => Reveal.slide(k)', k + 1)
+    def ready(self, page): page.wait_for_function(f'() => {REVEAL}?.isReady()')
+    def turn(self, page, k): page.evaluate(f'(k) => {REVEAL}.slide(k)', k + 1)
 
 
 def script(cells):
