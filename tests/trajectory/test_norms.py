@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import fastsgd.trajectory.pace as pace
+import fastsgd.trajectory.points as points
 from fastsgd import Recording, Trajectory, minimize
 from fastsgd.trajectory.norms import Norms, norms_of
 from fastsgd.trajectory.pace import NormRows
@@ -97,6 +98,22 @@ def test_a_large_model_is_compared_a_step_later():
     agree(traj.grad_norms, grads)
     known = ~traj.update_norms['0.weight'].isnan()
     assert known.nonzero()[:, 0].tolist() == [0, recording.stride, 2 * recording.stride]
+    agree(traj.update_norms, moves, known)
+
+
+@pytest.mark.parametrize('wide, budget, steps, stride', [(20, 2**30, 1200, 1), (20, 50_000, 400, 2),
+                                                         (100_000, 2**30, 33, 16)])
+def test_rows_that_are_gathered_elsewhere_arrive(wide, budget, steps, stride, monkeypatch):
+    "The way over a GPU, without one: points and norms are staged, and fetched in chunks"
+    monkeypatch.setattr(points, 'all', lambda _: False, raising=False) # is everything on the CPU?
+    recording = Recording(net(wide), budget)
+    recording.expect(1000)
+    grads, moves = loop(recording, steps, lr=1e-5)
+    traj = recording.trajectory()
+    assert recording.stride == stride
+    agree(traj.grad_norms, grads)
+    known = ~traj.update_norms['0.weight'].isnan()
+    assert known[::stride].all()
     agree(traj.update_norms, moves, known)
 
 

@@ -51,11 +51,14 @@ def test_a_step_never_waits_for_the_gpu(size):
     try:
         for _ in range(100):
             recording.point()
+            model.w.grad = noise
+            recording.gradients()
             with torch.no_grad(): model.w.add_(noise)
             recording.step(model.w.detach().sum(), 0.1)
     finally: torch.cuda.set_sync_debug_mode('default')
     traj = recording.trajectory()
     assert len(traj.losses) == 100 and torch.equal(traj.params['w'][-1], model.w.detach().cpu())
+    assert traj.grad_norm == pytest.approx([float(noise.norm())] * 100, rel=1e-5)
     assert traj.params.constant('frozen') and recording.stored_bytes <= 22 * 4 * size
 
 
