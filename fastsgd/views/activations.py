@@ -14,7 +14,7 @@ from .budget import work_of_samples
 from .cells import SIZE, shorten
 from .curtain import curtain
 from .histogram import time_edges
-from .limits import calm, finite
+from .limits import calm, count_in_whole_steps, finite
 from .style import GREY, VERMILION
 from .view import View
 
@@ -71,6 +71,7 @@ class ActivationsView(View):
         ax.text(1 - (noted - 0.08) / width, 1, 'mean ± spread', **look)
         for part in parts[:-1]: part.tick_params(labelbottom=False)
         parts[-1].set_xlabel('step', fontsize=SIZE)
+        count_in_whole_steps(parts[-1])
         place = [1 - (noted - 0.12) / width, (FOOT - 0.14) / height, (noted - 0.24) / width, 0.08 / height]
         bar = ax.figure.colorbar(parts[0].collections[0], cax=ax.inset_axes(place), orientation='horizontal')
         bar.set_label('share of the answers', fontsize=SIZE, labelpad=1)

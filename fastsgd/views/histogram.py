@@ -8,7 +8,7 @@ from ..checks import check_in_list, check_names, check_whole
 from ..trajectory.several import as_list, check_shared, name_of
 from .curtain import curtain
 from .given import shown_parameters
-from .limits import calm, finite, real, step_limits
+from .limits import calm, count_in_whole_steps, finite, real, step_limits
 from .style import color_bar, literal, shortened
 from .view import View
 
@@ -56,6 +56,7 @@ class HistogramView(View):
             rows = np.linspace(j + 0.04, j + 0.96, len(share) + 1)
             mesh = ax.pcolormesh(edges, rows, share, norm=norm, cmap='viridis', rasterized=True, zorder=1)
         ax.set(xlabel='step', xlim=step_limits(trajs), ylim=(0, len(bands)))
+        count_in_whole_steps(ax)
         ax.set_yticks(np.arange(len(bands))[::-1] + 0.5, ticks, fontsize='x-small')
         literal(*ax.get_yticklabels())
         ax.tick_params(axis='y', length=0)

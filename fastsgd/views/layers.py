@@ -10,7 +10,7 @@ from ..trajectory.models import unwrapped
 from .curtain import curtain
 from .given import shown_parameters
 from .layer_tables import dead_of, gradients_of, updates_of
-from .limits import step_limits
+from .limits import count_in_whole_steps, step_limits
 from .style import VERMILION, color_bar, literal, shortened
 from .view import View
 
@@ -59,7 +59,7 @@ class LayersView(View):
         mesh = ax.pcolormesh(edges, rows, np.ma.masked_invalid(np.where(grey, np.nan, values)), cmap='viridis',
                              norm=norm, **look)
         ax.set(xlabel='step', xlim=step_limits([whole]), ylim=(len(names), 0)) # from the top down
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        count_in_whole_steps(ax)
         every = -(-len(names) // LABELLED)
         ax.set_yticks(rows[:-1:every] + 0.5, [shortened(n, 24) for n in names[::every]], fontsize='x-small')
         literal(*ax.get_yticklabels())

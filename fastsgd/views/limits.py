@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from matplotlib.ticker import MaxNLocator
 
 
 def plain(t) -> torch.Tensor:
@@ -69,3 +70,9 @@ def step_limits(trajs: list) -> tuple:
     "Limits of an axis of steps, with room for a marker at both ends"
     n = max(max(t.n_steps for t in trajs), 1)
     return -0.025 * n, 1.025 * n
+
+
+def count_in_whole_steps(ax):
+    "Let the ticks of an axis of steps stand at whole numbers"
+    locator = ax.xaxis.get_major_locator()
+    if isinstance(locator, MaxNLocator): locator.set_params(integer=True)

@@ -3,9 +3,9 @@
 from itertools import groupby
 
 from matplotlib.collections import LineCollection
-from matplotlib.ticker import MaxNLocator
 
 from .legends import LETTER
+from .limits import count_in_whole_steps
 from .style import GREY, ink, letters
 
 MOST, FEW = 60, 16 # lines of a kind at the most; epochs that have a line each
@@ -22,8 +22,7 @@ def mark_steps(axs: list, trajs: list, along=list, steps: bool = True) -> float:
     `along` says where steps are on the axis. One that counts `steps` does so in whole numbers.
     """
     if steps:
-        for locator in (ax.xaxis.get_major_locator() for ax in axs):
-            if isinstance(locator, MaxNLocator): locator.set_params(integer=True)
+        for ax in axs: count_in_whole_steps(ax)
     ends = max((t.epochs.tolist() for t in trajs), key=len)
     marks = [mark for mark in trajs[0].marks if all(mark in t.marks for t in trajs)]
     at_marks = {step for step, _ in marks}

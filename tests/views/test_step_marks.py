@@ -8,7 +8,19 @@ from fits import axes
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 
-from fastsgd import LossView, LRView, MetricsView, ParamsView, Trajectory, animate
+from fastsgd import (
+    ActivationsView,
+    HistogramView,
+    LayersView,
+    LossView,
+    LRView,
+    MetricsView,
+    ParamsView,
+    SharpnessView,
+    Trajectory,
+    animate,
+    linear_learner,
+)
 
 FINE_TUNE = [(0, 'freeze'), (20, 'fit'), (20, 'unfreeze')]
 
@@ -115,3 +127,17 @@ def test_of_small_panels_no_legend_covers_a_line_and_no_label_is_cut(n):
         for line in ax.lines:
             places = line.get_transform().transform(line.get_xydata())
             assert not any(box.contains(*place) for place in places), line
+
+
+@pytest.mark.parametrize('view', [HistogramView(), LayersView(), ActivationsView(), SharpnessView()],
+                         ids=lambda view: type(view).__name__)
+def test_pictures_of_few_steps_count_them_in_whole_numbers(view):
+    learn = linear_learner(seed=0)
+    learn.fit(12, lr=0.1)
+    fig = Figure(figsize=(3.2, 3))
+    ax = view.plot(learn.record_params.trajectory, fig.add_subplot())
+    steps = [part for part in (ax, *ax.child_axes) if part.get_xlabel() == 'step']
+    assert len(steps) == 1
+    for width in (2, 3, 4, 5, 6, 8): # of some, matplotlib's ticks are 2.5 steps apart
+        fig.set_figwidth(width)
+        assert all(tick == round(tick) for tick in steps[0].get_xticks())
