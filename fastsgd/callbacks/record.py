@@ -100,7 +100,8 @@ class RecordParamsCallback(OwnCallback):
         else:
             end = self._trajectory().point(-1)
             live = ((n, p.detach().cpu()) for n, p in model.named_parameters() if n in end)
-            if not all(torch.equal(t.nan_to_num(), end[n].nan_to_num()) for n, t in live):
+            same = lambda a, b: torch.equal(a, b) or torch.equal(a.nan_to_num(), b.nan_to_num())
+            if not all(same(t, end[n]) for n, t in live):
                 self._breaks.append(self.recording.n_steps)
             self.recording.resume()
         self.recording.expect(self.learn.n_epoch * len(self.learn.dl))
