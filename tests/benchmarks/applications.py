@@ -1,12 +1,13 @@
 """What real fastai learners pay for the picture: `python tests/benchmarks/applications.py [name ...]`.
 
-For each: the fit with the recorder beside the fit without, in turns; memory of the record at its peak; from the end of
-the fit to the player; bytes of its HTML. A process of its own for each learner.
+For each: the fit with the recorder beside the fit without, in turns, by the clock and in processor time, and how often
+either touched a new page of memory, which varies more than the recorder costs; memory of the record at its peak; from
+the end of the fit to the player; bytes of its HTML. A process of its own for each learner.
 """
 
 import random
 import re
-import statistics
+import resource
 import subprocess
 import sys
 import time
@@ -113,15 +114,21 @@ LEARNERS = {'resnet18, 64 px, fine_tune(1)': resnet, 'unet on resnet18, 64 px, f
             'collab, fit_one_cycle(3)': collab}
 
 
+def spent():
+    "Seconds of the processor in the program itself, in the system, and new pages of memory"
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return np.array([used.ru_utime, used.ru_stime, used.ru_minflt])
+
+
 def run(make, *cbs):
-    "`(learn, seconds)` of a fit from the same start"
+    "`(learn, seconds, what was spent)` of a fit from the same start"
     for seed in (random.seed, np.random.seed, torch.manual_seed): seed(0)
     learn, fit = make()
     learn.add_cbs(cbs)
     with learn.no_bar(), learn.no_logging():
-        start = time.perf_counter()
+        before, start = spent(), time.perf_counter()
         fit()
-        return learn, time.perf_counter() - start
+        return learn, time.perf_counter() - start, spent() - before
 
 
 def memory(field):
@@ -131,20 +138,24 @@ def memory(field):
 
 def measure(make):
     run(make, RecordParamsCallback()) # warms up
-    ratios = []
+    rows = {True: [], False: []}
     for k in range(PAIRS):
-        pair = {}
         for ours in (True, False) if k % 2 else (False, True):
-            pair[ours] = run(make, *([AnimateFitCallback()] if ours else []))[1]
-        ratios.append(pair[True] / pair[False])
-    learn, seconds = run(make, AnimateFitCallback())
+            _, seconds, used = run(make, *([AnimateFitCallback()] if ours else []))
+            rows[ours].append([seconds, *used])
+    (clock, own, system, pages), (other_clock, alone, system_alone, pages_alone) = (
+        np.array(rows[ours]).T for ours in (True, False))
+    whole, ratios = (own + system).min() / (alone + system_alone).min(), clock / other_clock
+    told = lambda pages: ', '.join(f'{n:,.0f}' for n in pages)
+    learn, seconds, _ = run(make, AnimateFitCallback())
     kept = learn.record_params.recording.stored_bytes
     start = time.perf_counter()
     html = learn.animate_fit._repr_html_()
     took = time.perf_counter() - start
     traj = learn.record_params.trajectory
-    print(f'  fit {seconds:.1f} s, with / without {statistics.median(ratios):.3f} '
-          f'({", ".join(f"{r:.3f}" for r in ratios)})\n'
+    print(f'  fit {seconds:.1f} s, with / without {np.median(ratios):.3f} ({", ".join(f"{r:.3f}" for r in ratios)})\n'
+          f'  least processor time with / without {whole:.3f}, in the program itself {own.min() / alone.min():.3f}\n'
+          f'  new pages with {told(pages)}, without {told(pages_alone)}\n'
           f'  record {kept / 2**20:.0f} MiB in {len(traj)} of {traj.n_steps + 1} points; process at its peak '
           f'{memory("VmHWM") / 2**20:.0f} MiB\n  end of fit to player {took:.2f} s, {len(html) / 1e6:.2f} MB\n'
           f'  {learn.animate_fit!r}', flush=True)
