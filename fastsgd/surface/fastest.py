@@ -18,6 +18,7 @@ AT_ONCE_BYTES = 2**25
 SEVERAL = 64 # points for which it pays to measure
 SLOW = 1e-3 # seconds for a point, from which on it is work and no longer calls that take the time
 TOO_SLOW, CLEARLY = 3, 1.5 # times the time of another way, by a first look and by a good one
+SURE = 16 # times the time of a point, which a call for two may take where many in one call are sure to be faster
 TURNS, SURELY = 3, 1.1 # of each way; and how much faster than the plain loop another one must then be
 NOTABLE = 0.02 # share of the time that calls of operators must take, for `vmap` to be able to save any
 MOST = 0.8 # the same for them to take nearly all of it: many points in one call are sure to be faster
@@ -55,17 +56,18 @@ def fastest(objective, points) -> 'Race':
         work = counted(lambda: Loop(objective, first=first)(points, 0, 1)).work
     for make, size in ((AtOnce, points_at_once(objective, points, first, work)), (Loop, int(first is not None))):
         if not size: continue
+        sure = make is AtOnce and size >= SEVERAL and calls_dominate(work)
         try:
             way = make(objective, first=first)
             losses, seconds = timed(way, points, 0, 2, device)
-            if seconds / 2 > TOO_SLOW * race.best.seconds: # a first call sets much up, for two points as for many
+            # a first call sets much up, and one for two points takes as long as one for many
+            if seconds > (SURE if sure else 2 * TOO_SLOW) * race.best.seconds:
                 k = min(size, 8, max(2, len(points) // SEVERAL))
                 seconds = min(seconds, timed(way, points, 0, k, device)[1] / k * 2)
         except (KeyboardInterrupt, torch.OutOfMemoryError): raise
         except Exception: continue # it can't be vectorised
         if not agree(losses, wanted): continue
-        if make is AtOnce and size >= SEVERAL and calls_dominate(work) and seconds < 8 * race.best.seconds:
-            return Race([Runner(way, size, seconds / 2)], device)
+        if sure and seconds <= SURE * race.best.seconds: return Race([Runner(way, size)], device)
         race.runners.append(Runner(way, min(size, max(8, len(points) // 8)), seconds / 2))
     race.drop(TOO_SLOW, SLOW)
     return race
