@@ -6,7 +6,7 @@ import torch
 from ..checks import check_whole
 from ..surface import sharpness
 from .legends import legend
-from .limits import count_in_whole_steps, finite, step_limits
+from .limits import finite, step_limits
 from .marks import mark_steps
 from .style import BLUE, VERMILION, tidy
 from .view import View
@@ -42,7 +42,6 @@ class SharpnessView(View):
         limits = (float(shown.min()) / 1.5, float(shown.max()) * 1.5) if len(shown) else (0.1, 10.)
         tidy(ax, xlabel='step', ylabel=f'sharpness over {sharp.note}', xlim=step_limits([traj]),
              yscale='log' if limits[1] > 30 * limits[0] else 'linear', ylim=limits)
-        count_in_whole_steps(ax)
         if bound is not None:
             at, b = np.arange(len(bound) + 1), np.append(bound, bound[-1:]).clip(limits[0] / 10, limits[1] * 10)
             ax.plot(at, b, color=VERMILION, ls='--', lw=1.6, drawstyle='steps-post', label=name, zorder=2)
