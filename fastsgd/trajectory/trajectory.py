@@ -15,6 +15,8 @@ from .samples import Samples
 from .spread import evenly
 from .tables import html_table, one_line, trajectory_df, trajectory_rows
 
+SELDOM_ASKED = {'aliases', 'as_recorded', 'denser', 'drawn_from', 'index', 'persistent', 'shown'}
+
 
 class Trajectory(HowItWent, HowFast):
     """The parameters of a model along a fit: n optimiser steps give n + 1 points and n losses.
@@ -84,6 +86,10 @@ class Trajectory(HowItWent, HowFast):
         self._updates = Updates(self.params, self.steps, self.breaks, moved)
 
     def __len__(self): return len(self.steps)
+
+    def __dir__(self):
+        "List what a person may ask for, without the rest that files, models and films need"
+        return [name for name in object.__dir__(self) if name not in SELDOM_ASKED]
 
     @property
     def n_steps(self) -> int:

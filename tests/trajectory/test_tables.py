@@ -156,7 +156,7 @@ def test_tab_key_offers_the_callback_not_the_learner(name, wanted):
 def test_tab_key_offers_a_trajectory(traj):
     names = {n for n in dir(traj) if n[0] != '_'}
     assert {'params', 'steps', 'losses', 'lrs', 'flat', 'state', 'predict', 'thin', 'to_df', 'loss', 'n_steps'} <= names
-    assert len(names) <= 47
+    assert len(names) <= 40
     assert traj.params._ipython_key_completions_() == ['a']
 
 
