@@ -65,13 +65,12 @@ class Norms(Mapping):
     def together(self) -> torch.Tensor: # Shape (steps,)
         "The norm of all parameters taken together; NaN where none is known"
         total, none = torch.zeros(len(self.at), dtype=torch.float64), torch.ones(len(self.at), dtype=torch.bool)
-        for values in map(self.rows.__getitem__, self.rows):
+        for values in self.rows.values():
             total += values.double().clamp(min=0).square() # of NaN, NaN: a gradient that is not finite is told
             none &= values < 0
         res = torch.full((self.n,), torch.nan)
         res[self.at] = total.sqrt().masked_fill(none, torch.nan).float()
         return res
-
 
     def then(self, later: 'Norms') -> 'Norms':
         "These, and those of steps that came later"
@@ -138,6 +137,11 @@ def moves(columns, name, pairs) -> torch.Tensor:
             norms_of(list(change))).float()
         start = stop
     return res
+
+
+def moves_of(traj) -> Updates:
+    "What is known of how far each step of `traj` moved each parameter, for who needs but some of it"
+    return traj._updates
 
 
 class HowFast:

@@ -8,7 +8,7 @@ from ..checks import check_in_list, check_names, check_whole
 from ..trajectory.several import as_list, check_shared, name_of
 from .curtain import curtain
 from .given import shown_parameters
-from .limits import calm, count_in_whole_steps, finite, real, step_limits
+from .limits import calm, count_in_whole_steps, finite, refuse_complex, step_limits
 from .style import color_bar, literal, shortened
 from .view import View
 
@@ -69,7 +69,7 @@ class HistogramView(View):
     def _histogram(self, traj, name):
         "`(bins, points)` shares of the entries, and the limits of the bins"
         every = -(-traj.sizes[name].numel() // MOST_ENTRIES)
-        if traj.params.first[name].is_complex(): real(traj, name)
+        refuse_complex(traj, name)
         # point by point: a whole column may be larger than memory
         values = torch.stack([traj.params.row(name, i).reshape(-1)[::every].double() for i in range(len(traj))])
         if self.of == 'updates':

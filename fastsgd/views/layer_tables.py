@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..trajectory.activations import ask_modules, modules_of
-from ..trajectory.norms import norms_of
+from ..trajectory.norms import moves_of, norms_of
 from ..trajectory.spread import evenly
 from .asked import samples_of
 from .budget import work_of_samples
 from .histogram import time_edges
-from .limits import real
+from .limits import refuse_complex
 
 COLUMNS = 400 # of steps: more than a panel has pixels for
 SECONDS, FEW, MANY = 10, 12, 100 # of counted work, for asking a model at more than so many points; at the most so many
@@ -27,7 +27,7 @@ class Table:
 
 def updates_of(traj, names) -> Table:
     "How far each step moves a parameter, by its size: as recorded, else the change between points by their steps"
-    updates, n = traj._updates, traj.n_steps
+    updates, n = moves_of(traj), traj.n_steps
     at = updates.known[0]
     if len(at) < 0.9 * n: return _between_points(traj, names)
     steps = evenly(0, n - 1, COLUMNS)
@@ -36,7 +36,7 @@ def updates_of(traj, names) -> Table:
     begun = np.searchsorted(updates.steps.numpy(), steps.numpy()[known], side='right') - 1
     values = np.full((len(names), len(steps)), np.nan)
     for j, name in enumerate(names):
-        _refuse_complex(traj, name)
+        refuse_complex(traj, name)
         sizes = _sizes(updates.params, name, begun)
         values[j, known] = _ratio(updates.of(name, places[known]).double().numpy(), sizes)
     return Table(names, np.array([*steps.tolist(), n], dtype=float), values, _frozen(traj, names, steps))
@@ -46,10 +46,10 @@ def _between_points(traj, names):
     n, lost = len(traj), set(traj.breaks.tolist())
     ends = evenly(1, n - 1, COLUMNS).tolist() if n > 1 else []
     steps, res = traj.steps.tolist(), np.full((len(names), len(ends)), np.nan)
-    moved = traj._updates.recorded
+    moved = moves_of(traj).recorded
     row = {step: k for k, step in enumerate(moved.at.tolist())}
     for j, name in enumerate(names):
-        _refuse_complex(traj, name)
+        refuse_complex(traj, name)
         told = moved.rows[name] if name in moved else None
         for k, i in enumerate(ends):
             if steps[i] == steps[i - 1] or any(steps[i - 1] < s <= steps[i] for s in lost): continue
@@ -59,10 +59,6 @@ def _between_points(traj, names):
             res[j, k] = _ratio(np.array(pace), np.array(float(before.norm())))
     edges = np.array([steps[0] if steps else 0, *(steps[i] for i in ends)], dtype=float)
     return Table(names, edges, res, _frozen(traj, names, edges[:-1]))
-
-
-def _refuse_complex(traj, name):
-    if traj.params.first[name].is_complex(): real(traj, name)
 
 
 def _ratio(moved, sizes):

@@ -13,10 +13,16 @@ def plain(t) -> torch.Tensor:
 
 def real(traj, name) -> torch.Tensor:
     "All points of the parameter `name`, to draw. Raises ValueError for complex numbers."
-    if traj.params[name].is_complex():
+    refuse_complex(traj, name)
+    values = traj.params[name] # a copy, where points are kept in parts
+    return values.to(torch.uint8) if values.dtype == torch.bool else values
+
+
+def refuse_complex(traj, name):
+    "Raise ValueError if the parameter `name` holds complex numbers, which can't be drawn"
+    if traj.params.first[name].is_complex():
         raise ValueError(f'the parameter {name!r} holds complex numbers: expected real ones; LossView and MetricsView '
                          'suit any model')
-    return traj.params[name].to(torch.uint8) if traj.params[name].dtype == torch.bool else traj.params[name]
 
 
 def finite(values) -> torch.Tensor:
