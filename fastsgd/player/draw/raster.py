@@ -38,7 +38,7 @@ def still_png(figure) -> bytes:
         figure.draw(renderer)
     image = Image.fromarray(np.asarray(renderer.buffer_rgba()))
     white = Image.new('RGBA', image.size, 'white') # below a figure without a colour of its own
-    Image.alpha_composite(white, image).convert('RGB').quantize(64).save(file, 'PNG', optimize=True)
+    Image.alpha_composite(white, image).convert('RGB').quantize(64).save(file, 'PNG')
     return file.getvalue()
 
 

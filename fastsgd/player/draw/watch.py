@@ -1,6 +1,6 @@
 """All that belongs to a part of a figure, and whether any of it changed, marked as stale by matplotlib or not."""
 
-from functools import cache
+from functools import cache, lru_cache
 from operator import is_, itemgetter
 
 import numpy as np
@@ -46,21 +46,35 @@ class Watch:
         "Hold all attributes of `thing`, and of what it has of effects, styles, locators and formatters"
         if id(thing) in self.held: return
         attributes = vars(thing)
-        names = [name for name in attributes if name not in UNSEEN]
-        pick = itemgetter(*names) if len(names) > 1 else lambda attributes: tuple(map(attributes.__getitem__, names))
+        pick = picker(tuple(attributes))
         values, marks = pick(attributes), [thing] if isinstance(thing, TickHelper) and says_more(thing) else []
         self.held[id(thing)] = None
         for value in values:
-            if type(value) in PLAIN: continue
-            for helper in value if isinstance(value, list) else [value]:
+            role = role_of(type(value))
+            if role is None: continue
+            for helper in value if role is list else [value]:
                 if isinstance(helper, HELPERS): self.hold(helper)
-            if isinstance(value, TransformNode) and thing is self.part: marks += leaves(value, self.known)
+            if role is TransformNode and thing is self.part: marks += leaves(value, self.known)
             elif can_change(value): marks.append(value)
         self.held[id(thing)] = attributes, len(attributes), pick, values, [(value, mark(value)) for value in marks]
 
     def changed(self):
         "Does anything look otherwise than it was noted?"
         return any(artist._stale for artist in self.ticks) or any(map(differs, self.held.values()))
+
+
+@lru_cache(1000)
+def picker(names):
+    "Return a function that picks those of the attributes `names` of a thing that are looked at"
+    seen = [name for name in names if name not in UNSEEN]
+    return itemgetter(*seen) if len(seen) > 1 else lambda attributes: tuple(map(attributes.__getitem__, seen))
+
+
+@lru_cache(1000)
+def role_of(kind):
+    "What attributes of a `kind` may hold: None for nothing that has to be looked into"
+    return next((role for role in (list, TransformNode) if issubclass(kind, role)),
+                kind if issubclass(kind, (*HELPERS, *CAN_CHANGE, tuple)) else None)
 
 
 def differs(held):

@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import uuid
+from functools import cache
 from html import escape
 from itertools import groupby
 from pathlib import Path
@@ -115,6 +116,7 @@ def player_page(player, title):
     return PAGE.format(title=escape(title), player=player)
 
 
+@cache
 def asset(name):
     text = INDENT.sub(' ', COMMENT.sub('', (HERE / name).read_text(encoding='utf-8'))).strip()
     return SPACES.sub(lambda found: found[1] or found[2] or found[3], text) if name.endswith('.js') else text
