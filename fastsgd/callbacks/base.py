@@ -46,6 +46,13 @@ class OwnCallback(Callback):
                              'take it off that one with remove_cb')
         self._learn = learn
 
+    def __call__(self, event_name):
+        # fastai looks up in Learner and model what a callback lacks: that costs more than the whole recording
+        if hasattr(type(self), event_name): self._call(event_name)
+        elif event_name == 'after_fit': self.run = True # as fastai has it
+
+    def _call(self, event_name): return super().__call__(event_name)
+
     def __deepcopy__(self, memo):
         memo[id(self)] = res = type(self).__new__(type(self))
         kept = {k: v for k, v in self.__dict__.items() if k not in ('_state', *self._not_copied)}

@@ -69,9 +69,7 @@ class RecordParamsCallback(OwnCallback):
         self.recording, self.earlier, self._breaks, self._now.losses, self._now.asked = None, [], [], [], -1
         if self._now.phase is Phase.recording: self._now.phase = Phase.idle
 
-    def __call__(self, event_name):
-        # fastai looks up in Learner and model what a callback lacks: that costs more than the whole recording
-        if hasattr(type(self), event_name): self._try(super().__call__, event_name)
+    def _call(self, event_name): self._try(super()._call, event_name)
 
     def _try(self, f, *args):
         "Call `f`. An error, memory that ran out for instance, must not cost the run: recording stops."

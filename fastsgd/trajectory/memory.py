@@ -9,8 +9,10 @@ import torch
 # training step takes and gives back, leave the allocator holes that fit nothing: a process grew by 1.8 GB while it kept
 # 50 MB.
 OWN_PAGES_BYTES = 2**20
-ARENA_BYTES = 2**22 # of a piece for small tensors; untouched pages take no memory
+FIRST_PIECE, ARENA_BYTES = 2**16, 2**22 # of a piece for small tensors, at first and at the most
 PRIVATE = {'flags': mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, 'MAP_PRIVATE') else {} # not so on Windows
+
+NO_PIECE = torch.empty(0), 0
 
 
 def total_bytes(tensors) -> int:
@@ -29,15 +31,16 @@ def roomy(rows: int, numbers: int, dtype, device) -> torch.Tensor: # Shape (rows
 
 
 class Arena:
-    "Copies of many tensors, one behind the other in few large pieces of memory"
-    def __init__(self): self._piece, self._used = torch.empty(0, dtype=torch.uint8), 0
+    "Copies of many tensors, one behind the other in few pieces of memory, each larger than the one before"
+    def __init__(self): self._pieces = {} # type -> (numbers, how many of them are taken)
 
     def copy(self, t) -> torch.Tensor:
         "A copy of `t` on its device"
-        size = t.numel() * t.element_size()
+        size = t.numel()
         if t.device.type != 'cpu' or not size: return t.clone()
-        if self._used + size > len(self._piece):
-            self._piece, self._used = roomy(1, max(size, ARENA_BYTES), torch.uint8, t.device)[0], 0
-        place = self._piece[self._used:self._used + size]
-        self._used += -(-size // 64) * 64 # a start that suits any type
-        return place.view(t.dtype).view(t.shape).copy_(t)
+        piece, used = self._pieces.get(t.dtype, NO_PIECE)
+        if used + size > len(piece):
+            room = min(max(4 * len(piece), FIRST_PIECE // t.element_size()), ARENA_BYTES // t.element_size())
+            piece, used = roomy(1, max(size, room), t.dtype, t.device)[0], 0
+        self._pieces[t.dtype] = piece, used + size
+        return piece[used:used + size].view(t.shape).copy_(t)
