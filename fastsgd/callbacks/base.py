@@ -46,8 +46,12 @@ class OwnCallback(Callback):
                              'take it off that one with remove_cb')
         self._learn = learn
 
+    # fastai looks up in Learner and model what a callback lacks: that costs more than the whole recording
+
+    @property
+    def training(self): return getattr(self._learn, 'training', True)
+
     def __call__(self, event_name):
-        # fastai looks up in Learner and model what a callback lacks: that costs more than the whole recording
         if hasattr(type(self), event_name): self._call(event_name)
         elif event_name == 'after_fit': self.run = True # as fastai has it
 

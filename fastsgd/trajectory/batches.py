@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import torch
 
-from .memory import Arena, total_bytes
+from .memory import Arena
 
 SAMPLE_BYTES = 2**24 # for the data that views show, and as much again for the batches of single steps
 
@@ -24,10 +24,11 @@ class Batches:
         with torch._C.DisableTorchFunctionSubclass(): self._see(step, xs, ys, whole)
 
     def _see(self, step, xs, ys, whole):
-        tensors = (*xs, *ys)
-        if not all(isinstance(t, torch.Tensor) and t.layout is torch.strided for t in tensors): return
-        size = total_bytes(tensors)
-        kinds = [[(t.dtype, t.ndim) for t in side] for side in (xs, ys)]
+        size, kinds = 0, [len(xs)]
+        for t in (*xs, *ys):
+            if not isinstance(t, torch.Tensor) or t.layout is not torch.strided: return
+            size += t.nbytes
+            kinds.append((t.dtype, t.ndim))
         if self.kinds not in (None, kinds): return # another sort of data
         if self.sampling and not self.sample and size > SAMPLE_BYTES: self._sample_rows(xs, ys, size)
         self.cut |= self.sampling and self.sample_bytes + size > SAMPLE_BYTES
@@ -35,7 +36,7 @@ class Batches:
         keep = not (whole or step % self.stride or size * 16 > SAMPLE_BYTES)
         if not (keep or self.sampling): return
         # copies, since a model may work in place on its input
-        batch = tuple(tuple(self._arena.copy(t.detach().as_subclass(torch.Tensor)) for t in side) for side in (xs, ys))
+        batch = tuple(tuple(self._arena.copy(t) for t in side) for side in (xs, ys))
         if self.sampling:
             self.sample.append(batch)
             self.sample_bytes += size
@@ -49,7 +50,7 @@ class Batches:
         "Of a batch that is too large as a whole, keep as many rows as fit"
         n, *others = {len(t) if t.ndim else 0 for t in (*xs, *ys)}
         n = 0 if others else n * SAMPLE_BYTES // size
-        rows = lambda side: tuple(self._arena.copy(t[:n].detach().as_subclass(torch.Tensor)) for t in side)
+        rows = lambda side: tuple(self._arena.copy(t[:n]) for t in side)
         if n: self.sample = [(rows(xs), rows(ys))]
 
     def known(self, sample=True) -> dict:

@@ -35,9 +35,10 @@ class Arena:
     def __init__(self): self._pieces = {} # type -> (numbers, how many of them are taken)
 
     def copy(self, t) -> torch.Tensor:
-        "A copy of `t` on its device"
+        "A copy of `t` on its device, a plain tensor outside of any graph"
         size = t.numel()
-        if t.device.type != 'cpu' or not size: return t.clone()
+        if t.requires_grad: t = t.detach()
+        if t.device.type != 'cpu' or not size: return t.clone().as_subclass(torch.Tensor)
         piece, used = self._pieces.get(t.dtype, NO_PIECE)
         if used + size > len(piece):
             room = min(max(4 * len(piece), FIRST_PIECE // t.element_size()), ARENA_BYTES // t.element_size())

@@ -9,8 +9,9 @@ class Slots:
     `model.to(...)` and `module.p = nn.Parameter(...)` put others in their place.
     """
     def __init__(self, model):
-        self._modules = [(m._modules, list(m._modules.items())) for m in model.modules()]
-        self._counts = [(d, len(d)) for m in model.modules() for d in (m._parameters, m._buffers)]
+        self._dicts = [d for m in model.modules() for d in (m._parameters, m._buffers, m._modules)]
+        self._sizes = [*map(len, self._dicts)]
+        self._children = [(m._modules, key, child) for m in model.modules() for key, child in m._modules.items()]
         self.slots, self.params, self.buffers, self.aliases, seen, passing = [], [], [], {}, {}, set()
         for kind, names in (('_parameters', self.params), ('_buffers', self.buffers)):
             for prefix, module in model.named_modules(remove_duplicate=False):
@@ -26,13 +27,11 @@ class Slots:
         self.persistent = frozenset({*self.params, *self.buffers, *self.aliases} - passing)
 
     def same_modules(self) -> bool:
-        "Are the modules still those, and their tensors under the same keys?"
-        for children, items in self._modules:
-            if len(children) != len(items): return False
-            for key, child in items:
-                if children.get(key) is not child: return False
-        return all(len(d) == n for d, n in self._counts) and all(slot.get(key) is not None for _, slot,
-                                                                 key in self.slots)
+        "Are the modules still those, with as many tensors as before?"
+        if [*map(len, self._dicts)] != self._sizes: return False
+        for children, key, child in self._children:
+            if children.get(key) is not child: return False
+        return True
 
     def match(self, first) -> bool:
         "Are there tensors of the shapes and types of `first`, and no others?"
