@@ -1,7 +1,9 @@
 """What a picture that nobody asked for may take: by counted work, so that it is the same on every machine."""
 
+import math
+
 from ..surface.work import Work, counted
-from ..trajectory.samples import map_leaves
+from ..trajectory.samples import leaves, map_leaves
 from .forms import FORMS
 
 # Of counted work, nominally, for what the model is asked of its samples: real networks take a quarter of that on two
@@ -10,7 +12,8 @@ SECONDS = 6
 # of a film that still moves, and of a picture that still shows something: at first, and where that is too much
 FEW_POINTS, FEW_ITEMS = (16, 6), (12, 6)
 MOST_POINTS = 200 # which an animation has frames for
-MOST_PICTURES = 600 # that the model makes, one for each point and item: some 2 MB
+# of pictures that the model makes, one for each point and item: in all, for each pixel, and for each picture beside
+MOST_BYTES, PIXEL_BYTES, MORE_BYTES, MOST_SIDE = 1_500_000, 1.5, 1200, 84
 
 
 def within_budget(traj) -> tuple:
@@ -22,24 +25,31 @@ def within_budget(traj) -> tuple:
     if samples is None or traj.model is None: return traj, ''
     form = FORMS[samples.target_kind]
     made = min(samples.n, form.most) if form.makes_pictures else 0
+    items = made if samples.target_kind == 'new image' else samples.n # of noise no more than is shown
     every = min(len(traj), MOST_POINTS)
-    points = min(every, MOST_PICTURES // made) if made else every
+    points = max(min(every, MOST_BYTES // (made * bytes_of_picture(samples))), 2) if made else every
     for_point, for_item = work_of_samples(traj)
     seconds = lambda p, n: p * (for_point.seconds + n * for_item.seconds)
-    p, n = points, samples.n
+    p, n = points, items
     for few_points, few_items in zip(FEW_POINTS, FEW_ITEMS):
         p = next((k for k in range(p, few_points, -1) if seconds(k, n) <= SECONDS), min(few_points, p))
         n = next((k for k in range(n, few_items, -1) if seconds(p, k) <= SECONDS), min(few_items, n))
     while seconds(p, n) > SECONDS and (p > 2 or n > 1): p, n = max(p * 3 // 4, 2), max(n * 3 // 4, 1)
-    if (p, n) == (every, samples.n): return traj, ''
+    if (p, n) == (every, items): return traj, ''
     res = traj.thin(p)
     res.as_recorded = True # scalars move on from step to step
-    if n < samples.n:
+    if n < items:
         res = res.take(range(len(res))) if res is traj else res
         res.samples, res.as_recorded = samples.take(n), True
-    told = [f'{p} of {len(traj)} points' * (p < every), f'{n} of {samples.n} samples' * (n < samples.n)]
-    why = 'the model is large' if (p, n) != (points, samples.n) else 'pictures take room'
+    told = [f'{p} of {len(traj)} points' * (p < every), f'{n} of {items} samples' * (n < items)]
+    why = 'the model is large' if (p, n) != (points, items) else 'pictures take room'
     return res, f'{" and ".join(filter(None, told))}, since {why}'
+
+
+def bytes_of_picture(samples) -> int:
+    "Of a picture that the model makes, as a player holds it"
+    sides = [min(side, MOST_SIDE) for t in leaves(samples.ys)[:1] if t.ndim > 2 for side in t.shape[-2:]]
+    return MORE_BYTES + int(PIXEL_BYTES * math.prod(sides)) * bool(sides)
 
 
 def work_of_samples(traj, samples=None) -> tuple:

@@ -15,6 +15,7 @@ SIZE = 8 # of all text, in points
 LINE = 0.155 # inches from line to line
 CHAR = 0.068 # inches of a character, on average
 DOTS = 120 # pixels per inch of a picture at the most: more is not seen, and stored for nothing
+MOVING_DOTS = 56 # of one that is another in each frame
 RIGHT, WRONG = '✓', '✗'
 
 
@@ -51,13 +52,13 @@ def write(ax, x, y, text, **kwargs):
     return ax.text(x, y, text, **{'fontsize': SIZE, 'va': 'top', 'parse_math': False, 'linespacing': 1.05, **kwargs})
 
 
-def picture(ax, image, x, y, width, height):
+def picture(ax, image, x, y, width, height, dots=DOTS):
     "A picture (H, W) or (H, W, channels) that fits into a box, in the middle; returns it and its own box"
     high, wide = image.shape[:2]
     scale = min(width / wide, height / high)
     w, h = wide * scale, high * scale
     x, y = x + (width - w) / 2, y + (height - h) / 2
-    return layer(ax, reduced(image, h).numpy(), (x, y, w, h)), (x, y, w, h)
+    return layer(ax, reduced(image, h, dots).numpy(), (x, y, w, h)), (x, y, w, h)
 
 
 def layer(ax, pixels, box, zorder=1):
@@ -71,9 +72,9 @@ def layer(ax, pixels, box, zorder=1):
     return res
 
 
-def reduced(image, inches: float) -> torch.Tensor:
+def reduced(image, inches: float, dots=DOTS) -> torch.Tensor:
     "A uint8 picture with no more pixels than can be seen at a height of so many `inches`"
-    factor = inches * DOTS / image.shape[0]
+    factor = inches * dots / image.shape[0]
     if factor >= 1: return image
     planes = (image[None] if image.ndim == 2 else image.permute(2, 0, 1))[None].float()
     size = [max(round(s * factor), 1) for s in image.shape[:2]]

@@ -4,9 +4,10 @@ import numpy as np
 import torch
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
+from PIL import Image
 from torch.nn import functional as F
 
-from .cells import LINE, Bar, Frame, layer, picture, shorten, write
+from .cells import DOTS, LINE, MOVING_DOTS, Bar, Frame, layer, picture, shorten, write
 from .limits import padded
 from .style import BLUE, COLORS, GREY, ORANGE, VERMILION
 
@@ -28,6 +29,7 @@ class Form:
     most = 12 # items, unless the user says how many
     pictures = 1 # side by side in an item with a picture
     makes_pictures = False # at each point another one?
+    dots = DOTS # pixels per inch of a picture at the most
 
     def __init__(self, samples, asked, items):
         self.samples, self.asked, self.items = samples, asked, items
@@ -137,11 +139,11 @@ class Points(Form):
 
 
 class Picture(Form):
-    pictures, lines, most, makes_pictures = 2, 1, 6, True
+    pictures, lines, most, makes_pictures, dots = 2, 1, 6, True, MOVING_DOTS
     def draw(self, ax, k, x, y, width, box):
         _, (left, top, w, h) = box
         true = self.samples.targets[k]
-        image, _ = picture(ax, true, left, top, w, h)
+        image, _ = picture(ax, true, left, top, w, h, self.dots)
         size = image.get_array().shape[:2]
         text = write(ax, x, y, '')
         def show(out):
@@ -155,7 +157,7 @@ class Picture(Form):
 
 class NewPicture(Form):
     "What a GAN makes of noise, for which there is no truth"
-    lines, most, makes_pictures = 0, 9, True
+    lines, most, makes_pictures, dots = 0, 9, True, MOVING_DOTS
     def longest(self): return 4
     def image(self, k): return self.made(self.asked(-1)[k])
     def made(self, out): return self.samples.pictures(out[None])[0]
@@ -169,15 +171,13 @@ class NewPicture(Form):
         return show
 
 
-def few_shades(image, size):
-    "A frame's picture, which so takes half the room"
-    return thinned(image, size).numpy() // 8 * 8 + 4
-
-
-def thinned(image, size):
+def few_shades(image, size) -> np.ndarray:
+    "A frame's picture in as many colours as a GIF has, which takes half the room"
     planes = (image[None] if image.ndim == 2 else image.permute(2, 0, 1))[None].float()
     planes = F.interpolate(planes, size, mode='area')[0].to(torch.uint8)
-    return planes[0] if image.ndim == 2 else planes.permute(1, 2, 0)
+    if image.ndim == 2: return planes[0].numpy() // 4 * 4 + 2 # 64 shades
+    picture = Image.fromarray(planes.permute(1, 2, 0).contiguous().numpy())
+    return np.asarray(picture.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).convert('RGB'))
 
 
 class Value(Form):

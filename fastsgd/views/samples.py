@@ -42,14 +42,17 @@ class SamplesView(View):
     @one_for_each
     def draw(self, traj, ax):
         samples = samples_of(traj) if self.samples is None else self.samples
-        asked, kind = Asked(traj, samples), samples.target_kind
+        kind = samples.target_kind
         width, height = page(ax)
         as_pictures = samples.input_kind == 'image' or kind == 'new image'
         top = LINE * 1.4
         cls = FORMS[kind] if as_pictures or kind not in ('mask', 'points', 'image') else FORMS['none']
         n = min(self.n or cls.most, samples.n)
         if not as_pictures and self.n is None: n = min(n, max(int((height - top) / (LINE * (cls.lines + 0.7))), 1))
-        items = (asked.by_change() if self.sort and kind != 'next word' else list(range(samples.n)))[:n]
+        if kind == 'new image': samples = samples.take(n) # one noise is like another: no more of it is asked about
+        asked = Asked(traj, samples)
+        by_change = self.sort and kind not in ('next word', 'new image')
+        items = (asked.by_change() if by_change else list(range(samples.n)))[:n]
         form = cls(samples, asked, items)
         has_form = kind != 'none' and cls is FORMS[kind]
         guide = GUIDES[kind] if has_form else samples.note or GUIDES['none']
@@ -57,9 +60,12 @@ class SamplesView(View):
         layout = self._grid if as_pictures else self._list
         shows = layout(ax, form, items, width, height, top)
 
+        shown = [None, []] # the step of a point, and what changed with it
         def update(i):
-            out = asked(i)
-            return [artist for k, show in zip(items, shows) for artist in show(out[k])]
+            if (step := int(traj.steps[i])) != shown[0]: # several frames may show one point
+                out = asked(i)
+                shown[:] = step, [artist for k, show in zip(items, shows) for artist in show(out[k])]
+            return shown[1]
         return update
 
     def _grid(self, ax, form, items, width, height, top):
@@ -78,7 +84,8 @@ class SamplesView(View):
             if form.pictures > 1: # a pair stands together
                 wide = min(wide, high * image.shape[1] / image.shape[0] + 0.04)
                 x += (room - wide * form.pictures) / 2
-            drawn = [picture(ax, image, x + wide * m, y + titled, wide * 0.98, high) for m in range(form.pictures)]
+            drawn = [picture(ax, image, x + wide * m, y + titled, wide * 0.98, high, form.dots)
+                     for m in range(form.pictures)]
             form.drawn, boxes = [layer for layer, _ in drawn], [box for _, box in drawn]
             below = boxes[0][1] + boxes[0][3] + 0.03
             shows.append(form.draw(ax, k, x, below, *((wide * 2, boxes) if form.pictures > 1 else (room, boxes[0]))))

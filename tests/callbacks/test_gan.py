@@ -1,5 +1,7 @@
 """GANs, whose generator and critic take turns: two lines of losses, and images made of the same noise."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -23,7 +25,11 @@ from fastsgd import (
     loss_surface,
     sharpness,
 )
+from fastsgd.player.draw.palette import with_palette
+from fastsgd.trajectory import Samples
 from fastsgd.views import choose_views
+from fastsgd.views.budget import bytes_of_picture, within_budget
+from fastsgd.views.forms import few_shades
 
 PARTS = {'generator', 'critic'}
 
@@ -74,6 +80,39 @@ def test_samples_are_what_the_generator_makes_of_the_same_noise():
     shown = ((made + 1) * 127.5).clamp(0, 255).round().to(torch.uint8).permute(0, 2, 3, 1)
     for image, wanted in zip(samples.pictures(made), shown): assert int((image.int() - wanted.int()).abs().max()) <= 1
     assert torch.equal(fit(epochs=1)[1].samples.xs[0], noise), 'the same ones in each run'
+
+
+def test_no_more_noise_is_asked_about_than_is_shown(monkeypatch):
+    learn, traj = fit()
+    asked, predict = [], Trajectory.predict
+    monkeypatch.setattr(Trajectory, 'predict', lambda self, i, *xs: asked.append((i, len(xs[0]))) or predict(
+        self, i, *xs))
+    ax = Figure((6.2, 4.8)).subplots()
+    frames = [min(i // 2, traj.n_steps) for i in range(2 * traj.n_steps)] # each point twice, as a thinned record has it
+    update = SamplesView().draw(traj.take(frames), ax)
+    for i in range(len(frames)): update(i)
+    assert {n for _, n in asked} == {9} and len(asked) == len(set(frames)) < len(frames)
+    with torch.no_grad(): made = learn.model.generator.eval()(traj.samples.xs[0])
+    for image, wanted in zip(ax.images, traj.samples.pictures(made)): # in the colours of a GIF
+        assert np.abs(image.get_array().astype(float) - wanted.numpy()).mean() < 6
+
+
+@pytest.mark.parametrize('side', [8, 32, 64])
+def test_pictures_of_noise_fit_into_their_budget(side):
+    rng = np.random.default_rng(0)
+    made = torch.tensor(rng.integers(0, 256, (side, side, 3), dtype=np.uint8))
+    shown = np.dstack([few_shades(made, (side, side)), np.full((side, side), 255, np.uint8)])
+    samples = Samples((torch.zeros(2, 3),), (torch.zeros(2, 3, side, side),), target_kind='new image')
+    assert len(with_palette(shown)) <= bytes_of_picture(samples)
+
+
+def test_of_large_pictures_there_are_fewer_points():
+    _, traj = fit()
+    larger, long = copy.copy(traj), 30
+    larger.samples = Samples(traj.samples.xs, (torch.zeros(36, 3, 256, 256),), target_kind='new image')
+    for t, most in ((traj, 200), (larger, 14)):
+        part, told = within_budget(t.take([0] * long))
+        assert len(part) == min(long, most) and ('since pictures take room' in told) == (most < long)
 
 
 @pytest.mark.parametrize('steps', [1, 2, 3, 4])
