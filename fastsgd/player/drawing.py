@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass, field
 
+from .images import Images
 from .spelling import Spelling
 
 
@@ -84,10 +85,11 @@ class Drawing:
     defs: str = '' # what parts refer to: glyphs, markers, clip paths; ids begin with @, to be made unique on a page
     parts: list[ChangingText] = field(default_factory=list) # in drawing order; one entry only where nothing changes
     spelling: Spelling = field(default_factory=Spelling) # of the lines of text in the parts
+    images: Images = field(default_factory=Images) # which stand in the parts as `!` and a number
     values: dict | None = None # what lines, points and texts say, for the player's read-out
     still: bytes = b'' # the last frame as a small PNG, for where nothing moves
 
     def frame(self, i: int) -> str:
         "The inside of the picture at frame `i`"
         texts = [[text for frame, text in part.texts() if frame <= i][-1] for part in self.parts]
-        return self.spelling.read(''.join(texts))
+        return self.images.read(self.spelling.read(''.join(texts)))

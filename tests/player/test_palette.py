@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from fastsgd.player import draw_svg
-from fastsgd.player.draw.palette import with_palette
+from fastsgd.player.palette import with_palette
 
 
 def pixels_of(text): return np.asarray(Image.open(BytesIO(base64.b64decode(text))).convert('RGBA'))
@@ -21,7 +21,7 @@ def test_the_pixels_are_the_same(colours, alpha):
     numbers = np.random.default_rng(0).permutation(np.arange(20 * 30) % colours).reshape(20, 30)
     opacity = np.where(numbers % 2, 255, alpha)
     pixels = np.stack([numbers, 255 - numbers, numbers * 7 % 256, opacity], 2).astype(np.uint8)
-    assert np.array_equal(pixels_of(with_palette(pixels)), pixels)
+    assert np.array_equal(pixels_of(base64.b64encode(with_palette(pixels))), pixels)
 
 
 def test_more_colours_have_no_palette():

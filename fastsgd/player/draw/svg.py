@@ -1,9 +1,7 @@
 """A figure and its update function -> one SVG drawing, whose changing parts are written frame by frame."""
 
-import re
 import uuid
 
-import numpy as np
 from matplotlib import _path
 from matplotlib.backends.backend_mixed import MixedModeRenderer
 from matplotlib.backends.backend_svg import RendererSVG
@@ -13,7 +11,7 @@ from matplotlib.transforms import Affine2D
 from ..drawing import ChangingText, Drawing
 from .alone import settings_alone
 from .letters import LetterByLetter
-from .palette import with_palette
+from .pictures import PIXELS, as_it_is, fitted
 from .scene import Scene, drawing, drawn_parts, hooked
 from .tidy import Tidy
 from .values import Values
@@ -21,7 +19,6 @@ from .values import Values
 # Text as paths: crisp, and the same on every machine. Images apart, as each may be one that changes.
 RC = {'svg.fonttype': 'path', 'svg.image_inline': True, 'image.composite_image': False}
 PRECISION = 2 # digits after the point, in units of 1/72 inch: 1/100 of that is not seen at ten times the size
-PNG_DATA = re.compile(r'base64,\s*[A-Za-z0-9+/=]+')
 UPSIDE_DOWN = Affine2D().scale(1, -1)
 
 
@@ -37,11 +34,11 @@ class Tape:
 
 class PartRenderer(RendererSVG):
     "Matplotlib's SVG renderer; it writes no groups (thus no ids of users), no comments, and shorter numbers"
-    def __init__(self, width, height, image_dpi, tidy, spelling):
-        self.tape, self.tidy, self.spelling = Tape(), tidy, spelling
+    def __init__(self, width, height, image_dpi, tidy, spelling, images):
+        self.tape, self.tidy, self.spelling, self.images, self.smooth = Tape(), tidy, spelling, images, False
         self._flip = Affine2D().scale(1, -1).translate(0, height)
         super().__init__(width, height, self.tape, image_dpi=image_dpi)
-        self._text2path, self._images = LetterByLetter(), {}
+        self._text2path = LetterByLetter()
         self._close_tag, self.writer.comment = self.writer.comment, lambda text: None
         self.cut()
 
@@ -88,6 +85,26 @@ class PartRenderer(RendererSVG):
         marks = ''.join([f'{use} x="{x:.{PRECISION}f}" y="{y:.{PRECISION}f}"/>' for x, y in places[inside].tolist()])
         self.tape.write(f'<g{clip} style="{look}">{marks}</g>')
 
+    def draw_image(self, gc, x, y, im, transform=None):
+        "Keep the pixels apart, and say in the text which image it is, and where"
+        if not im.size: return
+        look = {}
+        if transform is not None:
+            im = fitted(im, transform, self.image_dpi)
+            look = {} if self.smooth else {'style': PIXELS}
+            if gc.get_alpha() != 1: look['opacity'] = f'{gc.get_alpha():.3g}'
+        height, width = im.shape[:2]
+        place = Affine2D().scale(72 / self.image_dpi) if transform is None else (
+            Affine2D().scale(1 / width, 1 / height) + transform)
+        matrix = self._make_flip_transform(place + Affine2D().translate(x, y)).get_affine().to_values()
+        clip, url = self._get_clip_attrs(gc), gc.get_url()
+        if clip: self.writer.start('g', **clip) # not of the image, which has a transform of its own
+        if url is not None: self.writer.start('a', attrib={'xlink:href': url, 'target': '_blank'})
+        self.writer.element('image', width=f'{width}', height=f'{height}', attrib={
+            'xlink:href': self.images.add(im), 'transform': f'matrix({" ".join(f"{v:.6g}" for v in matrix)})', **look})
+        if url is not None: self.writer.end('a')
+        if clip: self.writer.end('g')
+
     def _draw_text_as_path(self, gc, x, y, s, prop, angle, ismath, mtext=None):
         "Write a line of text letter by letter, where that is possible"
         shaped = ismath or any(getattr(mtext, f'get_{name}', lambda: None)() for name in ('fontfeatures', 'language'))
@@ -105,15 +122,6 @@ class PartRenderer(RendererSVG):
         line = self.spelling.write([(number[name], at) for name, at in letters])
         place = f'translate({x:.2f} {y:.2f}){turn} scale({scale:g} {-scale:g})'
         self.tape.write(f'<g{style} transform="{place}">{line}</g>')
-
-    def draw_image(self, gc, x, y, im, transform=None):
-        "Write an image of few colours with a palette, in a third of the bytes, and encode equal ones once"
-        start, key = len(self.tape.pieces), im.tobytes()
-        if key not in self._images: self._images[key] = with_palette(im)
-        if self._images[key] is None: return super().draw_image(gc, x, y, im, transform)
-        super().draw_image(gc, x, y, np.zeros_like(im), transform) # for all but the pixels
-        text = ''.join(self.tape.pieces[start:])
-        self.tape.pieces[start:] = [PNG_DATA.sub(f'base64,{self._images[key]}', text)]
 
     def draw_path_collection(self, gc, *args, **kwargs):
         "Clip the collection once, instead of each of its paths"
@@ -138,24 +146,26 @@ def draw_svg(
     width, height = figure.get_size_inches() * 72
     result = Drawing(width, height, figure.dpi)
     with settings_alone({**RC, 'svg.hashsalt': uuid.uuid4().hex}), drawing(figure, 72):
-        camera = Camera(figure, result.dpi, result.spelling)
+        camera = Camera(figure, result.dpi, result.spelling, result.images)
         for i, frame in enumerate(frames):
             camera.shoot(i, func(frame))
             if tick: tick(i)
             result.n_frames = i + 1
         if not result.n_frames: raise ValueError('frames is empty: there is nothing to draw')
         result.defs, result.parts = camera.develop()
-        result.values = camera.values.written(result.n_frames, sum(part.size() for part in result.parts))
+        result.images.settle()
+        size = result.images.size() + sum(part.size() for part in result.parts)
+        result.values = camera.values.written(result.n_frames, size)
     return result
 
 
 class Camera:
     "Keep the parts of the figure as SVG texts, and draw again those that a frame changed"
-    def __init__(self, figure, dpi, spelling):
+    def __init__(self, figure, dpi, spelling, images):
         self.figure, self.scene = figure, None
         w, h = figure.get_size_inches()
         self.tidy = Tidy()
-        self.vector = PartRenderer(w * 72, h * 72, dpi, self.tidy, spelling)
+        self.vector = PartRenderer(w * 72, h * 72, dpi, self.tidy, spelling, images)
         self.renderer = MixedModeRenderer(figure, w, h, dpi, self.vector)
         self.order, self.parts, self.slot, self.values = [], [], {}, Values(figure)
 
@@ -167,7 +177,7 @@ class Camera:
         changed = self.scene.place_titles_and_legends(changed, self.renderer)
         for part in changed:
             if part not in self.slot: continue # not drawn: its axes are invisible, say
-            part.draw(self.renderer)
+            with as_it_is(part, self.vector): part.draw(self.renderer)
             self.parts[self.slot[part]].append(i, self.cut())
         self.values.read(i, changed)
         self.scene.drawn(changed)
@@ -178,7 +188,7 @@ class Camera:
 
         def hook(part, draw, renderer):
             shots.append((None, self.cut())) # what axes draw between their parts
-            draw(renderer)
+            with as_it_is(part, self.vector): draw(renderer)
             shots.append((part, self.cut()))
         with hooked(list(drawn_parts(self.figure)), hook): self.figure.draw(self.renderer)
         shots.append((None, self.cut()))

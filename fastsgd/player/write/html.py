@@ -85,7 +85,7 @@ def player_html(
     data = dict(frames=drawing.n_frames, width=css_width, legible=legible, interval=interval, pause=pause, mode=mode,
                 autoplay=autoplay, labels=None if labels is None else [str(label) for label in labels],
                 parts=[(part.frames, part.entries) for part in moving], letters=drawing.spelling.letters,
-                values=drawing.values)
+                images=drawing.images.uris(), values=drawing.values)
     html = PLAYER.format(
         id=name, alt=alt, width=drawing.width, height=drawing.height, style=asset('player.css'),
         still=still if drawing.still else '', script=asset('player.js'),

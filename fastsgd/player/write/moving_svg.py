@@ -38,7 +38,7 @@ def animated_svg(
     return SVG.format(width=drawing.width, height=drawing.height, css_width=css_width, css_height=css_height,
                       alt=escape(text), style=style(rules, n * interval + pause, loop),
                       defs=drawing.defs.replace('id="@', 'id="i').replace('#@', '#i'),
-                      picture=drawing.spelling.read(''.join(picture)).replace('#@', '#i'))
+                      picture=drawing.images.read(drawing.spelling.read(''.join(picture))).replace('#@', '#i'))
 
 
 def strip(part, shown, share, step, rules):

@@ -68,7 +68,8 @@
     const find = (name) => root.querySelector("[data-do=" + name + "]");
     const data = JSON.parse(written("application/json"));
     for (const child of [...root.children]) if (child.tagName !== "SCRIPT") child.remove();   // the still picture
-    const read = reader(data.letters);
+    const lines = reader(data.letters), image = (found, k) => 'href="' + data.images[k] + '"';
+    const read = (text) => lines(text).replace(/href="!([0-9]+)"/g, image);
     root.insertAdjacentHTML("afterbegin", read(written("text/html")));
     root.style.width = data.width + "px";
     root.style.setProperty("--fastsgd-legible", data.legible + "px");

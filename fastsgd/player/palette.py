@@ -1,6 +1,5 @@
 """Images of few colours as PNG files with a palette."""
 
-import base64
 from io import BytesIO
 
 import numpy as np
@@ -9,7 +8,7 @@ from PIL import Image
 
 def with_palette(
     pixels: np.ndarray, # (H, W, 4), uint8
-) -> str | None: # base64, or None if there are more than 256 colours
+) -> bytes | None: # None if there are more than 256 colours
     "The PNG that shows exactly these pixels by a table of their colours"
     height, width = pixels.shape[:2]
     if Image.fromarray(pixels).getcolors(256) is None: return None
@@ -20,4 +19,4 @@ def with_palette(
     opaque = {} if (colours[:, 3] == 255).all() else {'transparency': colours[:, 3].tobytes()}
     file = BytesIO()
     image.save(file, 'PNG', **opaque)
-    return base64.b64encode(file.getvalue()).decode('ascii')
+    return file.getvalue()
