@@ -13,13 +13,12 @@ from .given import check_labels_of, check_points
 from .legends import legend
 from .limits import padded, plain
 from .predictions import Predictions, check_activation, filled
-from .style import class_style, color_bar, ink, shortened, style, tidy
+from .style import as_one_image, class_style, color_bar, ink, shortened, style, tidy
 from .view import View
 
 # blue and vermilion, mixed with white as `shade` does: black lines are seen on them
 PALE = ['#66AACF', 'white', '#E69E66']
 DIVERGING = LinearSegmentedColormap.from_list('blue-white-vermilion', PALE)
-MOST_POINTS = 5000 # drawn one by one: more become an image
 
 
 class BoundaryView(View):
@@ -58,7 +57,8 @@ class BoundaryView(View):
         (left, right), ylim = (padded(x[:, j], 0.12) for j in (0, 1))
         tidy(ax, xlabel='input 0', ylabel='input 1', xlim=(left, right), ylim=ylim)
         ax.grid(False)
-        handles = [self._points(ax, x[y == c], c, names[c], len(trajs) > 1, len(x) > MOST_POINTS) for c in range(k)]
+        many = as_one_image(ax, len(x))
+        handles = [self._points(ax, x[y == c], c, names[c], len(trajs) > 1, many) for c in range(k)]
         lines = [self._line(ax, t, j, len(trajs)) for j, t in enumerate(trajs)]
         _on_white(legend(ax, [x[:, 0]], [x[:, 1]], handles + lines, grow=len(trajs) == 1))
         low, high = ax.get_ylim() # the legend may have asked for room

@@ -10,11 +10,11 @@ from .beside import one_for_each
 from .cells import CHAR, LINE, SIZE, shorten
 from .legends import legend
 from .limits import calm, padded
-from .style import COLORS, GREY, MARKERS, literal, tidy
+from .style import COLORS, GREY, MARKERS, MOST_MOVING, literal, tidy
 from .view import View
 
 PROBES = 8 # points of the fit from which the two directions are found
-ROWS = 2000 # points in the plot at the most
+ROWS = 1000 # points in the plot at the most
 GROUPS = 6 # classes that have a colour and marker of their own
 
 
@@ -91,17 +91,19 @@ class EmbeddingView(View):
         rows = evenly(0, n - 1, ROWS) # of a large vocabulary some
         places = lambda i: traj.params.row(name, traj.index(i))[rows].double()
         names = [names[k] if k < len(names) else str(k) for k in rows.tolist()]
-        return places, names, [''] * len(rows), f'embedding of {what}, {n} rows'
+        return places, names, [''] * len(rows), f'embedding of {what}, {_of(len(rows), n)} rows'
 
     def _of_samples(self, traj):
         samples = samples_of(traj)
+        total = samples.n
+        if total > ROWS: samples = samples.take(evenly(0, total - 1, ROWS).tolist())
         asked = Asked(traj, samples)
         def places(i): # around their middle: where all of them go together is no news
             rows = asked.before_last(i).double()
             return rows - rows.mean(0)
         groups = [''] * samples.n
         if samples.target_kind == 'category': groups = [samples.label(c) for c in samples.targets]
-        return places, [''] * samples.n, groups, f'what the last layer gets of {samples.n} samples'
+        return places, [''] * samples.n, groups, f'what the last layer gets of {_of(samples.n, total)} samples'
 
     def _dots(self, ax, groups):
         "A line of dots for each group, and its rows; the rarest share one"
@@ -112,7 +114,8 @@ class EmbeddingView(View):
         for n, g in enumerate(sorted(set(named), key=lambda g: (g == 'others', g))):
             look = {'color': COLORS[n % 6], 'marker': MARKERS[n % 6]}
             if g == 'others': look = {'color': GREY, 'marker': '.'}
-            dots += ax.plot([], [], ls='none', ms=5, mec='white', mew=0.4, label=g or '_', zorder=3, **look)
+            dots += ax.plot([], [], ls='none', ms=5, mec='white', mew=0.4, label=g or '_', zorder=3,
+                            rasterized=len(groups) > MOST_MOVING, **look)
             classes.append(np.array([k for k, o in enumerate(named) if o == g]))
         return dots, classes
 
@@ -134,6 +137,9 @@ class EmbeddingView(View):
                            ha='right' if beyond else 'left', parse_math=False, color='0.2', zorder=4)
             texts.append((k, text))
         return texts
+
+
+def _of(n, total): return f'{n}' if n == total else f'{n:,} of {total:,}'
 
 
 def directions(points) -> tuple:

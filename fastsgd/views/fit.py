@@ -10,7 +10,7 @@ from .given import check_points
 from .legends import legend
 from .limits import padded, plain, within
 from .predictions import Predictions, ask, check_activation, filled
-from .style import BLUE, GREY, ORANGE, ink, style, tidy
+from .style import BLUE, GREY, ORANGE, as_one_image, ink, style, tidy
 from .view import View
 
 
@@ -30,7 +30,6 @@ def column_of(t: torch.Tensor, column: int = 0) -> torch.Tensor:
     return t if t.ndim == 1 else t.flatten(1)[:, column]
 
 
-MOST_POINTS = 5000 # drawn one by one: more become an image
 MOST_RINGS = 500 # around the points of a batch
 
 
@@ -87,7 +86,7 @@ class FitView(View):
         limits = padded(torch.cat([y.double(), guess]), 0.1) or (-1., 1.)
         tidy(ax, xlabel='x', ylabel='y', xlim=(at[0], at[-1]), ylim=limits)
 
-        many = len(y) > MOST_POINTS
+        many = as_one_image(ax, len(y))
         look = {'s': 4, 'alpha': 0.3, 'rasterized': True} if many else {'s': 18, 'alpha': 0.8}
         ax.scatter(inputs, y, color=ORANGE, edgecolors='none', label='data', zorder=2, **look)
         if self.ghost: ax.plot(at, within(guess, limits), '--', color=GREY, lw=1.5, label='first guess', zorder=2.2)

@@ -61,7 +61,9 @@ class HistogramView(View):
         literal(*ax.get_yticklabels())
         ax.tick_params(axis='y', length=0)
         ax.spines[['top', 'right', 'left']].set_visible(False)
-        ax.set_title(f'{KINDS[self.of]} of the parameters', loc='left', fontsize='small')
+        some = any(trajs[0].sizes[name].numel() > MOST_ENTRIES for name in names)
+        some = f', some {MOST_ENTRIES:,} of each at the most' if some else ''
+        ax.set_title(f'{KINDS[self.of]} of the parameters{some}', loc='left', fontsize='small')
         color_bar(ax, mesh, 'share of the entries')
         draw_to = curtain(ax) # one small patch changes from frame to frame, and not the picture
         return lambda i: draw_to(edges[range(len(edges) - 1)[i] + 1])

@@ -3,7 +3,7 @@
 import re
 
 import numpy as np
-from matplotlib.collections import Collection
+from matplotlib.collections import Collection, PathCollection
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
@@ -82,6 +82,9 @@ def _small_legend(make, entries, labels, parent, **where):
                borderpad=0.3, **where)
     literal(*res.get_texts())
     for text, label in zip(res.get_texts(), labels): text.set_text(label)
+    for handle in res.legend_handles: # of many small points
+        if isinstance(handle, Line2D) and 0 < handle.get_markersize() < 4: handle.set_markersize(5)
+        elif isinstance(handle, PathCollection): handle.set(sizes=[18], alpha=0.8)
     return res
 
 

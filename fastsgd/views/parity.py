@@ -11,10 +11,12 @@ from .cells import SIZE
 from .given import check_data, check_labels_of
 from .legends import legend
 from .limits import padded
-from .style import BLUE, GREY, style, tidy
+from .style import BLUE, GREY, MOST_MOVING, shortened, style, tidy
 from .view import View
 
 OUTPUTS = 6 # of a model at the most
+DOTS = 2000 # of an output at the most: evenly picked of more, while the error is that of all
+LETTERS = 60 # of the title, with the errors of several outputs or fits
 
 
 class ParityView(View):
@@ -54,24 +56,25 @@ class ParityView(View):
         ax.plot(limits, limits, color=GREY, lw=1, zorder=1.5)
         series = [(a, y, j, k) for k, (a, y) in enumerate(zip(asked, trues)) for j in range(outputs)]
         names = [self._name(trajs, j, k, outputs) for *_, j, k in series]
-        dots = [self._dots(ax, n, len(series), y[:, j], names[n]) for n, (_, y, j, _) in enumerate(series)]
+        some = [slice(None, None, -(-len(y) // DOTS)) for y in trues]
+        dots = [self._dots(ax, n, len(series), y[some[k], j], names[n]) for n, (_, y, j, k) in enumerate(series)]
         band = Polygon(np.zeros((4, 2)), color=BLUE, alpha=0.12, lw=0, zorder=1) if len(series) == 1 else None
         if band is not None: ax.add_patch(band)
         title = ax.set_title('', loc='left', fontsize=SIZE, parse_math=False)
         if len(series) > 1:
-            legend(ax, [y[:, j] for _, y, j, _ in series], [end[:, j] for end in ends for j in range(outputs)], dots)
+            legend(ax, [d.get_xdata() for d in dots], [ends[k][some[k], j] for *_, j, k in series], dots)
         low, high = ax.get_ylim()
 
         def update(i):
             errors = []
-            for (a, y, j, _), dot in zip(series, dots):
+            for (a, y, j, k), dot in zip(series, dots):
                 says = self._says(a, y, i)[:, j].numpy()
-                dot.set_ydata(np.clip(says, low, high)) # at the edge what lies beyond it
+                dot.set_ydata(np.clip(says[some[k]], low, high)) # at the edge what lies beyond it
                 off = (says - y[:, j].numpy())[np.isfinite(says)]
                 rmse = float(np.sqrt(np.mean(off**2))) if len(off) else np.nan
                 errors.append((rmse, int(((says < low) | (says > high)).sum())))
             if band is not None: band.set_xy(_band(limits, errors[0][0]))
-            title.set_text(self._told(errors, names, trues[0]))
+            title.set_text(_told(errors, names, trues[0], len(trues[0][some[0]])))
             return [*dots, title, *([] if band is None else [band])]
         return update
 
@@ -90,14 +93,22 @@ class ParityView(View):
         look = {'color': BLUE, 'marker': 'o'} if total == 1 else style(n)
         look.pop('linestyle', None)
         return ax.plot(true, np.full(len(true), np.nan), ls='none', ms=5, mec='white', mew=0.5, alpha=0.8, zorder=3,
-                       clip_on=False, label=name or '_', **look)[0]
+                       clip_on=False, rasterized=len(true) > MOST_MOVING, label=name or '_', **look)[0]
 
-    def _told(self, errors, names, true):
-        if len(errors) == 1:
-            (rmse, beyond), spread = errors[0], float(true.std(correction=0))
-            share = f', R² {1 - (rmse / spread)**2:.2f}' if spread > 0 and rmse < 10 * spread else ''
-            return f'RMSE {rmse:.3g}{share}' + (f'; {beyond} beyond the plot' if beyond else '')
-        return 'RMSE ' + ', '.join(f'{name} {rmse:.3g}' for name, (rmse, _) in zip(names, errors))[:60]
+
+
+def _told(errors, names, true, drawn):
+    "How large the errors of all items are, and how many of these are `drawn`"
+    some = f'; {drawn:,} of {len(true):,} drawn' if drawn < len(true) else ''
+    if len(errors) == 1:
+        (rmse, beyond), spread = errors[0], float(true.std(correction=0))
+        share = f', R² {1 - (rmse / spread)**2:.2f}' if spread > 0 and rmse < 10 * spread else ''
+        return f'RMSE {rmse:.3g}{share}' + (f'; {beyond:,} beyond the plot' if beyond else '') + some
+    said = [f'{rmse:.3g}' for rmse, _ in errors]
+    most = (LETTERS - sum(len(s) + 3 for s in said)) // len(said) # of each name
+    if most >= 4: return 'RMSE ' + ', '.join(f'{shortened(n, most)} {s}' for n, s in zip(names, said)) + some
+    known = [rmse for rmse, _ in errors if rmse == rmse] or [np.nan]
+    return f'RMSE {min(known):.3g} to {max(known):.3g}{some}'
 
 
 def _band(limits, half):

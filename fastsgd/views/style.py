@@ -78,6 +78,16 @@ def meaning(traj, label: str) -> str:
     return shortened(f'{label}, {told}' if told else label)
 
 
+MOST_POINTS = 5000 # drawn one by one: more become an image
+MOST_MOVING = 500 # likewise, of points that move from frame to frame
+
+
+def as_one_image(ax, n: int) -> bool:
+    "Are `n` points so many that they are drawn as one image? Then say so above `ax`"
+    if n > MOST_POINTS: ax.set_title(f'{n:,} points, drawn as one image', loc='left', fontsize='small')
+    return n > MOST_POINTS
+
+
 def color_bar(ax, image, label: str):
     "A colour bar beside `ax` that belongs to it: it goes when `ax` is cleared"
     bar = ax.figure.colorbar(image, cax=ax.inset_axes([1.03, 0, 0.035, 1]))

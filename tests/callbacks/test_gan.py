@@ -25,7 +25,7 @@ from fastsgd import (
     loss_surface,
     sharpness,
 )
-from fastsgd.player.draw.palette import with_palette
+from fastsgd.player.palette import with_palette
 from fastsgd.trajectory import Samples
 from fastsgd.views import choose_views
 from fastsgd.views.budget import bytes_of_picture, within_budget
