@@ -4,12 +4,22 @@ import math
 import os
 
 
+def _groups(opt):
+    groups = getattr(opt, 'hypers', ())
+    return getattr(groups, 'items', groups) # fastai's L does each look-up in Python
+
+
+def rate_of(opt) -> float:
+    "The learning rate of the last group"
+    return (_groups(opt) or opt.param_groups)[-1]['lr']
+
+
 def hypers_of(opt) -> dict | None:
     """Learning rate, NaN while frozen, momentum, and 'sqr_mom' of Adam and its kin, of each group.
 
     None where one rate tells all.
     """
-    groups = getattr(opt, 'hypers', None)
+    groups = _groups(opt)
     if not groups or len(groups) == 1 and not (groups[0].get('mom') or 'sqr_mom' in groups[0]): return None
     frozen = frozen_groups(opt)
     res = {'lr': [math.nan if k < frozen else float(group['lr']) for k, group in enumerate(groups)]}

@@ -14,7 +14,7 @@ from ..trajectory import Recording, Trajectory
 from ..trajectory.answers import PartLoss, adds_up
 from .base import PROGRESS_ORDER, ByName, OwnCallback
 from .gan import batch_of, part_of, trainer_of
-from .groups import frozen_groups, holds, hypers_of, names_of, trained
+from .groups import frozen_groups, holds, hypers_of, names_of, rate_of, trained
 from .metrics import measured_in_training, measured_in_validation
 from .now import Counted, Now, Phase
 from .parts import Watch
@@ -187,9 +187,8 @@ class RecordParamsCallback(OwnCallback):
         if (frozen := frozen_groups(now.opt)) != now.frozen: # in the middle of a fit
             now.frozen = frozen
             recording.marks.train(recording.n_steps, trained(get_model(self.learn.model)))
-        now.lr = now.opt.hypers[-1]['lr'] if hasattr(now.opt, 'hypers') else now.opt.param_groups[-1]['lr']
         if now.held: recording.gradients()
-        now.hypers, now.asked = hypers_of(now.opt), recording.n_steps
+        now.lr, now.hypers, now.asked = rate_of(now.opt), hypers_of(now.opt), recording.n_steps
 
     def _count(self):
         now = self._now
@@ -219,12 +218,11 @@ class RecordParamsCallback(OwnCallback):
         self.recording.measured(measured_in_training(self.learn), epoch_ends=True)
 
     def after_validate(self):
-        recorder = getattr(self.learn, 'recorder', None)
-        if self._now.phase is not Phase.recording or recorder is None or hasattr(self.learn, 'gather_preds'): return
+        if self._now.phase is not Phase.recording or 'gather_preds' in vars(self.learn): return
+        values = measured_in_validation(self.learn)
         # a GAN's is that of its generator: fastai's table has it
-        if not getattr(recorder, 'cancel_valid', True) and recorder.loss.count and self._now.gan is None:
-            self.recording.validated(float(recorder.loss.value))
-        self.recording.measured(measured_in_validation(self.learn))
+        if 'valid_loss' in values and self._now.gan is None: self.recording.validated(values['valid_loss'])
+        self.recording.measured(values)
 
     def after_fit(self):
         self._count_cut_off()

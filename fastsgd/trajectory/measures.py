@@ -18,10 +18,11 @@ class Measures:
     ):
         "Keep what was measured at `step`. Raises TypeError or ValueError for anything but numbers."
         given = check_type('values', values, Mapping, 'a dict, name -> number').items()
-        numbers = {name: check_number(f'values[{name!r}]', v, finite=False, example=0.5) for name, v in given}
+        numbers = {name: v if type(v) is float else
+                   check_number(f'values[{name!r}]', v, finite=False, example=0.5) for name, v in given}
         epoch_ends = check_flag('epoch_ends', epoch_ends)
         for name, value in numbers.items(): self.by_name.setdefault(str(name), []).append((step, value))
-        if epoch_ends and step > max(self.epochs, default=0): self.epochs.append(step)
+        if epoch_ends and step > (self.epochs[-1] if self.epochs else 0): self.epochs.append(step)
 
     def series(self) -> dict: # Name -> (steps, values)
         "All that was measured, as tensors"

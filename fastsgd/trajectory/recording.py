@@ -82,7 +82,7 @@ class Recording:
         model, # A model, wrapped or not
     ) -> bool:
         "Is this still the model that was followed, with the same names, shapes and types?"
-        if unwrapped(model) is not self.model: return False
+        if model is not self.model and unwrapped(model) is not self.model: return False
         slots = self._slots if self._slots.same_modules() else Slots(self.model)
         if not slots.match(self._first): return False
         self._slots = slots
@@ -125,7 +125,8 @@ class Recording:
     ):
         "Count an optimiser step. Raises ValueError for a loss or a rate that is no number, TypeError for another part."
         if type(lr) is not float: lr = check_number('lr', lr, finite=False, example=0.1)
-        loss, part = self._losses.plain(loss), check_string('part', part)
+        loss = self._losses.plain(loss)
+        if part != '': check_string('part', part)
         with _RECORDING:
             n = self.n_steps
             del self.lrs[n:]
@@ -142,7 +143,8 @@ class Recording:
         loss: float, # Loss of a validation at the present step
     ):
         "Record a validation. Raises ValueError for a loss that is no number."
-        self.valid.append((self.n_steps, check_number('loss', loss, finite=False, example=0.5)))
+        if type(loss) is not float: loss = check_number('loss', loss, finite=False, example=0.5)
+        self.valid.append((self.n_steps, loss))
         self._result = None
 
     def measured(self,

@@ -103,6 +103,22 @@ def test_validation_losses_come_with_their_step():
     assert traj_of(learn).valid[0].tolist() == [5, 10, 15]
 
 
+def test_a_validation_that_measures_nothing_has_no_loss():
+    learn = net_learner()
+    learn.recorder.valid_metrics = False
+    learn.fit(2)
+    assert not len(traj_of(learn).valid[0]) and traj_of(learn).n_steps == 10 and 'train_loss' in traj_of(learn).metrics
+
+
+def test_a_recorder_that_is_switched_off_records_again_after_the_fit():
+    learn = net_learner()
+    learn.record_params.run = False
+    learn.fit(1)
+    assert traj_of(learn) is None and learn.record_params.run
+    learn.fit(1)
+    assert traj_of(learn).n_steps == 5
+
+
 def test_a_trajectory_asked_for_before_the_validation_is_not_the_last_word():
     class Ask(Callback):
         order = 100
