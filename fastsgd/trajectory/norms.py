@@ -1,5 +1,6 @@
 """`Norms`: how long gradients and updates were, by parameter and step. Torch only."""
 
+import math
 from collections.abc import Mapping
 from functools import cached_property
 
@@ -8,39 +9,39 @@ import torch
 NONE = -1. # in place of a norm: there was no gradient
 PIECE = 4096 # numbers that a CPU adds up in a row: of millions, single precision loses the fifth digit
 WIDE = torch.float32, torch.float64, torch.complex64, torch.complex128
-CHUNK = 2**16 # numbers that are looked at together: small beside what a process has
+CHUNK = 2**15 # numbers that are looked at together: small beside what a process has
 
 
 def norms_of(tensors) -> list: # 0-dimensional tensors
     "The Euclidean norm of each of `tensors`, in single precision or better, without waiting for a GPU"
-    easy = [t for t in tensors if t.dtype is torch.float32 and t.layout is torch.strided
-            and (t.numel() <= PIECE or t.device.type != 'cpu')]
-    found = iter(torch._foreach_norm(easy) if easy else ())
-    if len(easy) == len(tensors): return list(found)
-    ids = {id(t) for t in easy}
-    return [next(found) if id(t) in ids else _norm(t) for t in tensors]
+    # the long ones first, all in a row: what a processor has just done it does in a fifth of the time
+    short = [t if t.numel() <= PIECE and t.dtype is torch.float32 and t.layout is torch.strided else _shorter(t)
+             for t in tensors]
+    return torch._foreach_norm(short) if short else []
 
 
-def _norm(t):
+def _shorter(t):
+    "A tensor of the same norm, in single precision or better, and on a CPU of up to `PIECE` numbers"
     if t.layout is not torch.strided: # rows of an embedding, each of which may come several times
-        if t.device.type != 'cpu': return torch.full((), torch.nan, device=t.device) # would have to be waited for
+        if not t.is_cpu: return torch.full((), torch.nan, device=t.device) # would have to be waited for
         t = t.coalesce().values() if t.layout is torch.sparse_coo else t.to_dense()
-    wide = {'dtype': torch.float32} if t.dtype in (torch.float16, torch.bfloat16) else {}
-    if t.numel() <= PIECE or t.device.type != 'cpu': return torch.linalg.vector_norm(t, **wide)
-    if PIECE // 16 <= t.numel() // len(t) <= 2 * PIECE: # a row has a good length
-        return _norm(torch.linalg.vector_norm(t.flatten(1), dim=1, **wide))
-    flat = t.reshape(-1)
-    whole = len(flat) // PIECE * PIECE
-    parts = torch.linalg.vector_norm(flat[:whole].view(-1, PIECE), dim=1, **wide)
-    if whole < len(flat): parts = torch.cat([parts, torch.linalg.vector_norm(flat[whole:], **wide)[None]])
-    return _norm(parts)
+    how, n = {} if t.dtype in WIDE else {'dtype': torch.float32}, t.numel()
+    if n <= PIECE or not t.is_cpu: return torch.linalg.vector_norm(t, **how) if how else t
+    if PIECE // 16 <= n // t.shape[0] <= 2 * PIECE: rows, rest = t if t.ndim == 2 else t.flatten(1), 0
+    else: # a row has no good length
+        flat, rest = t.reshape(-1), n % PIECE
+        rows = flat[:n - rest].view(-1, PIECE)
+    norms = torch.linalg.vector_norm(rows, dim=1, **how)
+    if rest: norms = torch.cat([norms, torch.linalg.vector_norm(flat[-rest:], **how)[None]])
+    return norms if norms.shape[0] <= PIECE else _shorter(norms)
 
 
 def distance(a, b):
     "The norm of `a - b`, of two flat tensors on one device; on a CPU piece by piece, within its cache"
-    if a.device.type != 'cpu' or len(a) <= CHUNK: return norms_of([a - b])[0]
-    parts = [_norm(x - y) for x, y in zip(a.split(CHUNK), b.split(CHUNK))]
-    return torch.linalg.vector_norm(torch.stack(parts))
+    if a.device.type != 'cpu' or len(a) <= CHUNK or a.dtype not in (torch.float32, torch.float64):
+        return norms_of([a - b])[0]
+    parts = (x - y for x, y in zip(a.split(CHUNK), b.split(CHUNK)))
+    return torch.tensor(math.sqrt(sum(torch.dot(d, d).item() for d in parts)))
 
 
 class Norms(Mapping):

@@ -7,6 +7,8 @@ from .norms import NONE, Norms, Updates, distance, no_steps, norms_of, nothing
 from .points import Points
 
 SHARE, LEAST_BYTES = 16, 2**22 # norms take this part of the budget for points, beside them, or so much at least
+CPU = torch.float32, torch.device('cpu')
+WAITING = 64 # rows on the CPU that are written together: one by one, among the work of a fit, takes ten times as long
 
 
 class NormRows:
@@ -15,6 +17,7 @@ class NormRows:
         self._max_bytes, self._stride, self._last = max(max_bytes // SHARE, LEAST_BYTES), 1, -1
         self._rows = Points({name: torch.tensor(NONE) for name in names}, self._max_bytes, begun=False)
         self._place, self._layout = None, {} # of the row before
+        self._waiting = [] # (step, names, numbers)
 
     def wanted(self, n: int) -> bool:
         "Is there to be a row for step `n`?"
@@ -22,21 +25,35 @@ class NormRows:
 
     def add(self, n: int, names: tuple, norms: list):
         "Keep the norms of step `n`, 0-dimensional tensors; a parameter that is not named has none"
-        rows = self._rows
-        while self._last >= n and rows.last >= n: rows.drop_last() # an interrupt left it
-        while rows.n_bytes + 4 * len(norms) > self._max_bytes and rows.last > 0:
-            rows.thin(2 * self._stride)
+        if not all(x.is_cpu for x in norms):
+            self._write_waiting()
+            parts = {}
+            for x in norms: parts.setdefault((torch.float32, x.device), []).append(x)
+            rows = {key: torch.stack(row).float() for key, row in parts.items()}
+            return self._write(n, names, rows, [x.device for x in norms])
+        while self._waiting and self._waiting[-1][0] >= n: self._waiting.pop() # an interrupt left it
+        self._waiting.append((n, names, [x.item() for x in norms]))
+        if len(self._waiting) >= WAITING: self._write_waiting()
+
+    def _write_waiting(self):
+        for n, names, numbers in self._waiting:
+            self._write(n, names, {CPU: torch.tensor(numbers)} if numbers else {}, [CPU[1]] * len(names))
+        self._waiting = []
+
+    def _write(self, n, names, rows, devices):
+        points = self._rows
+        while self._last >= n and points.last >= n: points.drop_last() # an interrupt left it
+        while points.n_bytes + 4 * len(names) > self._max_bytes and points.last > 0:
+            points.thin(2 * self._stride)
             self._stride *= 2
         if n % self._stride: return
-        parts = {}
-        for x in norms: parts.setdefault((torch.float32, x.device), []).append(x)
-        if (names, *parts) != self._place: self._layout, self._place = _layout(names, norms), (names, *parts)
+        if (names, *rows) != self._place: self._layout, self._place = _layout(names, devices), (names, *rows)
         self._last = n
-        rows.add(n, self._layout, {key: [(torch.stack(row) if len(row) > 1 else row[0].reshape(1)).float()]
-                                   for key, row in parts.items()})
+        points.add(n, self._layout, {key: [row] for key, row in rows.items()})
 
     def norms(self, n: int) -> Norms:
         "Those of the first `n` steps"
+        self._write_waiting()
         blocks = self._rows.blocks()
         if blocks and int(blocks[-1].steps[-1]) >= n:
             last, keep = blocks[-1], int((blocks[-1].steps < n).sum())
@@ -45,12 +62,12 @@ class NormRows:
         return Norms(Columns(self._rows.first, blocks), torch.cat([b.steps for b in blocks]), n)
 
 
-def _layout(names, norms):
+def _layout(names, devices):
     "Where `Points` finds each of them: in one row for each device"
     res, filled = {}, {}
-    for name, x in zip(names, norms):
-        start = filled.get(x.device, 0)
-        res[name], filled[x.device] = ((torch.float32, x.device), start, start + 1), start + 1
+    for name, device in zip(names, devices):
+        start = filled.get(device, 0)
+        res[name], filled[device] = ((torch.float32, device), start, start + 1), start + 1
     return res
 
 
@@ -64,8 +81,8 @@ class Pace:
     def see_gradients(self, n: int, params: dict):
         "Step `n` is about to be taken along the gradients of name -> parameter"
         if not self._grads.wanted(n): return
-        grads = {name: p.grad.detach() for name, p in params.items() if p.requires_grad and p.grad is not None}
-        self._coming = n, tuple(grads), norms_of([*grads.values()])
+        grads = {name: grad for name, p in params.items() if p.requires_grad and (grad := p.grad) is not None}
+        self._coming = n, tuple(grads), norms_of([g.detach() if g.requires_grad else g for g in grads.values()])
 
     def step(self, n: int):
         "Step `n` was taken"

@@ -149,6 +149,8 @@ def test_a_row_that_an_interrupt_left_is_replaced():
     rows = NormRows(['a'], 2**30)
     for n, value in [(0, 1.), (1, 2.), (1, 3.)]: rows.add(n, ('a',), [torch.tensor(value)])
     assert rows.norms(2)['a'].tolist() == [1, 3] and rows.norms(1)['a'].tolist() == [1]
+    for n in (1, 2): rows.add(n, ('a',), [torch.tensor(n + 9.)]) # what was read is replaced as well
+    assert rows.norms(3)['a'].tolist() == [1, 10, 11]
 
 
 def test_none_and_not_a_number_are_told_apart_in_the_norm_of_all():
