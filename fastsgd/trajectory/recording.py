@@ -126,7 +126,7 @@ class Recording:
         "Count an optimiser step. Raises ValueError for a loss or a rate that is no number, TypeError for another part."
         if type(lr) is not float: lr = check_number('lr', lr, finite=False, example=0.1)
         loss = self._losses.plain(loss)
-        if part != '': check_string('part', part)
+        if type(part) is not str or part: check_string('part', part)
         with _RECORDING:
             n = self.n_steps
             del self.lrs[n:]
