@@ -21,7 +21,8 @@ torch.set_num_threads(1) # models as small as these gain nothing by more, and lo
 HERE = Path(__file__).parent
 STILLS = HERE/'built/stills' # the last frame of each view, for the index
 FOREIGN = ('.*torch.jit.script', 'The given NumPy array is not writable', # warnings of torch, on fastai
-           'Your generator is empty') # fastprogress's, without validation data
+           'Your generator is empty', # fastprogress's, without validation data
+           'You are shadowing an attribute .(generator|critic|gen_mode)') # fastai's, on its own GANTrainer
 VIEWS = {name for name, o in vars(fastsgd).items() if isinstance(o, type) and issubclass(o, View) and o is not View}
 
 
@@ -48,7 +49,7 @@ def run_page(text: str) -> nbformat.NotebookNode: # With outputs
 
     A kernel for each page would import torch and fastai each time, which takes longer than the fits.
     """
-    notebook, names = read_myst_markdown_notebook(text, path=HERE/'index.md'), {}
+    notebook, names, still = read_myst_markdown_notebook(text, path=HERE/'index.md'), {}, False
     for k, cell in enumerate(c for c in notebook.cells if c.cell_type == 'code'):
         began = time.perf_counter()
         shown = run_cell(cell.source, names)
@@ -57,7 +58,8 @@ def run_page(text: str) -> nbformat.NotebookNode: # With outputs
         if not html: continue
         cell.outputs = [as_output(html), as_output(told(shown, html, time.perf_counter() - began))]
         view = re.search(r'^# .*`(\w+)`', text, re.M)[1]
-        shown.save_strip(STILLS/f'{view}.png', n=1, dpi=60)
+        if not still: shown.save_strip(STILLS/f'{view}.png', n=1, dpi=60)
+        still = True
     notebook.metadata.language_info = {'name': 'python', 'pygments_lexer': 'python'}
     return notebook
 
