@@ -13,7 +13,7 @@ from .beside import one_for_each
 from .budget import work_of_samples
 from .cells import SIZE, shorten
 from .curtain import curtain
-from .histogram import time_edges
+from .histogram import tell_steps, time_edges
 from .limits import calm, count_in_whole_steps, finite
 from .style import GREY, VERMILION
 from .view import View
@@ -114,6 +114,7 @@ class ActivationsView(View):
         ax.locator_params(axis='y', nbins=3 if ax.get_window_extent().height > 0.6 * ax.figure.dpi else 2)
         ax.tick_params(labelsize=SIZE)
         ax.spines[['top', 'right']].set_visible(False)
+        tell_steps(ax, edges, asked.shown)
         draw_to = curtain(ax)
         look = {'transform': ax.transAxes, 'va': 'top', 'fontsize': SIZE, 'parse_math': False, 'linespacing': 1.05}
         side = 1 + 0.08 / (ax.get_window_extent().width / ax.figure.dpi)

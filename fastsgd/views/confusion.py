@@ -63,6 +63,7 @@ class ConfusionView(View):
         classes = self._classes(traj, counts, k)
         names = [samples.label(c) for c in classes]
         image, numbers, title = _matrix(ax, names)
+        ax.fmt_xdata = ax.fmt_ydata = lambda place: names[round(place)] # also of classes whose ticks have no room
         unit = 'pixels' if samples.target_kind == 'mask' else 'items'
 
         def update(i):

@@ -45,16 +45,17 @@ class HistogramView(View):
         check_shared(trajs, names, shapes=False)
         bands = [(k, t, name) for name in names for k, t in enumerate(trajs)]
         edges = time_edges(trajs[0])
-        shares, ticks = [], []
+        shares, ticks, rows = [], [], []
         for k, t, name in bands:
             share, limits = self._histogram(t, name)
             shares.append(np.ma.masked_less_equal(share, 0)) # empty bins stay white
             label = shortened(name if len(trajs) == 1 else f'{name}, {name_of(t, k)}', 30)
             ticks.append(f'{label}\n{limits[0]:.2g} to {limits[1]:.2g}')
+            rows.append((label, np.linspace(*limits, len(share) + 1)))
         norm = LogNorm(1e-3, 1)
         for j, share in enumerate(reversed(shares)): # from the top down
-            rows = np.linspace(j + 0.04, j + 0.96, len(share) + 1)
-            mesh = ax.pcolormesh(edges, rows, share, norm=norm, cmap='viridis', rasterized=True, zorder=1)
+            heights = np.linspace(j + 0.04, j + 0.96, len(share) + 1)
+            mesh = ax.pcolormesh(edges, heights, share, norm=norm, cmap='viridis', rasterized=True, zorder=1)
         ax.set(xlabel='step', xlim=step_limits(trajs), ylim=(0, len(bands)))
         count_in_whole_steps(ax)
         ax.set_yticks(np.arange(len(bands))[::-1] + 0.5, ticks, fontsize='x-small')
@@ -65,6 +66,8 @@ class HistogramView(View):
         some = f', some {MOST_ENTRIES:,} of each at the most' if some else ''
         ax.set_title(f'{KINDS[self.of]} of the parameters{some}', loc='left', fontsize='small')
         color_bar(ax, mesh, 'share of the entries')
+        tell_steps(ax, edges, trajs[0].shown)
+        ax.fmt_ydata = lambda height: _bin(rows[::-1], height)
         draw_to = curtain(ax) # one small patch changes from frame to frame, and not the picture
         return lambda i: draw_to(edges[range(len(edges) - 1)[i] + 1])
 
@@ -87,6 +90,19 @@ class HistogramView(View):
         counts = torch.zeros(len(values), bins + 2, dtype=torch.float64) # one more on each side, for what is outside
         counts.scatter_add_(1, place + 1, torch.ones_like(values))
         return (counts[:, 1:-1] / values.shape[1]).T.numpy(), (low, high)
+
+
+def _bin(rows, height) -> str:
+    "Which of the `rows`, a label and the edges of its bins each, is drawn at a height, and which bin of it"
+    label, ends = rows[int(np.clip(height, 0, len(rows) - 1))]
+    k = int(np.clip((height % 1 - 0.04) / 0.92 * (len(ends) - 1), 0, len(ends) - 2))
+    return f'{label}, {ends[k]:.3g} to {ends[k + 1]:.3g}'
+
+
+def tell_steps(ax, edges, steps):
+    "Let what tells a place on `ax` tell the step of its column: that of point k lies between edges k and k + 1"
+    def step_at(x): return f'{int(steps[int(np.clip(np.searchsorted(edges, x) - 1, 0, len(steps) - 1))])}'
+    ax.fmt_xdata = step_at
 
 
 def time_edges(traj) -> np.ndarray:

@@ -23,6 +23,7 @@ class Table:
     edges: np.ndarray # of the columns, steps, shape (columns + 1,)
     values: np.ndarray # (rows, columns); NaN where it is not known
     frozen: np.ndarray # (rows, columns): was there no gradient at all?
+    steps: np.ndarray | None = None # (columns,); None: each column begins at its step
 
 
 def updates_of(traj, names) -> Table:
@@ -109,4 +110,5 @@ def dead_of(traj, names, most) -> Table:
     if names is None: rows = rows[evenly(0, len(rows) - 1, most)]
     values = answers.dead[:, rows].T.numpy()
     shown = [f'{answers.names[k]} {answers.kinds[k]}'.strip() for k in rows.tolist()]
-    return Table(shown, time_edges(traj.take(answers.points)), values, np.zeros(values.shape, dtype=bool))
+    asked = traj.take(answers.points)
+    return Table(shown, time_edges(asked), values, np.zeros(values.shape, dtype=bool), asked.shown.numpy())

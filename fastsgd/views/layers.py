@@ -9,6 +9,7 @@ from ..checks import check_in_list, check_names, check_whole
 from ..trajectory.models import unwrapped
 from .curtain import curtain
 from .given import shown_parameters
+from .histogram import tell_steps
 from .layer_tables import dead_of, gradients_of, updates_of
 from .limits import count_in_whole_steps, step_limits
 from .style import VERMILION, color_bar, literal, shortened
@@ -67,6 +68,8 @@ class LayersView(View):
         ax.spines[['top', 'right', 'left']].set_visible(False)
         self._say(ax, mesh, len(names), ', some of them named' if every > 1 else '')
         if self.of != 'dead': _name_grey(ax, whole, table, grey)
+        tell_steps(ax, edges, edges[:-1] if table.steps is None else table.steps)
+        ax.fmt_ydata = lambda row: names[int(np.clip(row, 0, len(names) - 1))]
         draw_to = curtain(ax)
         return lambda i: draw_to(int(traj.shown[i]))
 

@@ -87,6 +87,7 @@ class SamplesView(View):
             drawn = [picture(ax, image, x + wide * m, y + titled, wide * 0.98, high, form.dots)
                      for m in range(form.pictures)]
             form.drawn, boxes = [layer for layer, _ in drawn], [box for _, box in drawn]
+            drawn[0][0].set_label(f'sample {k}: {title}' if title else f'sample {k}')
             below = boxes[0][1] + boxes[0][3] + 0.03
             shows.append(form.draw(ax, k, x, below, *((wide * 2, boxes) if form.pictures > 1 else (room, boxes[0]))))
         return shows

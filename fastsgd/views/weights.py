@@ -53,7 +53,7 @@ class WeightsView(View):
         width, height = page(ax)
         told = write(ax, 0, 0, '', color=GREY)
         named = self._labels(traj, len(start))
-        images = self._pictures(ax, start, named, width - (0 if color else 0.55), height, limit)
+        images = self._pictures(ax, name, start, named, width - (0 if color else 0.55), height, limit)
         frozen = traj.params.constant(name) or not any((traj.params.row(name, i) != traj.params.row(name, 0)).any()
                                                        for i in {len(traj) // 3, len(traj) // 2, len(traj) - 1})
         what = f'{name}, changes' if self.of == 'changes' else name
@@ -93,7 +93,7 @@ class WeightsView(View):
         tiles = torch.nan_to_num(tiles[:self.most], 0, 0, 0).movedim(1, -1)
         return tiles[:, ::-(-tiles.shape[1] // SIDE), ::-(-tiles.shape[2] // SIDE)].numpy()
 
-    def _pictures(self, ax, tiles, named, width, height, limit):
+    def _pictures(self, ax, name, tiles, named, width, height, limit):
         n, line = len(tiles), LINE * 1.1 if named else 0
         top, shape = LINE * 1.5, tiles.shape[2] / tiles.shape[1]
         least = min(max(map(len, named), default=0), 10) * CHAR
@@ -106,6 +106,7 @@ class WeightsView(View):
             image = layer(ax, np.zeros(tiles.shape[1:3]), (x, y + line, side * shape, side))
             image.set(cmap=SIGNED, clim=(-limit, limit))
             ax.add_patch(Rectangle((x, y + line), side * shape, side, fill=False, ec='0.8', lw=0.6, zorder=2))
+            image.set_label(f'{name} of {named[k]}' if named else f'{name}[{k}]')
             images.append(image)
         if tiles.shape[-1] == 1:
             bar = ax.figure.colorbar(images[0], cax=ax.inset_axes([0.88, 0.08, 0.025, 0.75]))

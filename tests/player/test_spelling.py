@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fastsgd import linear_learner
 from fastsgd.player import draw_svg
 from fastsgd.player.spelling import CODE, Spelling
-from fastsgd.player.write.html import asset
+from fastsgd.player.write.html import HERE
 
 steps = st.integers(0, 5000).map(lambda k: k / 64) # as fonts have them
 lines = st.lists(st.tuples(st.integers(0, 200), steps), min_size=1, max_size=40)
@@ -57,8 +57,7 @@ def test_the_script_reads_them_too(tmp_path):
     anim = learn.animate_fit.animation
     drawing = draw_svg(anim._fig, anim._update, range(6))
     texts = [text for part in drawing.parts for _, text in part.texts() if '<t>' in text]
-    script = asset('player.js')
-    reader = re.search(r'function reader\(letters\).*?(?=function entryAt)', script)[0]
+    reader = re.search(r'function reader\(letters\).*?\n  }\n', (HERE/'player.js').read_text('utf-8'), re.DOTALL)[0]
     (tmp_path/'read.js').write_text(f'const id="x";{reader}\nconst read=reader({json.dumps(drawing.spelling.letters)});'
                                     f'console.log(JSON.stringify({json.dumps(texts)}.map(read)))', encoding='utf-8')
     out = json.loads(subprocess.run(['node', tmp_path/'read.js'], capture_output=True, check=True, text=True).stdout)

@@ -1,16 +1,14 @@
 """The player's read-out: what lines, points and texts hold at a frame, by pointer, keyboard, and as CSV."""
 
-import base64
-import csv
-import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from player_figures import build
-from test_browser import animation, frame, opened, players, press  # noqa: F401
+from matplotlib.patches import Circle
+from read_out import copied, held, note, point_at, shown, text, values_of  # noqa: F401
+from test_browser import animation, opened, players, press  # noqa: F401
 
 from fastsgd import FitAnimation, linear_learner
 from fastsgd.player import draw_svg, player_html
@@ -47,22 +45,9 @@ def lesson():
 def lesson_html(lesson): return lesson.animate_fit.animation.to_jshtml()
 
 
-def text(page, name): return page.locator(f'[data-do={name}]').text_content()
-def note(page): return text(page, 'note') if page.locator('[data-do=note]').is_visible() else None
-
-
-def point_at(page, anim, ax, x, y):
-    "Puts the pointer where `ax` shows (x, y); what the ring marks then, in pixels of the figure"
-    box = page.locator('svg[role=img]').bounding_box()
-    px, py = anim._fig.axes[ax].transData.transform((x, y))
-    page.mouse.move(box['x'] + px, box['y'] + box['height'] - py)
-    ring = page.locator('[data-do=ring]').bounding_box()
-    return ring['x'] + ring['width'] / 2 - box['x'], box['y'] + box['height'] - ring['y'] - ring['height'] / 2
-
-
-def test_pointing_tells_the_nearest_point_at_this_frame(opened):  # noqa: F811
+def test_pointing_tells_the_nearest_point_at_this_frame(shown):  # noqa: F811
     anim = own_figure()
-    page = opened(anim.to_jshtml())
+    page = shown(anim.to_jshtml())
     page.locator('[data-do=seek]').fill('3')
     for ax, near, exact, told in [(0, (3.9, 3.2), (4, 3), 'moves, point 1: weight = 4, height = 3'),
                                   (0, (2.9, 2.4), (3, 2.5), 'given, point 2: weight = 3, height = 2.5'),
@@ -81,9 +66,9 @@ def test_pointing_tells_the_nearest_point_at_this_frame(opened):  # noqa: F811
 
 
 @pytest.mark.parametrize('name, x, y', [('solid', 0, 0), ('polar', 0, 0)])
-def test_other_axes_say_where_their_points_are(opened, name, x, y):  # noqa: F811
+def test_other_axes_say_where_their_points_are(shown, name, x, y):  # noqa: F811
     anim = animation(name)
-    page = opened(anim.to_jshtml())
+    page = shown(anim.to_jshtml())
     box = page.locator('svg[role=img]').bounding_box()
     page.mouse.move(box['x'] + box['width'] / 2, box['y'] + box['height'] / 2)
     assert (' z = ' in note(page)) == (name == 'solid') and ' y = ' in note(page)
@@ -91,8 +76,8 @@ def test_other_axes_say_where_their_points_are(opened, name, x, y):  # noqa: F81
     assert box['x'] < ring['x'] < box['x'] + box['width'] and box['y'] < ring['y'] < box['y'] + box['height']
 
 
-def test_by_keyboard_and_for_a_screen_reader_on_demand_only(opened):  # noqa: F811
-    page = opened(own_figure(labels=[f'epoch {i}' for i in range(N)]).to_jshtml())
+def test_by_keyboard_and_for_a_screen_reader_on_demand_only(shown):  # noqa: F811
+    page = shown(own_figure(labels=[f'epoch {i}' for i in range(N)]).to_jshtml())
     live = page.locator('[data-do=live]')
     assert live.get_attribute('aria-live') == 'polite'
     assert page.locator('[data-do=note]').get_attribute('aria-hidden') == 'true' # it would be said twice
@@ -120,8 +105,8 @@ def test_by_keyboard_and_for_a_screen_reader_on_demand_only(opened):  # noqa: F8
     assert button.get_attribute('aria-label') == 'Values of the next panel'
 
 
-def test_while_it_plays_nothing_is_said(opened):  # noqa: F811
-    page = opened(animation(n=300).to_jshtml())
+def test_while_it_plays_nothing_is_said(shown):  # noqa: F811
+    page = shown(animation(n=300).to_jshtml())
     players(page).focus()
     page.keyboard.press('v')
     page.keyboard.press('Space')
@@ -131,21 +116,12 @@ def test_while_it_plays_nothing_is_said(opened):  # noqa: F811
     assert text(page, 'live') == before[0] and note(page) != before[1]
 
 
-def copied(page):
-    "The rows that the button copies, through the clipboard"
-    page.evaluate('navigator.clipboard.writeText = (text) => { window.copied = text; return Promise.resolve() }')
-    press(players(page), 'copy')
-    page.wait_for_function('window.copied')
-    assert text(page, 'live') == 'copied'
-    return list(csv.DictReader(io.StringIO(page.evaluate('window.copied'))))
-
-
 def of(rows, name, axis): return np.array([row[axis] for row in rows if row['name'] == name], np.float32)
 
 
-def test_csv_holds_the_numbers_of_the_record(opened, lesson, lesson_html):  # noqa: F811
+def test_csv_holds_the_numbers_of_the_record(shown, lesson, lesson_html):  # noqa: F811
     traj = lesson.record_params.trajectory
-    page = opened(lesson_html)
+    page = shown(lesson_html)
     for i in (0, 37, 60):
         page.locator('[data-do=seek]').fill(str(i))
         rows = copied(page)
@@ -165,24 +141,20 @@ def test_csv_holds_the_numbers_of_the_record(opened, lesson, lesson_html):  # no
         assert {row['frame'] for row in rows} == {f'step {i} of 60'}
 
 
-def test_csv_without_a_clipboard(opened):  # noqa: F811
-    page = opened(own_figure().to_jshtml())
-    page.evaluate("""document.addEventListener('copy', () => { window.copied = document.activeElement.value });
-      Object.defineProperty(navigator, 'clipboard', { value: undefined })""")
-    press(players(page), 'copy')
-    assert text(page, 'live') == 'copied' and page.locator('textarea').count() == 0
-    rows = list(csv.DictReader(io.StringIO(page.evaluate('window.copied'))))
-    assert rows[-1] == {'frame': 'frame 0', 'panel': 'Errors', 'name': 'error', 'point': '0', 'x': '0', 'y': '1',
-                        'z': '', 'x is': 'step', 'y is': 'error', 'z is': 'z'}
+def test_csv_says_what_is_what(shown):  # noqa: F811
+    page = shown(own_figure().to_jshtml())
+    assert copied(page)[-1] == {
+        'frame': 'frame 0', 'panel': 'Errors', 'name': 'error', 'point': '0', 'x': '0', 'y': '1', 'z': '', 'value': '',
+        'x is': 'step', 'y is': 'error', 'z is': 'z', 'value is': ''}
     page.evaluate('document.execCommand = () => false')
     press(players(page), 'copy')
     assert text(page, 'live') == note(page) == 'copying is not allowed'
 
 
-def test_axe_finds_nothing_while_values_are_shown(opened, lesson_html):  # noqa: F811
+def test_axe_finds_nothing_while_values_are_shown(shown, lesson_html):  # noqa: F811
     axe = pytest.importorskip('axe_playwright_python')
     for scheme in ('light', 'dark'):
-        page = opened(f'<html lang=en><title>t</title><main><h1>t</h1>{lesson_html}</main></html>', color_scheme=scheme)
+        page = shown(f'<html lang=en><title>t</title><main><h1>t</h1>{lesson_html}</main></html>', color_scheme=scheme)
         press(players(page), 'values')
         page.evaluate((Path(axe.__file__).parent/'axe.min.js').read_text())
         found = page.evaluate('axe.run().then((r) => r.violations)')
@@ -200,17 +172,6 @@ def test_what_it_costs(lesson, tell):
     assert 'data-do="values"' not in player_html(drawing)
 
 
-def values_of(fig, func, n): return draw_svg(fig, func, range(n)).values
-
-
-def held(values, k, i, which='xy'):
-    "The numbers of each series of panel `k` at frame `i`"
-    pool = np.frombuffer(base64.b64decode(values['numbers']), '<f4')
-    def at(v): return v[min(i, len(v) - 1)] if len(v) > 2 else v[0] + v[1] * i
-    return {s['name']: [pool[at(s[o][0]):at(s[o][0]) + at(s[o][1])].tolist() for o in which if o in s]
-            for s in values['panels'][k]['series']}
-
-
 def test_a_figure_drawn_anew_in_each_frame_keeps_its_lines():
     fig = Figure()
     FigureCanvasAgg(fig)
@@ -225,6 +186,14 @@ def test_a_figure_drawn_anew_in_each_frame_keeps_its_lines():
     assert [held(values, 0, i)['later'] for i in range(4)] == [[[], []], [[], []], [[0], [2]], [[0], [3]]]
     back = values_of(fig, lambda i: func(3 - i), 4)
     assert [held(back, 0, i)['later'] for i in range(4)] == [[[0], [3]], [[0], [2]], [[], []], [[], []]]
+
+
+def test_a_text_that_comes_later_is_not_told_before():
+    fig = Figure()
+    FigureCanvasAgg(fig)
+    note = fig.add_subplot().text(0.5, 0.5, '')
+    one, = values_of(fig, lambda i: note.set_text('now' * (i > 1)), 4)['panels'][0]['series']
+    assert one['words'] == ([0, 2], [(0, 0, ''), (0, 0, 'now')])
 
 
 def test_what_is_hidden_or_placed_elsewhere_is_not_told():
@@ -253,6 +222,9 @@ def test_many_points_are_thinned():
     assert x == list(range(0, 500, curve['step'])) and np.allclose(y, np.array(x) * np.cos(3), rtol=1e-5)
 
 
-def test_a_figure_without_lines_points_and_texts_has_no_read_out():
-    fig, func = build('image')
-    assert values_of(fig, func, 3) is None
+def test_a_figure_that_holds_nothing_has_no_read_out():
+    fig = Figure()
+    FigureCanvasAgg(fig)
+    ax = fig.add_subplot()
+    image, patch = ax.imshow(np.zeros((4, 4, 3))), ax.add_patch(Circle((1, 1), 1))
+    assert values_of(fig, lambda i: [image, patch], 3) is None

@@ -1,120 +1,116 @@
-"""What lines, points and texts of a figure say, frame by frame, in few bytes: for the player's read-out."""
+"""What the panels of a figure say, frame by frame, in few bytes: for the player's read-out."""
 
-import base64
+import json
+from collections import Counter, defaultdict
 
 import numpy as np
+from matplotlib import dates
 from matplotlib.axes import Axes
-from matplotlib.collections import PathCollection
-from matplotlib.lines import Line2D
-from matplotlib.text import Text
 
 from ..drawing import ChangingText
+from .artists import DAY, Held, first_day, names_of, read, things
+from .numbers import Numbers, packed
 from .scene import is_3d
 
 MOST_POINTS = 1000 # of one line: of more, every second, fourth, ... is kept
 FEW_POINTS = 12 # which are kept as they are
 SHARE, LEAST = 0.16, 6000 # bytes to take at the most: a share of the picture's, or so many
-
-
-class Numbers:
-    "An array of one dimension over time, in single precision: a line that grows costs what it gains"
-    def __init__(self): self.kept, self.changes = bytearray(), [(0, 0, 0)] # frame, and which of the kept bytes it shows
-
-    def put(self, frame, values):
-        _, start, size = self.changes[-1]
-        if not size and not len(values): return
-        new = np.asarray(values, '<f4').tobytes()
-        if self.kept[start:start + size] == new: return
-        rest = bytes(self.kept[start:])
-        if not rest.startswith(new):
-            if not new.startswith(rest): start, rest = len(self.kept), b''
-            self.kept += new[len(rest):]
-        self.changes.append((frame, start, len(new)))
-
-    def every_second(self, group=1):
-        "Keep half of each array, which has `group` numbers for each point"
-        kept, changes = bytes(self.kept), self.changes
-        self.kept, self.changes = bytearray(), [(0, 0, 0)]
-        for frame, start, size in changes:
-            values = np.frombuffer(kept[start:start + size], '<f4')
-            self.put(frame, values.reshape(-1, group)[::2].ravel())
-
-    def spans(self, n_frames):
-        "Start and length of the array at each frame, in numbers"
-        frames, starts, sizes = zip(*self.changes)
-        repeats = np.diff([*frames, n_frames])
-        return np.repeat(starts, repeats) // 4, np.repeat(sizes, repeats) // 4
-
-    def ends(self, n_frames):
-        "The last number at each frame, NaN where there is none"
-        starts, sizes = self.spans(n_frames)
-        values = np.append(np.frombuffer(bytes(self.kept), '<f4'), np.float32('nan'))
-        return np.where(sizes, values[np.where(sizes, starts + sizes - 1, -1)], np.nan), sizes
-
-    def written(self, n_frames, pool):
-        "Start and length at each frame in the numbers of `pool`, which all share"
-        first = pool.setdefault(bytes(self.kept), sum(map(len, pool)) // 4)
-        starts, sizes = self.spans(n_frames)
-        return [steady(starts + first), steady(sizes)]
-
-    def size(self): return len(self.kept) * 4 // 3 + 8 * len(self.changes)
+CELLS_SHARE, CELLS_LEAST = 0.25, 24_000 # the same for the cells of images, beside that
+MOST_BYTES = 2**22 # of the cells of one image while they are collected
+AXIS = dict(x=0, u=0, y=1) # which axis these numbers of `Held` are measured along
 
 
 class Series:
-    "A line, points, or a text of one panel over time; `places` says where on the picture, where axes don't"
+    "A line, points, bars, cells, or a text of one panel over time, as `Held` has it"
     def __init__(self, name):
-        self.name, self.step, self.words = name, 1, ChangingText()
-        self.xyz, self.places = [Numbers(), Numbers(), Numbers()], Numbers()
+        self.name, self.step, self.words, self.numbers = name, 1, ChangingText(), defaultdict(Numbers)
+        self.unit, self.columns, self.fixed, self.cell, self.left_out = '', 0, False, None, False
 
-    def put(self, frame, xyz=(), places=(), text=''):
-        while len(xyz) and len(xyz[0]) > MOST_POINTS * self.step: self.thin()
-        for numbers, values in zip(self.xyz, [*xyz, *[()] * (3 - len(xyz))]): numbers.put(frame, values[::self.step])
-        if len(places): places = np.reshape(places, (-1, 2))[::self.step].ravel()
-        self.places.put(frame, places)
+    def put(self, frame, held, since=(None, None)):
+        "What it holds from `frame` on; dates are counted in seconds from the days `since`"
+        numbers, text = held.numbers, f'{self.name}: {held.why}' if held.why else held.text
+        self.unit, self.columns, self.fixed = held.unit or self.unit, held.columns or self.columns, held.fixed
+        if held.columns and len(self.numbers['v'].kept) > MOST_BYTES: self.leave_out()
+        if self.left_out: numbers, text = {'p': numbers.get('o', ())}, self.words.last
+        while len(numbers.get('x', ())) > MOST_POINTS * self.step: self.thin()
+        for key in {*self.numbers, *numbers}:
+            values = np.ravel(numbers.get(key, ()))
+            day = since[AXIS[key]] if key in AXIS else None
+            if day is not None: values = (values - day) * DAY
+            if self.step > 1: values = values.reshape(-1, pair(key))[::self.step].ravel()
+            self.numbers[key].put(frame, values)
+        if text and frame and not self.words.entries: self.words.append(0, '')
         if text or self.words.last: self.words.append(frame, text)
 
     def thin(self):
         self.step *= 2
-        for numbers in self.xyz: numbers.every_second()
-        self.places.every_second(2)
+        for key, numbers in self.numbers.items(): numbers.every_second(pair(key))
 
-    def points(self): return max(size for *_, size in self.xyz[0].changes) // 4
+    def points(self): return max(size for *_, size in self.numbers['x'].changes) // 4
 
     def tells(self): return self.points() or len(self.words)
 
     def can_spare(self):
         "2 for a curve that moves as a whole, which is thinned first; 1 for other lines of many points"
-        moves = any(len(numbers.kept) > 8 * self.points() for numbers in self.xyz)
+        moves = any(len(self.numbers[key].kept) > 8 * self.points() for key in 'xyz')
         return (1 + moves) * (self.points() > FEW_POINTS)
 
-    def size(self): return sum(numbers.size() for numbers in [*self.xyz, self.places]) + self.words.size()
+    def size(self): return sum(numbers.size() for numbers in self.numbers.values()) + self.words.size()
+
+    def leave_out(self):
+        "Keep none of the cells' numbers, and say why"
+        self.left_out, self.columns, self.words = True, 0, ChangingText()
+        self.words.append(0, f'{self.name}: its values would take too many bytes')
+        self.numbers = defaultdict(Numbers, p=self.numbers['o'])
 
     def is_told_by(self, other, n_frames):
         "Does `other` hold the same, or does it end in this one point?"
-        mine, others = ([numbers.ends(n_frames) for numbers in series.xyz] for series in (self, other))
-        alike = all(np.array_equal(a, b, equal_nan=True) for (a, _), (b, _) in zip(mine, others))
-        if not alike or not self.points(): return False
-        return self.points() == 1 or all(vars(a) == vars(b) for a, b in zip(self.xyz, other.xyz))
+        if not self.points() or not self.numbers.keys() <= {*'xyzp'}: return False
+        mine, others = ([series.numbers[key].ends(n_frames) for key in 'xyz'] for series in (self, other))
+        if not all(np.array_equal(a, b, equal_nan=True) for (a, _), (b, _) in zip(mine, others)): return False
+        return self.points() == 1 or all(vars(self.numbers[key]) == vars(other.numbers[key]) for key in 'xyz')
 
     def written(self, n_frames, pool):
         res = dict(name=self.name, step=self.step)
         if len(self.words): res['words'] = self.words.frames, self.words.entries
-        for name, numbers in zip('xyzp', [*self.xyz, self.places]):
-            if numbers.kept: res[name] = numbers.written(n_frames, pool)
-        return res
+        if self.cell is not None: return dict(res, cell=self.cell)
+        write = lambda key, *skip: self.numbers[key].written(n_frames, pool, *skip)
+        res.update((key, write(key)) for key in 'xyzvpu' if self.numbers[key].kept)
+        if self.columns: # from each line between cells to the next one, whichever way they go
+            turned = [(self.numbers[key].last()[:1] > self.numbers[key].last()[-1:]).any() for key in 'XY']
+            edges = [write(key, int(skip)) for key, turn in zip('XY', turned) for skip in (turn, not turn)]
+            res.update(cols=self.columns, e=edges)
+        elif self.numbers['l'].kept: res['e'] = [write(key) for key in 'lrbt']
+        return dict(res, unit=self.unit) if self.unit else res
 
 
 class Panel:
-    "One axes over time: its place and limits, its titles and labels, and its series"
-    def __init__(self): self.box, self.names, self.series = Numbers(), [ChangingText() for _ in 'txyz'], {}
+    "One axes over time: its place and limits, its titles, labels and names along its axes, and its series"
+    def __init__(self):
+        self.box, self.names, self.series = Numbers(), [ChangingText() for _ in 'txyzXY'], {}
+        self.since = [None, None] # on axes of dates, the day that is 0
 
     def put(self, frame, ax, height):
         left, bottom, width, tall = ax.bbox.bounds
-        self.box.put(frame, [left, height - bottom - tall, width, tall, *ax.get_xlim(), *ax.get_ylim()])
+        limits = np.array([ax.get_xlim(), ax.get_ylim()])
+        for k, day in enumerate(self.since):
+            if day is not None: limits[k] = (limits[k] - day) * DAY
+        self.box.put(frame, [left, height - bottom - tall, width, tall, *limits.ravel()])
         self.log = [int(axis.get_scale() == 'log') for axis in (ax.xaxis, ax.yaxis)]
         titles = ' '.join(t.get_text() for t in (ax._left_title, ax.title, ax._right_title) if t.get_text())
-        names = titles, ax.get_xlabel() or 'x', ax.get_ylabel() or 'y', is_3d(ax) and ax.get_zlabel() or 'z'
-        for history, text in zip(self.names, names): history.append(frame, text)
+        x, y = ('column', 'row') if ax.images and not ax.axison else ('x', 'y')
+        names = [titles, ax.get_xlabel() or x, ax.get_ylabel() or y, is_3d(ax) and ax.get_zlabel() or 'z']
+        for history, text in zip(self.names, [*names, *self.along(ax)]): history.append(frame, text)
+
+    def along(self, ax):
+        "What each axis calls places, as JSON; an axis of dates says which second is its 0"
+        boxes = [series.numbers for series in self.series.values() if series.columns or 'l' in series.numbers]
+        for k, (key, day) in enumerate(zip('xy', self.since)):
+            if day is not None: named = {'since': round((day - dates.date2num(np.datetime64('1970-01-01'))) * DAY)}
+            else:
+                named = names_of(ax, k, sorted({v for box in boxes for v in box[key].last().tolist()}))
+                named = {place(v): ' '.join(str(name).split()) for v, name in named}
+            yield json.dumps(named, ensure_ascii=False, separators=(',', ':'))
 
     def choose(self, n_frames):
         "Leave out what never says anything, and what another says too"
@@ -124,10 +120,24 @@ class Panel:
             if one.tells() and not any(one.is_told_by(other, n_frames) for other in kept): kept.append(one)
         self.series = {key: one for key, one in self.series.items() if one in kept}
 
+    def name_cells(self):
+        "Let texts that stand in the cells of the only image name these"
+        images = [series for series in self.series.values() if series.columns]
+        if len(images) != 1: return
+        edges, found = [images[0].numbers[key] for key in 'XY'], {}
+        for series in self.series.values():
+            places = series.numbers['p']
+            if not series.fixed or any(len(numbers.changes) != 2 for numbers in (places, *edges)): continue
+            at = [np.flatnonzero((e.last()[1:] > v) != (e.last()[:-1] > v)) for e, v in zip(edges, places.last())]
+            if all(map(len, at)): found[series] = int(at[1][0] * images[0].columns + at[0][0])
+        many = Counter(found.values())
+        for series, cell in found.items(): series.cell = cell if many[cell] == 1 else None
+
     def written(self, n_frames, pool):
-        names, series = self.names, self.series.values()
-        return dict(box=self.box.written(n_frames, pool), log=self.log, names=[(t.frames, t.entries) for t in names],
-                    series=[one.written(n_frames, pool) for one in series])
+        self.name_cells()
+        series = sorted(self.series.values(), key=lambda one: one.cell is None) # names come before what they name
+        names, box = [(text.frames, text.entries) for text in self.names], self.box.written(n_frames, pool)
+        return dict(box=box, log=self.log, names=names, series=[one.written(n_frames, pool) for one in series])
 
 
 class Values:
@@ -137,36 +147,43 @@ class Values:
     def read(self, frame, changed=None):
         "Read the artists that `changed` at `frame`; None: all"
         if changed is None: self.shown = self._find(frame)
-        height, axes = self.figure.bbox.height, {}
+        artists = self.shown if changed is None else self.shown.keys() & changed
+        found = dict.fromkeys(one for artist in artists for one in self.shown[artist])
         with np.errstate(all='ignore'): # of numbers too large for single precision
-            for artist in self.shown if changed is None else self.shown.keys() & changed:
-                ax, panel, series = self.shown[artist]
-                if series is None: axes[ax] = panel
-                else: series.put(frame, *read(artist, ax, height))
-            for ax, panel in axes.items(): panel.put(frame, ax, height)
+            for ax, panel, series, source in found:
+                if series: series.put(frame, read(source, ax, self.figure.bbox.height), panel.since)
+            for ax, panel in {(ax, panel) for ax, panel, series, _ in found
+                              if not series or ax.fmt_xdata or ax.fmt_ydata}:
+                panel.put(frame, ax, self.figure.bbox.height)
 
     def _find(self, frame):
         "Artist -> its axes, panel and series: that of the same place in the list, since a figure may be drawn anew"
-        shown, kept = {}, set()
+        shown, kept = defaultdict(list), set()
         for k, ax in enumerate(self.figure.findobj(Axes)):
             panel = self.panels.setdefault(k, Panel())
-            for kind, artists in (('line', ax.lines), ('points', ax.collections), ('text', ax.texts)):
-                for n, artist in enumerate(artists):
-                    if not isinstance(artist, Line2D | PathCollection | Text): continue
-                    label = str(artist.get_label())
-                    series = panel.series.setdefault((kind, n), Series(kind if label.startswith('_') else label))
-                    shown[artist] = ax, panel, series
-                    kept.add(series)
-            names = ax.title, ax._left_title, ax._right_title, *ax._axis_map.values()
-            shown.update((artist, (ax, panel, None)) for artist in names)
+            panel.since = [first_day(axis) if day is None else day
+                           for axis, day in zip((ax.xaxis, ax.yaxis), panel.since)]
+            for kind, n, label, source, artists in things(ax):
+                series = panel.series.setdefault((kind, n), Series(kind if label.startswith('_') else label))
+                for artist in artists: shown[artist].append((ax, panel, series, source))
+                kept.add(series)
+            for artist in (ax.title, ax._left_title, ax._right_title, *ax._axis_map.values()):
+                shown[artist].append((ax, panel, None, None))
         for panel in self.panels.values():
-            for series in set(panel.series.values()) - kept: series.put(frame)
+            for series in set(panel.series.values()) - kept: series.put(frame, Held())
         return shown
 
     def written(self, n_frames, size):
         "What the player needs for a picture of `size` bytes; None where there is nothing to tell"
         for panel in self.panels.values(): panel.choose(n_frames)
-        sizes = {(panel, key): series.size() for panel in self.panels.values() for key, series in panel.series.items()}
+        cells = {series: series.size() for panel in self.panels.values() for series in panel.series.values()
+                 if series.columns}
+        while sum(cells.values()) > max(CELLS_SHARE * size, CELLS_LEAST):
+            series = max(cells, key=cells.get)
+            series.leave_out()
+            del cells[series]
+        sizes = {(panel, key): series.size() for panel in self.panels.values()
+                 for key, series in panel.series.items() if not series.columns}
         while sum(sizes.values()) > max(SHARE * size, LEAST):
             panel, key = at = max(sizes, key=lambda at: (at[0].series[at[1]].can_spare(), sizes[at]))
             series = panel.series[key]
@@ -176,40 +193,13 @@ class Values:
             else: del panel.series[key], sizes[at]
         pool = {}
         panels = [panel.written(n_frames, pool) for panel in self.panels.values() if panel.series]
-        return dict(panels=panels, numbers=base64.b64encode(b''.join(pool)).decode()) if panels else None
+        return dict(panels=panels, numbers=packed(b''.join(pool))) if panels else None
 
 
-def steady(numbers):
-    """As `[first, difference]` where all differences are alike: no other list has two entries
-
-    Of any other list the last entry holds until the end.
-    """
-    steps = np.diff(numbers)
-    if len(set(steps.tolist())) <= 1: return [int(numbers[0]), int(steps[0]) if len(steps) else 0]
-    return numbers[:max(np.flatnonzero(steps)[-1] + 2, 3)].tolist()
+def pair(key): return 2 if key == 'p' else 1
 
 
-def projected(ax, xyz):
-    "Where points in space lie on the plane of a 3-D `ax`"
-    x, y, _, w = ax.get_proj() @ np.array([*np.broadcast_arrays(*xyz, 1.)])
-    return x / w, y / w
-
-
-def read(artist, ax, height):
-    "`(xyz, places, text)` of an artist; all empty where it is not seen or not placed by its axes"
-    if not (artist.get_visible() and ax.get_visible()): return ()
-    if isinstance(artist, Text):
-        place = artist.get_unitless_position()
-        if hasattr(artist, 'get_position_3d'): place = projected(ax, artist.get_position_3d())
-        place = artist.get_transform().transform(place)
-        return (), (place[0], height - place[1]), artist.get_text()
-    points = isinstance(artist, PathCollection)
-    transform = artist.get_offset_transform() if points else artist.get_transform()
-    if transform != ax.transData: return ()
-    if is_3d(ax): xyz = artist._offsets3d if points else artist.get_data_3d()
-    else: xyz = artist.get_offsets().T if points else artist.get_data(orig=False)
-    xyz = [np.ma.filled(values, np.nan) if np.ma.isMaskedArray(values) else np.asarray(values) for values in xyz]
-    if ax.name == 'rectilinear' and {ax.get_xscale(), ax.get_yscale()} <= {'linear', 'log'}: return (xyz,)
-    flat = projected(ax, xyz) if is_3d(ax) else xyz
-    places = transform.transform(np.transpose(flat))
-    return xyz, places * [1, -1] + [0, height]
+def place(v):
+    "A number in single precision as a page's script writes it"
+    v = float(np.float32(v))
+    return str(int(v)) if v.is_integer() else repr(v)

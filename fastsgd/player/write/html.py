@@ -2,12 +2,13 @@
 
 import base64
 import json
-import re
 import uuid
 from functools import cache
 from html import escape
 from itertools import groupby
 from pathlib import Path
+
+from .shorten import INDENT, shortened
 
 MODES = ('loop', 'once', 'reflect')
 HERE = Path(__file__).parent
@@ -21,9 +22,6 @@ TITLES = dict(first='First frame (home)', back='Step back (left arrow)',
 NOTE = ('<div class="fastsgd-note" data-do="note" aria-hidden="true" hidden></div>'
         '<div class="fastsgd-ring" data-do="ring" hidden></div>'
         '<div class="fastsgd-live" data-do="live" aria-live="polite"></div>')
-COMMENT = re.compile(r'(?m)(?:^|(?<=\s))//.*$') # of a script: it would swallow all that follows in one line
-INDENT = re.compile(r'\s*\n\s*')
-SPACES = re.compile(r'("(?:\\.|[^"\\])*")|\s*([{}()\[\];,=<>?&|*:])\s*| ([-+/%]) (?![-+/])') # not in strings
 LEGIBLE = 1.3 # pixels a point: the smallest letters, of 6.94 points, are 9 pixels high
 MOST_LAYERS = 12 # of which each takes memory
 SPEEDS = ('0.25', '0.5', '1', '2', '4')
@@ -118,8 +116,8 @@ def player_page(player, title):
 
 @cache
 def asset(name):
-    text = INDENT.sub(' ', COMMENT.sub('', (HERE / name).read_text(encoding='utf-8'))).strip()
-    return SPACES.sub(lambda found: found[1] or found[2] or found[3], text) if name.endswith('.js') else text
+    text = (HERE / name).read_text(encoding='utf-8')
+    return shortened(text) if name.endswith('.js') else INDENT.sub(' ', text).strip()
 
 
 def script_json(data):
