@@ -5,19 +5,19 @@ from collections import Counter
 from itertools import product
 from string import ascii_lowercase
 
-COMMENT = re.compile(r'(?m)(?:^|(?<=\s))//.*$') # it would swallow all that follows in one line
-INDENT = re.compile(r'\s*\n\s*')
 TEXT = r'"(?:\\.|[^"\\])*"'
+COMMENT = re.compile(rf'(?m)({TEXT})|(?:^|(?<=\s))//.*$') # it would swallow all that follows in one line
+INDENT = re.compile(r'\s*\n\s*')
 SPACES = re.compile(rf'({TEXT})|\s*([{{}}()\[\];,=<>?&|*:]|[-+!](?==))\s*|\s*([-+/%])\s+(?![-+/])')
 WORD = re.compile(rf'{TEXT}|(?<![\w.])[a-zA-Z]\w*')
-OWN = re.compile(r'\b(?:const|let|function) (\w+)|[,;([](\w+)=(?!=)|\(([\w,]+)\)=>|\(\[([\w,]+)\]|'
-                 r'\b(?:const|let)\[([\w,.]+)\]|function ?\w*\(([^)]*)\)')
+OWN = re.compile(r'\b(?:const|let) (\w+)|[,;([](\w+)=(?!=)|\(([\w,]+)\)=>|\(\[([\w,]+)\]|'
+                 r'\b(?:const|let)\[([\w,.]+)\]|function ?(\w*)\(([^)]*)\)')
 PROPERTY = re.compile(r'\.(\w+)|(\w+):|\{([^{};()]*)\}|\{((?:\w+,)*\w+)(?=[,}])|,(\w+)(?=\})') # in doubt, it stays
 
 
 def shortened(text) -> str:
     "Shorten a script that has its texts in double quotes"
-    text = INDENT.sub(' ', COMMENT.sub('', text)).strip()
+    text = INDENT.sub(' ', COMMENT.sub(r'\1', text)).strip()
     text = SPACES.sub(lambda found: found[1] or found[2] or found[3], text)
     bare = re.sub(TEXT, '""', text)
     own, others = ({name for groups in pattern.findall(bare) for name in re.findall(r'\w+', ' '.join(groups))}
