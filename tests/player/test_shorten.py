@@ -12,6 +12,7 @@ function add(first, { kept, other = 1 }, more) {
   let [one, two] = [object.told, -total]; // another
   for (const { told } of more) one += told !== two ? 1 : 2;
   const later = (early) => early++ + +total;
+  const texts = [...more, 'it "is" one', "isn't total"];
   return { later, again: later(one), told };
 }"""
 
@@ -22,6 +23,7 @@ def test_what_is_its_own_is_shortened_and_nothing_else():
     assert re.search(r'\{kept,other=1\}', short) and '.told' in short and 'again:' in short
     assert '{total,kept,first:' in short
     assert 'early' not in short and 'two' not in short and 'more' not in short.replace('(more)', '')
+    assert re.search(r"""\[\.\.\.[a-z],'it "is" one',"isn't total"\]""", short)
     assert '\n' not in short and '  ' not in short.replace('first  (', '')
 
 

@@ -5,18 +5,18 @@ from collections import Counter
 from itertools import product
 from string import ascii_lowercase
 
-TEXT = r'"(?:\\.|[^"\\])*"'
+TEXT = r'"(?:\\.|[^"\\])*"|' r"'(?:\\.|[^'\\])*'"
 COMMENT = re.compile(rf'(?m)({TEXT})|(?:^|(?<=\s))//.*$') # it would swallow all that follows in one line
 INDENT = re.compile(r'\s*\n\s*')
 SPACES = re.compile(rf'({TEXT})|\s*([{{}}()\[\];,=<>?&|*:]|[-+!](?==))\s*|\s*([-+/%])\s+(?![-+/])')
-WORD = re.compile(rf'{TEXT}|(?<![\w.])[a-zA-Z]\w*')
+WORD = re.compile(rf'{TEXT}|(?<!\w)(?:(?<!\.)|(?<=\.\.\.))[a-zA-Z]\w*')
 OWN = re.compile(r'\b(?:const|let) (\w+)|[,;([](\w+)=(?!=)|\(([\w,]+)\)=>|\(\[([\w,]+)\]|'
                  r'\b(?:const|let)\[([\w,.]+)\]|function ?(\w*)\(([^)]*)\)')
-PROPERTY = re.compile(r'\.(\w+)|(\w+):|\{([^{};()]*)\}|\{((?:\w+,)*\w+)(?=[,}])|,(\w+)(?=\})') # in doubt, it stays
+PROPERTY = re.compile(r'(?<!\.\.)\.(\w+)|(\w+):|\{([^{};()]*)\}|\{((?:\w+,)*\w+)(?=[,}])|,(\w+)(?=\})')
 
 
 def shortened(text) -> str:
-    "Shorten a script that has its texts in double quotes"
+    "Shorten a script without templates, and without quotes in its regular expressions"
     text = INDENT.sub(' ', COMMENT.sub(r'\1', text)).strip()
     text = SPACES.sub(lambda found: found[1] or found[2] or found[3], text)
     bare = re.sub(TEXT, '""', text)
