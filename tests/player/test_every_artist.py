@@ -1,5 +1,6 @@
 """Every kind of artist, and what belongs to one: each change is drawn, said to be one or not, as in a fresh drawing."""
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib import patheffects
@@ -21,6 +22,8 @@ from fastsgd.player import draw_pixels, draw_svg
 T = np.linspace(0, 6, 9)
 SQUARE = np.array([[0.2, 0.2], [0.8, 0.2], [0.8, 0.8], [0.2, 0.8], [0.2, 0.2]])
 KINDS = {}
+SINCE_3_11 = {'points_of_a_line': 'a line hands out a copy of its points here: there is nothing to change in place',
+              'text_box': 'matplotlib places the cursor of a text box by an earlier drawing here'}
 
 
 def kind(make):
@@ -478,6 +481,7 @@ def made(name, returned):
 
 @pytest.mark.parametrize('name', KINDS)
 def test_each_change_is_drawn(name):
+    if name in SINCE_3_11 and mpl.__version_info__ < (3, 11): pytest.skip(SINCE_3_11[name])
     pixels = [[frame.copy() for frame in draw_pixels(*made(name, returned), range(3))] for returned in (False, True)]
     drawings = [draw_svg(*made(name, returned), range(3)) for returned in (False, True)]
     for i in range(3):

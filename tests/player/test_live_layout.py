@@ -10,8 +10,9 @@ from test_raster import matplotlib_frame
 from test_svg import resolved
 
 from fastsgd.player import draw_pixels, draw_svg
-from fastsgd.player.draw.margins import RoughRenderer
+from fastsgd.player.draw.margins import Margins, RoughRenderer
 from fastsgd.player.draw.raster import still_png
+from fastsgd.player.draw.scene import drawn_parts
 
 T = np.linspace(0, 6, 9)
 N = 5
@@ -165,11 +166,22 @@ def test_rough_measures_are_off_by_less_than_a_margin(dpi, look):
     fig = Figure(dpi=dpi)
     FigureCanvasAgg(fig)
     rough, agg = RoughRenderer(fig), fig._get_renderer()
-    for s in ('step 3 of 100   loss 0.0456', 'WAVE, To. fi', 'jpqy\n(gQ)\nx', '$x^2$', 'äöü', '-'):
+    for s in ('step 3 of 100   loss 0.0456', 'WAVE, To. fi', 'jpqy\n(gQ)\nx', 'äöü', '-'):
         text = fig.text(0.5, 0.5, s, **look)
         wanted, off = text.get_window_extent(agg).extents, len(s)
         x0, y0, x1, y1 = np.abs(text.get_window_extent(rough).extents - wanted)
         assert max(x0, x1) < max(off / 2, 1) and max(y0, y1) < 2 + s.count('\n'), (s, look)
+
+
+def test_formulas_are_never_measured_roughly():
+    fig = Figure(layout='constrained')
+    FigureCanvasAgg(fig)
+    ax = fig.add_subplot()
+    ax.plot([0, 1])
+    plain, formula = (ax.text(0.5, 0.5, s) for s in ('x', '$x^2$'))
+    fig.draw_without_rendering()
+    margins = Margins(fig, {ax: set(drawn_parts(ax))}, set())
+    assert margins.surely_inside(plain, ax) and not margins.surely_inside(formula, ax) and margins.fits(formula, ax)
 
 
 @pytest.mark.parametrize('layout', ['constrained', 'tight'])

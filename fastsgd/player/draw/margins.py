@@ -66,6 +66,7 @@ class Margins:
     def surely_inside(self, part, ax):
         "Is `part` a text so far within the box around `ax`, now as before, that rough measures are enough?"
         if type(part) is not Text or part in titles_of(ax) or part.get_bbox_patch() or part.get_usetex(): return False
+        if part.get_parse_math() and '$' in part.get_text(): return False # matplotlib before 3.11 draws it higher
         text, turned, was, around = part.get_text(), part.get_rotation() != 0, self.boxes[part], self.around[ax]
         wide, high = len(text), 3 + 2 * text.count('\n') # pixels that it may be off
         if turned: wide = high = wide + high

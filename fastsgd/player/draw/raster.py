@@ -42,7 +42,7 @@ def still_png(figure) -> bytes:
     return file.getvalue()
 
 
-def new_renderer(figure): return RendererAgg(*map(int, figure.bbox.size), figure.dpi)
+def new_renderer(figure): return RendererAgg(*figure.bbox.size, figure.dpi)
 
 
 @contextmanager
