@@ -12,7 +12,7 @@ from ..player import FitAnimation
 from ..trajectory import Trajectory
 from ..views import animate
 from ..views.animate import check_animate_arguments
-from ..views.choose import choose
+from ..views.choose import choose, without_asking
 from ..views.given import as_views
 from ..views.live import LiveView
 from .base import ByName, OwnCallback
@@ -94,7 +94,12 @@ class AnimateFitCallback(OwnCallback):
         if traj is None: raise RuntimeError(self._nothing)
         if traj is not self._trajectory:
             views, _, shown = self._choice(traj)
-            self._animation, self._trajectory = animate(shown, *views, **self.kwargs), traj
+            try: self._animation = animate(shown, *views, **self.kwargs)
+            except Exception as e: # of views that were not asked for: a fit that is over must not go without a picture
+                if self.views: raise
+                self._chosen = traj, without_asking(traj, e)
+                self._animation = animate(traj, *self._chosen[1][0], **self.kwargs)
+            self._trajectory = traj
         return self._animation
 
     def _choice(self, traj):

@@ -107,6 +107,32 @@ class Asked:
         return change.argsort(descending=True, stable=True).tolist()
 
 
+def unfit(asked) -> str:
+    "Why the answers say nothing of the targets as they are: another number of them than there are; '' if they do"
+    samples, out = asked.samples, asked(0)
+    shape = tuple(out.shape[1:])
+    if samples.target_kind == 'value':
+        numbers, wanted = out[0].numel(), torch.tensor(samples.targets[0]).numel()
+        return '' if numbers == wanted else f'the model answers with {_several(numbers, wanted, "target")} an item'
+    if samples.target_kind != 'category': return ''
+    if out.ndim != 2: return f'the model answers each item with shape {shape}, and the targets are classes'
+    known = activation_of(asked.traj.loss_func) != '' # then there may be more classes than the samples have
+    classes = len(samples.classes) or max(2, 1 + max(samples.targets), 1 + _highest(asked.traj.data))
+    if out.shape[1] >= classes if known else out.shape[1] == classes: return ''
+    return f'the model answers with {_several(out.shape[1], classes, "class")}'
+
+
+def _several(numbers, wanted, what):
+    plural = {'class': 'classes', 'target': 'targets'}[what]
+    return f'{numbers} number{"s" * (numbers != 1)} for {wanted} {what if wanted == 1 else plural}'
+
+
+def _highest(data):
+    "The highest class among the targets of all recorded data"
+    classes = None if data is None else classes_of(leaves(data[1])[0]) if leaves(data[1]) else None
+    return -1 if classes is None or not len(classes) else int(classes.max())
+
+
 def _last_layer(model):
     "The last module that holds a matrix of weights; an embedding is none"
     found = [m for m in model.modules() if isinstance(getattr(m, 'weight', None), torch.Tensor) and m.weight.ndim == 2

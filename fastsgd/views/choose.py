@@ -8,6 +8,7 @@ from ..surface import loss_surface
 from ..surface.budget import affordable_surface
 from ..trajectory.batches import rows_of, source_of
 from ..trajectory.several import as_list
+from .asked import Asked, unfit
 from .boundary import BoundaryView, Classifier, two_inputs
 from .budget import within_budget
 from .confusion import ConfusionView
@@ -63,13 +64,19 @@ def choose(traj, surface: bool = True) -> tuple:
         return (CurveView(), last), told, traj
     if surface and traj.samples is not None and traj.samples.target_kind != 'none' and traj.model is not None:
         # what the model or the data raise must not cost the picture
-        try: part, left_out = within_budget(traj)
+        try: (part, left_out), odd = within_budget(traj), unfit(Asked(traj, traj.samples))
         except Exception as e: views, why_not = any_model(traj, last, surface, f'asking the model failed: {_short(e)}')
         else:
-            views, why_not = by_samples(part, last)
-            return views, describe(part, views) + _because(why_not) + (f'; {left_out}' if left_out else ''), part
+            views, why_not = by_samples(part, last, odd)
+            return views, '; '.join(filter(None, [describe(part, views) + _because(why_not), odd, left_out])), part
     else: views, why_not = any_model(traj, last, surface)
     return views, describe(traj, views) + _because(why_not), traj
+
+
+def without_asking(traj, error) -> tuple:
+    "As `choose`: views of the record alone, where what was chosen could not be drawn because of `error`"
+    views, _ = any_model(traj, LossView(), False)
+    return views, f'{describe(traj, views)} (the views that suit could not be drawn: {_short(error)})', traj
 
 
 def choose_views(traj, surface: bool = True) -> tuple:
@@ -80,12 +87,16 @@ def choose_views(traj, surface: bool = True) -> tuple:
     return choose(traj, surface)[:2]
 
 
-def by_samples(traj, last) -> tuple:
-    "Three views by what the samples are, and why there is no surface where that would have been the third"
+def by_samples(traj, last, odd='') -> tuple:
+    """Three views by what the samples are, and why there is no surface where that would have been the third
+
+    Where something is `odd`, answers can't be held against targets: what lies near what says more then.
+    """
     of, target = traj.samples.input_kind, traj.samples.target_kind
     near = EmbeddingView() if traj.samples.embeddings else None
     items = SamplesView() if of != 'values' or target not in ('category', 'value') else None
-    if of == 'pair': views = near, ParityView()
+    if odd: views = items, EmbeddingView() if target == 'category' and near is None else near
+    elif of == 'pair': views = near, ParityView()
     elif target == 'category': views = near if of == 'table' and near else items, ConfusionView()
     elif target == 'value': views = near if of == 'table' and near else items, ParityView()
     else: views = items, None

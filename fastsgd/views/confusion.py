@@ -7,7 +7,7 @@ from matplotlib.colors import LinearSegmentedColormap
 
 from ..checks import check_whole
 from ..trajectory.samples import Samples, leaves
-from .asked import Asked, as_samples, samples_of
+from .asked import Asked, as_samples, samples_of, unfit
 from .beside import one_for_each
 from .cells import CHAR, SIZE, shorten
 from .given import check_data
@@ -54,6 +54,9 @@ class ConfusionView(View):
     def draw(self, traj, ax):
         samples = self._samples(traj)
         asked = Asked(traj, samples)
+        if samples.target_kind == 'category' and unfit(asked):
+            raise ValueError(f'{unfit(asked)}: ConfusionView is for models with a number for each class; '
+                             'EmbeddingView() shows what comes to lie near what')
         true = leaves(samples.ys)[0].flatten() if samples.target_kind == 'mask' else torch.tensor(samples.targets)
         k = max(asked(0).shape[1], int(true.max()) + 1)
         def counts(i):

@@ -6,7 +6,7 @@ from matplotlib.patches import Polygon
 
 from ..trajectory.samples import Samples
 from ..trajectory.several import as_list, name_of
-from .asked import Asked, as_samples, samples_of
+from .asked import Asked, as_samples, samples_of, unfit
 from .cells import SIZE
 from .given import check_data, check_labels_of
 from .legends import legend
@@ -48,6 +48,8 @@ class ParityView(View):
     def draw(self, traj, ax):
         trajs = as_list(traj)
         asked = [Asked(t, self._samples(t)) for t in trajs]
+        for a in asked:
+            if unfit(a): raise ValueError(f'{unfit(a)}: ParityView needs as many of both')
         trues = [torch.tensor(a.samples.targets, dtype=torch.float64).reshape(a.samples.n, -1) for a in asked]
         outputs = min(trues[0].shape[1], OUTPUTS)
         ends = [self._says(a, y, -1) for a, y in zip(asked, trues)]
@@ -79,10 +81,7 @@ class ParityView(View):
         return update
 
     def _says(self, asked, true, i):
-        out = asked(i).double().reshape(len(true), -1)
-        if out.shape != true.shape:
-            raise ValueError(f'the model answers {len(true)} items with {out.shape[1]} numbers each and there are '
-                             f'{true.shape[1]} targets: ParityView needs as many of both')
+        out = asked(i).double().reshape(true.shape)
         return torch.where(out.isfinite(), out, torch.nan)
 
     def _name(self, trajs, j, k, outputs):

@@ -2,7 +2,7 @@
 
 from ..checks import check_flag, check_type, check_whole
 from ..trajectory.samples import Samples
-from .asked import Asked, samples_of
+from .asked import Asked, samples_of, unfit
 from .beside import one_for_each
 from .cells import LINE, columns_for, heading, page, picture, shorten, wrapped, write
 from .forms import FORMS, GUIDES
@@ -46,7 +46,9 @@ class SamplesView(View):
         width, height = page(ax)
         as_pictures = samples.input_kind == 'image' or kind == 'new image'
         top = LINE * 1.4
-        cls = FORMS[kind] if as_pictures or kind not in ('mask', 'points', 'image') else FORMS['none']
+        odd = unfit(Asked(traj, samples)) if kind in ('category', 'value') else '' # then as the numbers that they are
+        formless = odd or not as_pictures and kind in ('mask', 'points', 'image')
+        cls = FORMS['none' if formless else kind]
         n = min(self.n or cls.most, samples.n)
         if not as_pictures and self.n is None: n = min(n, max(int((height - top) / (LINE * (cls.lines + 0.7))), 1))
         if kind == 'new image': samples = samples.take(n) # one noise is like another: no more of it is asked about
@@ -55,7 +57,7 @@ class SamplesView(View):
         items = (asked.by_change() if by_change else list(range(samples.n)))[:n]
         form = cls(samples, asked, items)
         has_form = kind != 'none' and cls is FORMS[kind]
-        guide = GUIDES[kind] if has_form else samples.note or GUIDES['none']
+        guide = GUIDES[kind] if has_form else odd or samples.note or GUIDES['none']
         heading(ax, width, guide, form.legend())
         layout = self._grid if as_pictures else self._list
         shows = layout(ax, form, items, width, height, top)
@@ -63,7 +65,7 @@ class SamplesView(View):
         shown = [None, []] # the step of a point, and what changed with it
         def update(i):
             if (step := int(traj.steps[i])) != shown[0]: # several frames may show one point
-                out = asked(i)
+                out = (asked.raw if odd else asked)(i)
                 shown[:] = step, [artist for k, show in zip(items, shows) for artist in show(out[k])]
             return shown[1]
         return update

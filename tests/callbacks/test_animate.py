@@ -4,8 +4,10 @@ import copy
 import inspect
 
 import pytest
+import torch
 from fastai.basics import SGD, Learner, MSELossFlat
 from learners import Net, net_dls, silent
+from torch import nn
 
 from fastsgd import (
     AnimateFitCallback,
@@ -13,9 +15,11 @@ from fastsgd import (
     FitView,
     LogLossCallback,
     LossView,
+    ParityView,
     RecordParamsCallback,
     animate,
     linear_learner,
+    tensor_dls,
 )
 
 
@@ -145,3 +149,17 @@ def test_a_callback_without_anything_to_show_is_gone_once_it_is_taken_off():
     learn = plain_learner(cbs=AnimateFitCallback())
     learn.remove_cbs([learn.animate_fit, learn.record_params])
     assert not hasattr(learn, 'animate_fit') and not hasattr(learn, 'record_params')
+
+
+def test_a_fit_that_is_over_gets_a_picture_whatever_the_chosen_views_raise(monkeypatch):
+    learn = Learner(tensor_dls((torch.randn(40, 4), torch.randn(40, 1)), seed=0), nn.Linear(4, 1), MSELossFlat(),
+                    cbs=AnimateFitCallback())
+    silent(learn).fit(2, 0.1)
+    def broken(*_): raise RuntimeError('no such thing\nat all')
+    monkeypatch.setattr(ParityView, 'draw', broken)
+    assert 'LossView' in learn.animate_fit.animation.alt
+    told = repr(learn.animate_fit)
+    assert 'LossView and ParamsView' in told and 'could not be drawn: no such thing)' in told
+    asked_for = Learner(learn.dls, nn.Linear(4, 1), MSELossFlat(), cbs=AnimateFitCallback(ParityView()))
+    silent(asked_for).fit(1, 0.1)
+    with pytest.raises(RuntimeError, match='no such thing'): asked_for.animate_fit.save('x.html')

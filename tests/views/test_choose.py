@@ -3,11 +3,13 @@
 import pytest
 import torch
 from fits import classes, line, mlp
+from matplotlib.figure import Figure
 from torch import nn
 from torch.nn import functional as F
 
 from fastsgd.trajectory.trajectory import Trajectory
-from fastsgd.views import choose_views
+from fastsgd.views import ConfusionView, ParityView, SamplesView, choose_views
+from fastsgd.views.asked import as_samples
 
 
 def chosen(traj):
@@ -53,6 +55,45 @@ def test_two_inputs_that_are_no_classification():
     regression = bare(nn.Linear(2, 1), ((x,), (torch.randn(8, 1),)))
     counts = bare(nn.Linear(2, 1), ((x,), (torch.arange(8.)[:, None],)))
     assert chosen(regression)[0] == chosen(counts)[0] == 'PathView LossView'
+
+
+def quantiles(p, y): return torch.maximum(0.9 * (y - p), 0.1 * (p - y)).mean()
+def normal(p, y): return F.gaussian_nll_loss(p[:, :1], y, p[:, 1:].exp())
+def ranks(p, y): return sum(F.binary_cross_entropy_with_logits(p[:, k], (y > k).float()) for k in range(2))
+
+
+def apart(p, y):
+    same, far = y[:, None] == y, torch.cdist(p, p)
+    return far[same].mean() + (2 - far[~same]).clamp(min=0).mean()
+
+
+@pytest.mark.parametrize('loss_func, outputs, y, wrong, told', [
+    (quantiles, 3, torch.rand(30, 1), ParityView, '3 numbers for 1 target'),
+    (normal, 2, torch.rand(30, 1), ParityView, '2 numbers for 1 target'),
+    (lambda p, y: (p - y).abs().mean(), 1, torch.rand(30, 2), ParityView, '1 number for 2 targets'),
+    (ranks, 2, torch.arange(30) % 3, ConfusionView, '2 numbers for 3 classes'),
+    (apart, 8, torch.arange(30) % 2, ConfusionView, '8 numbers for 2 classes')])
+def test_answers_that_cannot_be_held_against_targets(loss_func, outputs, y, wrong, told):
+    x = torch.randn(30, 4)
+    traj = bare(nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, outputs)), ((x,), (y,)), loss_func)
+    traj.samples = as_samples((x,), (y,), loss_func)
+    names, why = chosen(traj)
+    classes = not y.is_floating_point()
+    assert names == ('EmbeddingView ' if classes else '') + 'PathView LossView' and told in why
+    for view in (wrong(), wrong((x, y))):
+        with pytest.raises(ValueError, match=told): view.plot(traj, Figure().add_subplot())
+    ax = Figure().add_subplot()
+    SamplesView(n=2).plot(traj, ax, 0)
+    assert told in ''.join(t.get_text() for t in ax.texts)
+    said = f'{float(traj.predict(0, x)[0, 0]):.3g}'
+    assert said in ' '.join(t.get_text() for t in ax.texts), 'the numbers as they are'
+
+
+def test_a_loss_that_is_known_may_have_more_classes_than_the_samples():
+    x, y = torch.randn(30, 4), torch.arange(30) % 2
+    traj = bare(nn.Linear(4, 8), ((x,), (y,)), nn.CrossEntropyLoss())
+    traj.samples = as_samples((x,), (y,), traj.loss_func)
+    assert chosen(traj)[0] == 'ConfusionView PathView LossView'
 
 
 @pytest.mark.parametrize('make, names',
