@@ -29,6 +29,7 @@ from .weights import WeightsView, shows_pictures
 SECONDS = 1. # of counted work, for a surface that nobody asked for
 PATH = 200 # points of it at the most, in an animation
 SIZES = ((15, 20), (25, 50), (40, 100), (50, 300), (50, 1000)) # points along an axis, and samples
+TILES, FEW_TILES = 2000, 12 # pictures of weights in all frames that nobody asked for, and in one: 1 to 2 s
 LARGE = 100_000 # parameters, from which on a path in two directions says little of what was learned
 
 SHOWS = { # what one sees in a view, in a practitioner's words
@@ -107,7 +108,7 @@ def by_samples(traj, last, odd='') -> tuple:
 
 def one_more(traj) -> tuple:
     "What tells most beside samples and metrics: weights that look like something, a path, or each layer's pace"
-    if shows_pictures(traj): return [WeightsView()], ''
+    if shows_pictures(traj): return [WeightsView(most=max(FEW_TILES, min(64, TILES // min(len(traj), PATH))))], ''
     few = traj.samples.input_kind == 'values' and traj.n_params < LARGE and not traj.parts
     path, why_not = path_over_surface(traj) if few else (None, '')
     return [HistogramView('updates') if path is None else path], why_not

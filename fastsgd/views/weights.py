@@ -57,6 +57,8 @@ class WeightsView(View):
         frozen = traj.params.constant(name) or not any((traj.params.row(name, i) != traj.params.row(name, 0)).any()
                                                        for i in {len(traj) // 3, len(traj) // 2, len(traj) - 1})
         what = f'{name}, changes' if self.of == 'changes' else name
+        total = traj.sizes[name].numel() // _numbers(traj, name)
+        if len(start) < total: what += f', {len(start)} of {total}'
 
         def update(i):
             for image, tile in zip(images, tiles(i)):
@@ -122,6 +124,12 @@ class WeightsView(View):
     def _moved(self, traj, name, i):
         first, now = (traj.params.row(name, traj.index(k)).double() for k in (0, i))
         return float((now - first).norm() / first.norm().clamp(min=1e-12))
+
+
+def _numbers(traj, name):
+    "Of how many weights a picture consists, before it is made smaller"
+    channels, height, width = _pictures_of(traj.sizes[name], _pixels(traj))[1]
+    return height * width * (channels if channels in (1, 3) else 1)
 
 
 def _how_far(share): return f'moved by {share:.1%}' if share < 1 else f'moved by {share:.1f} times its size'

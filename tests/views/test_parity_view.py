@@ -73,7 +73,7 @@ def test_what_does_not_fit():
     with pytest.raises(ValueError, match="kind 'category': ParityView is for numbers; ConfusionView"):
         ParityView().plot(classes(), axes())
     with pytest.raises(ValueError, match='data is of type int'): ParityView(data=3)
-    with pytest.raises(ValueError, match='answers 12 items with 1 numbers each and there are 2 targets'):
+    with pytest.raises(ValueError, match='the model answers with 1 number for 2 targets an item'):
         ParityView(data=looked_at.rows(outputs=2).samples).plot(looked_at.rows(), axes())
 
 

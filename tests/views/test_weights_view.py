@@ -124,3 +124,11 @@ def test_what_is_not_finite_is_drawn():
     for p in params.values(): p[4:] = torch.nan
     lost = Trajectory(params, losses=t.losses, lrs=t.lrs, samples=t.samples)
     WeightsView().plot(lost, axes()).figure.canvas.draw()
+
+
+def test_how_many_of_all_are_shown():
+    t, ax = on_pixels(True), axes()
+    WeightsView(most=1).plot(t, ax)
+    assert said(ax).startswith('weight, 1 of 2: ')
+    WeightsView().plot(t, ax := axes())
+    assert said(ax).startswith('weight: ')
