@@ -49,7 +49,9 @@ class OwnCallback(Callback):
     # fastai looks up in Learner and model what a callback lacks: that costs more than the whole recording
 
     @property
-    def training(self): return getattr(self._learn, 'training', True)
+    def training(self):
+        "Does the learner train, or validate?"
+        return getattr(self._learn, 'training', True)
 
     def __call__(self, event_name):
         if hasattr(type(self), event_name): self._call(event_name)
