@@ -89,7 +89,7 @@ def _drawn(trajs, views, texts, axs, figsize):
     pages = [k for k, view in enumerate(views) if view.page]
     for k in pages: axs[k].set_axis_off()
     updates = {k: draw_view(view, trajs, axs[k]) for k, view in enumerate(views) if k not in pages}
-    panels = [ax.get_legend() for ax in axs if hasattr(ax.get_legend(), 'entries')]
+    panels = [o.get_legend() for ax in axs for o in (ax, *ax.child_axes) if hasattr(o.get_legend(), 'entries')]
     if own_figure and panels and (len(trajs) > 1 or any(panel.corner is None for panel in panels)):
         figure_legend(fig, panels, grow=figsize is None)
     label.set_text(max(texts, key=len)) # room for the longest

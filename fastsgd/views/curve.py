@@ -7,9 +7,10 @@ from ..checks import check_whole
 from ..surface.line import Line
 from ..surface.with_errors import error_told
 from ..trajectory.tables import entry_name
+from .beside import one_for_each
 from .legends import legend
 from .limits import calm, padded, within
-from .style import BLUE, GREY, VERMILION, meaning, tidy
+from .style import BLUE, GREY, VERMILION, literal, meaning, tidy
 from .trail import loss_over
 from .view import View
 
@@ -27,6 +28,7 @@ class CurveView(View):
     >>> traj = minimize(lambda p: ((p - 2)**2).sum(), (-1.,), lr=0.1, steps=20)
     >>> ax = CurveView().plot(traj, i=3)
     """
+    several = True
     def __init__(self,
         n: int = 101, # Places at which the loss is evaluated
         max_samples: int = 1000, # Of the data, a random sample where there are more
@@ -34,6 +36,7 @@ class CurveView(View):
         self.n = check_whole('n', n, 3, cap=100_000, example=101)
         self.max_samples = check_whole('max_samples', max_samples, 1, example=1000)
 
+    @one_for_each
     def draw(self, traj, ax):
         line = Line(traj, max_samples=self.max_samples)
         places, (losses, errors) = line.places(), line.losses()
@@ -42,10 +45,12 @@ class CurveView(View):
         curve = line.at(at)
         limits = padded(torch.cat([curve, losses[:calm(traj)]]), 0.08) or (0., 1.)
         name, shape = next(iter(traj.sizes.items()))
-        xlabel = 'way from the first point (0) to the last (1)'
+        narrow = ax.get_window_extent().width / ax.figure.dpi < 3
+        xlabel = 'from first (0) to last (1)' if narrow else 'way from the first point (0) to the last (1)'
         if line.single: xlabel = meaning(traj, entry_name(name, shape, 0))
         told = error_told(errors[-1])
         tidy(ax, xlabel=xlabel, ylabel=loss_over(line.objective, told), xlim=(low, high), ylim=limits)
+        literal(ax.xaxis.label)
         if told: # two lines
             for axis in (ax.xaxis, ax.yaxis): axis.label.set_size('small')
         ax.plot(at, within(curve, limits), color=BLUE, lw=2, label='loss', zorder=2)

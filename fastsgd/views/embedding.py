@@ -10,7 +10,7 @@ from .beside import one_for_each
 from .cells import CHAR, LINE, SIZE, shorten
 from .legends import legend
 from .limits import calm, padded
-from .style import COLORS, GREY, MARKERS, MOST_MOVING, literal, tidy
+from .style import COLORS, GREY, MARKERS, MOST_MOVING, literal, shortened, tidy
 from .view import View
 
 PROBES = 8 # points of the fit from which the two directions are found
@@ -91,7 +91,7 @@ class EmbeddingView(View):
         rows = evenly(0, n - 1, ROWS) # of a large vocabulary some
         places = lambda i: traj.params.row(name, traj.index(i))[rows].double()
         names = [names[k] if k < len(names) else str(k) for k in rows.tolist()]
-        return places, names, [''] * len(rows), f'embedding of {what}, {_of(len(rows), n)} rows'
+        return places, names, [''] * len(rows), f'embedding of {shortened(what, 24)}, {_of(len(rows), n)} rows'
 
     def _of_samples(self, traj):
         samples = samples_of(traj)

@@ -2,15 +2,17 @@
 
 import numpy as np
 import torch
+from matplotlib.lines import Line2D
 
 from ..checks import check_in_list
-from ..trajectory.several import as_list, name_of
+from ..trajectory.several import as_list, label_of, name_of
 from .cells import SIZE
+from .legends import legend
 from .limits import finite, padded, plain
 from .loss import by_part
 from .marks import mark_steps
 from .steps import extremes, spans_decades
-from .style import COLORS, LINESTYLES, MARKERS, literal, shortened, tidy
+from .style import GREY, LINESTYLES, class_style, literal, shortened, tidy
 from .view import View
 
 
@@ -43,6 +45,7 @@ class MetricsView(View):
             shows += self._panel(part, label, series, trajs)
             if part is not parts[-1]: part.tick_params(labelbottom=False)
         parts[-1].set_xlabel(self.x)
+        if len(trajs) > 1: self._legend_of_fits(ax, trajs, groups)
         owner = max(trajs, key=lambda t: len(t.epochs))
         mark_steps(parts, trajs, lambda steps: self._along(owner, steps), steps=self.x == 'step')
         return lambda i: [artist for show in shows for artist in show(i)]
@@ -62,14 +65,16 @@ class MetricsView(View):
         log = spans_decades(shown) and label != '0 to 1'
         limits = padded(shown[shown > 0].log10() if log else shown, 0.08) or (0., 1.)
         end = max(float(self._along(t, [max(t.n_steps, 1)])[0]) for t in trajs)
-        tidy(ax, ylabel='' if label == '0 to 1' else label, xlim=(-0.025 * end, 1.025 * end))
+        tidy(ax, ylabel='' if label == '0 to 1' else shortened(label, 20), xlim=(-0.025 * end, 1.025 * end))
         if log: ax.set_yscale('log')
         ax.set_ylim([10**v for v in limits] if log else limits)
         ax.tick_params(labelsize=SIZE)
         ax.yaxis.label.set_fontsize(SIZE + 1)
         literal(ax.yaxis.label)
-        shows = [self._line(ax, j, trajs, *one) for j, one in enumerate(series)]
-        handles = [show.line for show in shows if not show.line.get_label().startswith('_')]
+        names = list(dict.fromkeys(name for name, *_ in series))
+        shows = [self._line(ax, names.index(one[0]), trajs, *one) for one in series]
+        if len(trajs) > 1: return shows
+        handles = [show.line for show in shows]
         if len(handles) > 1 or label != (handles or [ax])[0].get_label(): self._legend(ax, handles, shows)
         return shows
 
@@ -86,6 +91,16 @@ class MetricsView(View):
         for text, h in zip(res.get_texts(), handles): text.set_text(shortened(h.get_label()))
         res.set_zorder(6)
 
+    def _legend_of_fits(self, ax, trajs, groups):
+        "Below all panels: the fits by colour and marker, what is measured by the kind of line"
+        handles = [Line2D([], [], **class_style(k), ls='-', ms=4.5, label=label_of(t, k)) for k, t in enumerate(trajs)]
+        for label, series in groups:
+            names = list(dict.fromkeys(name for name, *_ in series))
+            handles += [Line2D([], [], color=GREY, ls=LINESTYLES[j % 4], label=name)
+                        for j, name in enumerate(names) if names != [label]]
+        everywhere = np.meshgrid(np.linspace(0, 1, 20), np.linspace(0, 1, 20)) # no corner is free
+        legend(ax, *everywhere, handles, grow=False)
+
     def _line(self, ax, j, trajs, name, k, steps, values, pale):
         y = plain(values).double().numpy()
         low, high = ax.get_ylim()
@@ -94,12 +109,9 @@ class MetricsView(View):
         steps, y = np.asarray(steps)[kept], y[kept]
         x = self._along(trajs[k], steps)
         one = len(trajs) == 1
-        look = {'color': COLORS[(j if one else k) % len(COLORS)]}
-        if pale: look.update(lw=1, alpha=0.35, label=name if one else '_', ls=LINESTYLES[j % 4])
-        else:
-            mark = MARKERS[(j if one else k) % len(MARKERS)]
-            look.update(marker=mark, ms=4.5, lw=1.6, ls=LINESTYLES[j % 4], markevery=max(len(y) // 12, 1),
-                        label=name if one else f'{name}, {name_of(trajs[k], k)}')
+        look = {**class_style(j if one else k), 'ls': LINESTYLES[j % 4], 'ms': 4.5, 'lw': 1.6,
+                'markevery': max(len(y) // 12, 1), 'label': name if one else f'{name}, {name_of(trajs[k], k)}'}
+        if pale: look.update(lw=1, alpha=0.35, marker='')
         line, = ax.plot([], [], zorder=2 if pale else 3, **look)
 
         def show(i):

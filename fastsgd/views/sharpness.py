@@ -5,6 +5,7 @@ import torch
 
 from ..checks import check_whole
 from ..surface import sharpness
+from .beside import one_for_each
 from .legends import legend
 from .limits import finite, step_limits
 from .marks import mark_steps
@@ -24,6 +25,7 @@ class SharpnessView(View):
     >>> learn.fit(20, lr=0.1)
     >>> ax = SharpnessView(n=5).plot(learn.record_params.trajectory)
     """
+    several = True
     def __init__(self,
         n: int = 20, # Points of the fit at which the sharpness is computed, evenly spread
         max_samples: int = 1000, # Of the data, a random sample where there are more
@@ -31,6 +33,7 @@ class SharpnessView(View):
         self.n = check_whole('n', n, 1, cap=10**6, example=20)
         self.max_samples = check_whole('max_samples', max_samples, 1, cap=2**62, example=1000)
 
+    @one_for_each
     def draw(self, traj, ax):
         # the whole fit, where this one was thinned for its frames
         sharp = sharpness(traj if traj.denser is None else traj.denser, self.n, max_samples=self.max_samples)
@@ -50,8 +53,11 @@ class SharpnessView(View):
         ax.plot(steps, values, color=BLUE, alpha=0.35, lw=1.6, zorder=3)
         line, = ax.plot([], [], 'o-', color=BLUE, ms=4, lw=1.8, label='sharpness', zorder=4)
         head, = ax.plot([], [], 'o', color=BLUE, ms=8, mec='white', mew=0.8, zorder=5)
-        legend(ax, [steps], [np.log10(values)], grow=False)
-        mark_steps([ax], [traj])
+        drawn = [(steps, values)] if bound is None else [(steps, values), (at, b)]
+        legend(ax, *zip(*drawn), grow=False)
+        above = mark_steps([ax], [traj])
+        # the name of one of several fits
+        if ax.get_title(): ax.set_title(ax.get_title(), fontsize='small', parse_math=False, pad=6 + above)
 
         def update(i):
             seen = np.searchsorted(steps, int(traj.shown[i]), side='right')

@@ -8,7 +8,21 @@ import torch
 from fits import classes, line
 from matplotlib.colors import to_hex
 
-from fastsgd import BoundaryView, FitView, LossView, ParamsView, Trajectory, View, animate
+from fastsgd import (
+    BoundaryView,
+    CurveView,
+    FitView,
+    LossView,
+    LRView,
+    MetricsView,
+    ParamsView,
+    ParityView,
+    PathView,
+    SharpnessView,
+    Trajectory,
+    View,
+    animate,
+)
 from fastsgd.views.legends import MOST
 from fastsgd.views.style import COLORS, class_style, shortened, style
 
@@ -121,3 +135,73 @@ def test_regions_points_and_legend_agree():
     base = np.array([int(points[f'class {int(best.argmax())}'][k:k + 2], 16) / 255 for k in (1, 3, 5)])
     sure = (best.max().item() * 22 - 1) / 21
     assert np.allclose(shade, 1 - 0.6 * sure * (1 - base), atol=1e-3)
+
+
+# -- every view that takes several fits
+
+STEPS = torch.tensor([5, 10])
+
+
+def measured(k):
+    t = line(n=10, lr=0.01 * (k + 1), label=f'a rather long name of a fit that says all of it, {k}')
+    t.metrics = {'accuracy': (STEPS, torch.tensor([0.2, 0.6])), 'f1': (STEPS, torch.tensor([0.1, 0.5])),
+                 'perplexity': (STEPS, torch.tensor([8., 4. + k]))}
+    return t
+
+
+def two_classes(k): return classes(2, n=3, lr=0.1 * (k + 1), label=f'a rather long name of a fit that says all, {k}')
+
+
+@pytest.mark.parametrize('n', [2, 5, 12])
+@pytest.mark.parametrize('view, make', [
+    (FitView(), measured), (LossView(), measured), (LRView(), measured), (ParamsView(), measured),
+    (PathView(n=6), measured), (PathView(n=6, kind='3d'), measured), (MetricsView(), measured),
+    (ParityView(), measured), (BoundaryView(n=6), two_classes), (CurveView(n=9), measured)], ids=repr)
+def test_the_legend_of_several_fits_covers_nothing(view, make, n):
+    anim = animate([make(k) for k in range(n)], view)
+    fig, ax = anim._fig, anim._fig.axes[0]
+    anim._func(anim._save_count - 1)
+    fig.canvas.draw()
+    shown = texts(fig)
+    if 'CurveView' not in repr(view): # where each fit has its own part under its name
+        if 'PathView' in repr(view) and n < 5: shown = [t.get_text() for t in ax.get_legend().get_texts()]
+        assert sum('…' in s for s in shown) == n == sum('…' in s for s in set(shown)) and max(map(len, shown)) <= 75
+    panels = [one.get_window_extent() for one in (ax, *ax.child_axes)]
+    for legend in (*fig.legends, *filter(None, [ax.get_legend()])):
+        box = legend.get_window_extent()
+        assert box.x0 >= -1 and box.x1 <= fig.bbox.x1 + 1 and box.y0 >= -1, 'whole'
+        assert not any(box.overlaps(panel.padded(-1)) for panel in panels)
+    assert not any(part.get_legend() for part in ax.child_axes)
+
+
+def test_metrics_of_several_fits_are_told_apart():
+    "A fit by its colour and marker, a metric by its kind of line: in the legend as in the panels"
+    anim = animate([measured(0), measured(1)], MetricsView())
+    legend, = anim._fig.legends
+    handles = dict(zip(texts(anim._fig), legend.legend_handles))
+    lines = {one.get_label(): one for part in anim._fig.axes[0].child_axes for one in part.lines}
+    assert {'accuracy', 'f1', 'each step', 'valid_loss'} < handles.keys() and 'perplexity' not in handles
+    for k in (0, 1):
+        fit = next(h for name, h in handles.items() if name.endswith(f'{k}, lr=0.0{k + 1}'))
+        for name in ('accuracy', 'f1', 'valid_loss'):
+            drawn = lines[f'{name}, {measured(k).label}']
+            assert drawn.get_color() == fit.get_color() and drawn.get_marker() == fit.get_marker()
+            assert drawn.get_linestyle() == handles[name].get_linestyle()
+
+
+def test_the_legend_of_sharpness_stands_where_nothing_is_drawn():
+    anim = animate(measured(0), SharpnessView(n=2))
+    anim._func(10)
+    anim._fig.canvas.draw()
+    ax = anim._fig.axes[0]
+    for legend in (*anim._fig.legends, *filter(None, [ax.get_legend()])):
+        box = legend.get_window_extent()
+        for drawn in ax.lines:
+            assert not any(box.contains(*place) for place in ax.transData.transform(drawn.get_xydata()))
+
+
+def test_a_loss_off_the_plane_is_told_once():
+    anim = animate(line(n=3), PathView(n=6))
+    anim._func(3)
+    title = anim._fig.axes[0].get_title(loc='left')
+    assert title.count('loss') == 1 and 'plane' not in title and 'surface' not in title, 'the plane is exact'
