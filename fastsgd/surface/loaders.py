@@ -16,6 +16,7 @@ from torch.utils.data import (
 from ..random_state import random_state_kept, seed_all
 from ..trajectory.batches import Source
 
+SHARED = 'fastai.data.load', 'fastai.data.core', 'fastai.tabular.core', 'fastai.distributed'
 WAY_OUT = 'give data=(xs, ys), tensors or tuples of tensors, or a DataLoader'
 
 
@@ -67,7 +68,7 @@ def size_of(dl) -> int:
 
 def drawn_from(dl) -> tuple:
     "`(samples, at_random)`: how many samples a loader has, 0 where unknown, and whether it takes them in random order"
-    if hasattr(dl, 'new'): return size_of(dl), bool(getattr(dl, 'shuffle', False)) and size_of(dl) > 0
+    if hasattr(dl, 'new'): return size_of(dl), bool(getattr(dl, 'shuffle', False)) and size_of(dl) > 0 and each_once(dl)
     return size_of(dl), draws_at_random(getattr(dl, 'sampler', None))
 
 
@@ -75,12 +76,32 @@ def shuffled(dl, total: int):
     "A loader of the same samples in random order, or None where there can be none"
     if not total: return None
     if hasattr(dl, 'new'): # fastai's
-        return dl.new(shuffle=True, drop_last=False, num_workers=0) if getattr(dl, 'indexed', True) else None
+        if not getattr(dl, 'indexed', True): return None
+        if each_once(dl): return dl.new(shuffle=True, drop_last=False, num_workers=0)
+        if not of_fastai(dl, 'create_item'): return None # its items depend on their order, as those of a running text
+        res = dl.new(shuffle=False, drop_last=False, num_workers=0)
+        res.get_idxs = lambda: torch.randperm(total).tolist()
+        return res
     if not isinstance(dl, DataLoader) or isinstance(dl.dataset, IterableDataset): return None
     if type(dl.batch_sampler) not in (BatchSampler, type(None)): return None
     if draws_at_random(dl.sampler): return dl
     if type(dl.sampler) is not SequentialSampler: return None
     return DataLoader(dl.dataset, dl.batch_size, shuffle=True, collate_fn=dl.collate_fn)
+
+
+def each_once(dl) -> bool:
+    """Does a shuffled loader of fastai's take each sample once, in random order? `SortedDL` takes those of one length
+    together, `WeightedDL` some more often
+    """
+    inner, weights = getattr(dl, 'dl', None), getattr(dl, 'wgts', None) # of one for several processes; of tables
+    if weights is not None and len(set(weights)) > 1: return False
+    return all(of_fastai(dl, name) for name in ('get_idxs', 'shuffle_fn')) and (inner is None or each_once(inner))
+
+
+def of_fastai(dl, name) -> bool:
+    "Is the method `name` of a loader one of those that all of fastai's share?"
+    owner = next((cls for cls in type(dl).__mro__ if name in vars(cls)), type(dl))
+    return name not in vars(dl) and owner.__module__ in SHARED
 
 
 def draws_at_random(sampler) -> bool:

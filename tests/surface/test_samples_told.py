@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from fastai.callback.data import PartialDL, WeightedDL
 from fastai.data.load import DataLoader as FastaiLoader
+from fastai.text.data import SortedDL
 from matplotlib.figure import Figure
 from torch import nn
 from torch.utils.data import (
@@ -20,6 +22,7 @@ from torch.utils.data import (
 )
 
 from fastsgd import Trajectory, loss_surface
+from fastsgd.surface.loaders import drawn_from
 from fastsgd.views import PathView
 
 N, SOME = 90, 30
@@ -126,3 +129,43 @@ def test_the_picture_says_how_many():
     ax = PathView(loss_surface(traj, n=4, data=make(), max_samples=SOME)).plot(traj, Figure().add_subplot())
     assert ax.child_axes[0].get_ylabel() == f'loss over {SOME} of {N} samples'
     assert '±' not in ax.get_title(loc='left')
+
+
+class Halves(FastaiLoader):
+    "A user's own order"
+    def shuffle_fn(self, idxs): return sorted(idxs, reverse=True)
+
+
+WEIGHTS = np.where(np.arange(N) < 30, 8., 1.)
+ORDERED = {'sorted': lambda: SortedDL(ROWS, lambda row: row[0][0].item(), bs=10, shuffle=True),
+           'weighted': lambda: WeightedDL(ROWS, 10, WEIGHTS, shuffle=True), "a user's own": lambda: Halves(
+               ROWS, bs=10, shuffle=True),
+           'given': lambda: FastaiLoader(ROWS, bs=10, shuffle=True, shuffle_fn=lambda idxs: sorted(idxs))}
+
+
+@pytest.mark.parametrize('kind', ORDERED)
+def test_a_loader_with_an_order_of_its_own_is_not_drawn_from_by_it(kind):
+    "The sample is drawn from its data set, at random"
+    assert drawn_from(ORDERED[kind]()) == (N, False) # what a fit recorded is none
+    drawn = []
+    for seed in range(4):
+        surface = loss_surface(learner(), 'random', n=2, data=ORDERED[kind](), seed=seed, max_samples=SOME)
+        assert f'mean over a random sample of {SOME} of {N} samples, ± ' in surface.note
+        drawn.append(taken(surface))
+        assert len(drawn[-1].unique()) == SOME
+    every = torch.cat(drawn)
+    assert every.max() > 0.8 * N and abs(float(every.mean()) - N / 2) < 5 * N / 12**0.5 / len(every)**0.5
+    assert len({tuple(d.tolist()) for d in drawn}) == 4
+    whole = loss_surface(learner(), 'random', n=2, data=ORDERED[kind]())
+    assert f'mean over {N} samples' in whole.note and taken(whole).round().sort().values.tolist() == list(range(N))
+
+
+def test_tables_are_drawn_from_at_random_unless_weighted():
+    pd = pytest.importorskip('pandas')
+    from fastai.tabular.core import Categorify, TabularPandas
+    table = pd.DataFrame({'a': np.arange(N) / N, 'y': np.arange(N) % 2.})
+    dl = TabularPandas(table, [Categorify], cont_names=['a'], y_names='y').dataloaders(10).train
+    assert drawn_from(dl) == (N, True)
+    dl.wgts = WEIGHTS / WEIGHTS.sum()
+    assert drawn_from(dl) == (N, False)
+    assert drawn_from(PartialDL(ROWS, 10, 30, shuffle=True)) == (N, False)
