@@ -58,7 +58,7 @@ class WeightsView(View):
                                                        for i in {len(traj) // 3, len(traj) // 2, len(traj) - 1})
         what = f'{name}, changes' if self.of == 'changes' else name
         total = traj.sizes[name].numel() // _numbers(traj, name)
-        if len(start) < total: what += f', {len(start)} of {total}'
+        count = f', {len(start)} of {total}' if len(start) < total else ''
 
         def update(i):
             for image, tile in zip(images, tiles(i)):
@@ -66,7 +66,7 @@ class WeightsView(View):
                 else: image.set_data(tile[..., 0])
             far = self._moved(traj, name, i)
             state = 'frozen, never changes' if frozen else 'unchanged' if far == 0 else _how_far(far)
-            told.set_text(f'{shorten(what, width - 1.8)}: {state}')
+            told.set_text(f'{shorten(what, width - CHAR * len(count + state))}{count}: {state}')
             return [*images, told]
         return update
 
