@@ -13,6 +13,7 @@ from fastai.basics import (
     SGD,
     Adam,
     BCEWithLogitsLossFlat,
+    Callback,
     CategoryBlock,
     CrossEntropyLossFlat,
     DataLoaders,
@@ -145,6 +146,15 @@ def tabular():
     return tabular_learner(dls, layers=[6], opt_func=Adam)
 
 
+class Float32(Callback):
+    "fastai's own Recorder takes no loss in half precision"
+    def after_pred(self): self.learn.pred = self.learn.pred.float()
+
+
+def class_loss(pred, y): return nn.functional.cross_entropy(pred.float(), y)
+def number_loss(pred, y): return nn.functional.mse_loss(pred.float(), y)
+
+
 def mlp(i, o): return nn.Sequential(nn.Linear(i, 6), nn.Tanh(), nn.Linear(6, o))
 
 
@@ -191,6 +201,13 @@ LEARNERS = {
     'one parameter': (lambda: learner(dls_of(torch.randn(32, 1), torch.randn(32, 1)), nn.Linear(1, 1, bias=False),
                                       MSELossFlat()),
                       'FitView LossView'),
+    'bfloat16, two inputs': (lambda: learner(dls_of(torch.randn(32, 2).bfloat16(), torch.randint(2, (32,))),
+                                             mlp(2, 2).bfloat16(), class_loss), 'BoundaryView LossView'),
+    'bfloat16, one input': (lambda: learner(dls_of(torch.randn(32, 1).bfloat16(), torch.randn(32, 1)),
+                                            mlp(1, 1).bfloat16(), number_loss), 'FitView LossView'),
+    'half, by a callback': (lambda: learner(dls_of(torch.randn(32, 1, 8, 8).half(), torch.randint(3, (32,))),
+                                            Cnn().half(), CrossEntropyLossFlat(), cbs=Float32()),
+                            'SamplesView ConfusionView MetricsView'),
     'diverged': (lambda: linear_learner(linear_dls(bs=5, seed=1), init=(1e4, 1e4), log_every=None),
                  'FitView PathView LossView'),
 }

@@ -53,6 +53,7 @@ class BoundaryView(View):
         x, y = two_inputs(data)
         models = [Classifier(t, data, self.activation) for t in trajs]
         k = max(models[0](0, x[:1]).shape[-1], int(y.max()) + 1)
+        dtype, x = x.dtype, plain(x)
         names = self._names(k, trajs[0], is_signed(data[1][0]))
         (left, right), ylim = (padded(x[:, j], 0.12) for j in (0, 1))
         tidy(ax, xlabel='input 0', ylabel='input 1', xlim=(left, right), ylim=ylim)
@@ -64,7 +65,7 @@ class BoundaryView(View):
         low, high = ax.get_ylim() # the legend may have asked for room
         image = None if len(trajs) > 1 else self._background(ax, (left, right, low, high), k, models[0], names)
         gx, gy = np.linspace(left, right, self.n), np.linspace(low, high, self.n)
-        rows = torch.as_tensor(np.stack(np.meshgrid(gx, gy), -1).reshape(-1, 2), dtype=x.dtype)
+        rows = torch.as_tensor(np.stack(np.meshgrid(gx, gy), -1).reshape(-1, 2), dtype=dtype)
 
         def update(i):
             for line, model in zip(lines, models):
