@@ -23,10 +23,17 @@ def step_line(traj, i: int, step: int, n: int) -> str:
     return f'step {step} of {n}   {part}loss {traj.loss(i):.4g}{where}'
 
 
+def by_part(traj) -> list:
+    "`(part, steps, losses)`: of a GAN one for its generator and one for its critic, of other fits all steps as one"
+    rest = torch.ones(len(traj.losses), dtype=torch.bool)
+    for steps in traj.parts.values(): rest[steps] = False
+    every = {**traj.parts, 'other' if traj.parts else 'each step': rest.nonzero()[:, 0]}
+    return [(part, steps, traj.losses[steps]) for part, steps in every.items() if len(steps)]
+
+
 def losses_of(traj) -> list:
-    "`(name, losses)`: of a GAN those of its generator and of its critic, of other fits all"
-    of = [(f'{part} loss', traj.losses[steps]) for part, steps in traj.parts.items()] or [('loss', traj.losses)]
-    return [(name, losses) for name, losses in of if len(losses)]
+    "`(name, losses)` of each part, by which they are told"
+    return [(f'{part} loss' if traj.parts else 'loss', losses) for part, _, losses in by_part(traj)]
 
 
 def one_line(traj) -> str:

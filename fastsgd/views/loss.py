@@ -3,17 +3,10 @@
 import torch
 
 from ..trajectory.several import label_of
+from ..trajectory.tables import by_part
 from .limits import finite, plain
 from .steps import StepView, along
 from .style import ORANGE, ink, style
-
-
-def by_part(traj) -> list:
-    "`(part, steps, losses)`: of a GAN one for its generator and one for its critic, of other fits all steps as one"
-    rest = torch.ones(len(traj.losses), dtype=torch.bool)
-    for steps in traj.parts.values(): rest[steps] = False
-    every = {**traj.parts, 'other' if traj.parts else 'each step': rest.nonzero()[:, 0]}
-    return [(part, steps, traj.losses[steps]) for part, steps in every.items() if len(steps)]
 
 
 class LossView(StepView):

@@ -6,10 +6,10 @@ from matplotlib.lines import Line2D
 
 from ..checks import check_in_list
 from ..trajectory.several import as_list, label_of, name_of
+from ..trajectory.tables import by_part
 from .cells import SIZE
 from .legends import legend
 from .limits import finite, padded, plain
-from .loss import by_part
 from .marks import mark_steps
 from .steps import extremes, spans_decades
 from .style import GREY, LINESTYLES, class_style, literal, shortened, tidy

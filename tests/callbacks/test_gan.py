@@ -212,6 +212,7 @@ def test_a_loop_of_ones_own_says_it_itself():
     assert {k: v.tolist() for k, v in traj.parts.items()} == {'judge': [0, 2, 4], 'painter': [1]}
     drawn = {k: a.get_xdata().tolist() for k, a in lines(LossView().plot(traj, Figure().subplots())).items()}
     assert drawn == {'judge': [0, 2, 4], 'painter': [1], 'other': [3]}
+    assert ', judge loss 0 to 9, painter loss 1 to 1, other loss 3 to 3' in repr(traj)
     with pytest.raises(TypeError, match='part=3'): recording.step(1., 0.1, part=3)
 
 
