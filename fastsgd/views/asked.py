@@ -50,6 +50,7 @@ class Asked:
 
     def _activation(self):
         "One for all points: by the loss, asked with the first and the last answers, else as recorded"
+        if self.samples.target_kind == 'new image': return '' # no truth; and a GAN's loss would ask the model itself
         ys = leaves(self.samples.ys)
         outs = torch.cat([self.raw(0), self.raw(-1)])
         targets = torch.cat([ys[0]] * 2) if ys and self.samples.target_kind != 'next word' else None
@@ -109,12 +110,13 @@ class Asked:
 
 def unfit(asked) -> str:
     "Why the answers say nothing of the targets as they are: another number of them than there are; '' if they do"
-    samples, out = asked.samples, asked(0)
+    samples = asked.samples
+    if samples.target_kind not in ('value', 'category'): return ''
+    out = asked(0)
     shape = tuple(out.shape[1:])
     if samples.target_kind == 'value':
         numbers, wanted = out[0].numel(), torch.tensor(samples.targets[0]).numel()
         return '' if numbers == wanted else f'the model answers with {_several(numbers, wanted, "target")} an item'
-    if samples.target_kind != 'category': return ''
     if out.ndim != 2: return f'the model answers each item with shape {shape}, and the targets are classes'
     known = activation_of(asked.traj.loss_func) != '' # then there may be more classes than the samples have
     classes = len(samples.classes) or max(2, 1 + max(samples.targets), 1 + _highest(asked.traj.data))

@@ -179,6 +179,7 @@ def test_a_loss_that_calls_the_model_has_no_surface_and_is_not_called():
     for ask in (loss_surface, sharpness): # its critic's running means would move
         with pytest.raises(ValueError, match="the loss holds 'generator.* of the model itself"): ask(traj)
     choose_views(traj)
+    SamplesView().plot(traj, Figure().subplots())
     assert all(torch.equal(before[k], v) for k, v in learn.model.state_dict().items())
 
 
