@@ -48,7 +48,7 @@ class Site(FrontEnd):
         with shown(folder) as address: yield [f'{address}/{self.page}']
 
     def darken(self, page): # for those with a switch of their own
-        page.evaluate("document.documentElement.dataset.theme = 'dark'")
+        page.evaluate("document.documentElement.dataset.theme = 'dark'; document.body.dataset.mdColorScheme = 'slate'")
 
 
 class Slides(Site):

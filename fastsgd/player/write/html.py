@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import uuid
 from functools import cache
 from html import escape
@@ -22,6 +23,7 @@ TITLES = dict(first='First frame (home)', back='Step back (left arrow)',
 NOTE = ('<div class="fastsgd-note" data-do="note" aria-hidden="true" hidden></div>'
         '<div class="fastsgd-ring" data-do="ring" hidden></div>'
         '<div class="fastsgd-live" data-do="live" aria-live="polite"></div>')
+CSS_COMMENT = re.compile(r'/\*.*?\*/')
 LEGIBLE = 1.3 # pixels a point: the smallest letters, of 6.94 points, are 9 pixels high
 MOST_LAYERS = 12 # of which each takes memory
 SPEEDS = ('0.25', '0.5', '1', '2', '4')
@@ -117,7 +119,7 @@ def player_page(player, title):
 @cache
 def asset(name):
     text = (HERE / name).read_text(encoding='utf-8')
-    return shortened(text) if name.endswith('.js') else INDENT.sub(' ', text).strip()
+    return shortened(text) if name.endswith('.js') else INDENT.sub(' ', CSS_COMMENT.sub('', text)).strip()
 
 
 def script_json(data):

@@ -63,6 +63,14 @@
     for (const node of before.slice(after.length)) node.remove();
   }
 
+  // A player in a frame of its own, as in marimo, is dark or light as the page around it is, also when that changes.
+  function follow(frame) {
+    const take = () => document.documentElement.style.colorScheme = getComputedStyle(frame).colorScheme;
+    const { documentElement, body } = frame.ownerDocument;
+    for (const node of [documentElement, body]) new MutationObserver(take).observe(node, { attributes: true });
+    take();
+  }
+
   function start(root) {
     const written = (type) => root.querySelector("script[type='" + type + "']").textContent;
     const find = (name) => root.querySelector("[data-do=" + name + "]");
@@ -76,6 +84,7 @@
     root.tabIndex = 0;
     root.setAttribute("role", "group");
     root.setAttribute("aria-label", "Animation player");
+    if (window.frameElement && root.parentNode === document.body) follow(window.frameElement);
     root.dataset.lmSuppressShortcuts = "true";      // of JupyterLab, while the player has the focus
     const nodes = root.querySelectorAll("svg [data-part]");
     const parts = data.parts.map((part, k) => ({
