@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 
 from .divergence import diverged_at
+from .overshoot import first_overshoot, overshoot
 
 FEW = 40 # losses, below which noise is not told from rest
 BLOCKS = 5 # in each half: how much their means differ tells how much noise there is
@@ -42,10 +43,23 @@ class HowItWent:
     def findings(self) -> list[Finding]:
         "What is beyond doubt about this fit, as `(step, text)` in the order of the steps; mostly nothing"
         at = self.diverged
-        if at is not None: return [Finding(at, 'diverged: a smaller learning rate may help')]
+        if at is not None: return [_why_diverged(self, at)]
         always = _standing_still, _no_gradient
-        rules = always if self.parts else (_plateau, _overfitting, *always, _too_slow)
+        rules = always if self.parts else (_plateau, _overfitting, *always, _too_slow, _too_sharp)
         return sorted(found for rule in rules if (found := rule(self)) is not None)
+
+
+def _why_diverged(traj, at):
+    found = None if traj.parts else first_overshoot(traj)
+    if found is None or found.start > at: return Finding(at, 'diverged: a smaller learning rate may help')
+    return Finding(at, f'diverged: {found} from step {found.start:,} on')
+
+
+def _too_sharp(traj):
+    "The learning rate is above 2 / sharpness for long"
+    if (found := overshoot(traj)) is None: return
+    rises = f'the loss rises in {found.rises:,} of the next {found.stop - found.start:,} steps'
+    return Finding(found.start, f'{rises}: {found}')
 
 
 def _halves(losses):
