@@ -51,11 +51,10 @@ def _rises(traj): # The steps after which the loss is higher
 
 def _proved(traj, rises):
     "Is the curvature along some of these steps above 2 / rate beyond doubt?"
-    steps = traj.steps # a step and the next one, of which each point is there
-    whole = [k for k, i in enumerate(torch.searchsorted(steps, rises).tolist())
-             if i + 2 < len(steps) and steps[i] == rises[k] and steps[i + 2] == rises[k] + 2]
+    there = torch.isin(rises, traj.steps) & torch.isin(rises + 1, traj.steps) & torch.isin(rises + 2, traj.steps)
+    whole = rises[there] # of this step and the next one each point is there
     if len(whole) < LEAST or not traj.grad_norms: return None
-    chosen = rises[whole][torch.linspace(0, len(whole) - 1, min(PROOFS, len(whole))).round().long()]
+    chosen = whole[torch.linspace(0, len(whole) - 1, min(PROOFS, len(whole))).round().long()]
     gradients, found, wrong = traj.grad_norm.double(), [], 0
     for step in chosen.tolist():
         ratio = _ratio(traj, step, gradients)
