@@ -5,11 +5,13 @@ from typing import NamedTuple
 import torch
 
 from .divergence import diverged_at
+from .norms import moves_of
 from .overshoot import first_overshoot, overshoot
 
 FEW = 40 # losses, below which noise is not told from rest
 BLOCKS = 5 # in each half: how much their means differ tells how much noise there is
 RISE = 0.05 # of the validation loss, beyond its best: what is worth a word
+SOME = 17 # steps, which stand for all
 USUAL, TINY = 1e-3, 5e-5 # of its size is what a step changes in a weight: at a good pace, and where it takes ages
 
 
@@ -177,8 +179,8 @@ def _too_slow(traj):
 
 
 def _pace(traj, name) -> float | None:
-    "By what share of its size a step changes this parameter, all in all; None for one that is zero or stands still"
-    start, end = (traj.params.row(name, i).double() for i in (0, len(traj) - 1))
-    steps, size = int(traj.steps[-1] - traj.steps[0]), float(start.norm())
-    change = float((end - start).norm())
-    return change / steps / size if steps and size and change else None
+    "By what share of its size a step changes this parameter, as a rule; None for one that is zero or stands still"
+    moves, size = moves_of(traj), float(traj.params.row(name, 0).double().norm())
+    at = torch.linspace(0, len(moves.known[0]) - 1, min(SOME, len(moves.known[0]))).long()
+    change = float(moves.of(name, at).median()) if len(at) else 0.
+    return change / size if size and change else None

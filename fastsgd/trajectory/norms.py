@@ -55,7 +55,9 @@ class Norms(Mapping):
     def __len__(self): return len(self.rows)
     def __contains__(self, name): return name in self.rows
     def _ipython_key_completions_(self): return list(self.rows)
-    def __repr__(self): return f'Norms of {len(self)} parameters, known at {len(self.at)} of {self.n} steps'
+    def __repr__(self):
+        of = f'{len(self)} parameter{"s" * (len(self) != 1)}'
+        return f'Norms of {of}, known at {len(self.at)} of {self.n} step{"s" * (self.n != 1)}'
 
     def __getitem__(self, name):
         values = self.rows[name]

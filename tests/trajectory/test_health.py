@@ -210,6 +210,18 @@ def test_a_short_or_plain_fit_says_nothing():
     assert fit(0, net(0), wave(0), steps=FEW - 1)[0].findings == []
 
 
+def test_the_pace_that_is_said_is_that_of_single_steps():
+    "Moves that cancel out are moves; from first point to last, small batches seem up to 4 times slower"
+    path = torch.ones(101, 1, 4) + 1e-6 * torch.arange(101)[:, None, None]
+    losses = torch.linspace(1., 0.99, 100)
+    slow = Trajectory({'w': path}, losses=losses, lrs=[0.1] * 100)
+    said = 'a step changes the weights by 1e-06 of their size at most (1e-03 is usual): the learning rate may be much '
+    assert said + 'too small' in [f.text for f in slow.findings]
+    assert slow.take([0, 50, 100]).findings == slow.findings, 'the norms of a part are those of the whole'
+    path[::2] += 1e-3
+    assert not any('too small' in f.text for f in Trajectory({'w': path}, losses=losses, lrs=[0.1] * 100).findings)
+
+
 def test_findings_are_said_in_the_table_and_in_the_alternative_text():
     traj, _ = stands(1)
     said = str(traj.findings[0])

@@ -158,6 +158,8 @@ def test_none_and_not_a_number_are_told_apart_in_the_norm_of_all():
                   torch.tensor([0, 2, 3, 4]), 6)
     assert norms.together().nan_to_num(-1).tolist() == [5, -1, 5, -1, -1, -1]
     assert norms['a'].nan_to_num(-1).tolist() == [3, -1, -1, -1, -1, -1]
+    assert repr(norms) == 'Norms of 2 parameters, known at 4 of 6 steps'
+    assert repr(Norms({'a': torch.ones(1)}, torch.tensor([0]), 1)) == 'Norms of 1 parameter, known at 1 of 1 step'
 
 
 def test_norms_of_a_trajectory_of_ones_own(count):
