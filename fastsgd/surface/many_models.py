@@ -11,6 +11,11 @@ class Reused(Exception):
     "A model uses what `ManyModels` has overwritten"
 
 
+def _tanh_(x):
+    "A CPU takes a quarter of the time for a sigmoid; the difference is in the last digits of a number around 1"
+    return torch.tanh_(x) if x.device.type != 'cpu' else x.mul_(2).sigmoid_().mul_(2).sub_(1)
+
+
 class ManyModels(TorchFunctionMode):
     """Under vmap: a few operations in a way that suits many small models.
 
@@ -21,7 +26,7 @@ class ManyModels(TorchFunctionMode):
     that uses the layer's output once more raises `Reused`. `answers` stand for first layers.
     """
     IN_PLACE = {F.relu: torch.relu_, torch.relu: torch.relu_, torch.Tensor.relu: torch.relu_,
-                torch.tanh: torch.tanh_, torch.Tensor.tanh: torch.tanh_,
+                torch.tanh: _tanh_, torch.Tensor.tanh: _tanh_,
                 torch.sigmoid: torch.sigmoid_, torch.Tensor.sigmoid: torch.sigmoid_}
 
     def __init__(self, in_place, answers=None):

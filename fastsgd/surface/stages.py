@@ -82,6 +82,7 @@ class Stages:
         "`(u, v, loss)` of the finest whole grid"
         loss = torch.empty(len(self.order), dtype=torch.float64)
         loss[self.order[:self.done]] = torch.cat(self.parts)
+        if self.finished: return self.u, self.v, loss.view(len(self.v), len(self.u))
         i, j = self.grid_of_u < self.whole, self.grid_of_v < self.whole
         return self.u[i], self.v[j], loss.view(len(self.v), len(self.u))[j][:, i]
 
