@@ -3,9 +3,13 @@
 
 The peers' way is a Python loop which loads each parameter vector into the model and calls it. Both sides take turns,
 and the fastest of each is compared, on one thread by the time of the processor, whatever else it does; peak memory is
-measured in a process of its own, on Linux. Kinds are names of `KINDS`, for a quick look at some of the ten.
+measured in a process of its own, on Linux. loss-landscapes and Landscaper are measured too where they can be imported:
+`pip install loss-landscapes landscaper`. Kinds are names of `KINDS`, for a quick look at some of the ten.
 """
 
+import contextlib
+import copy
+import io
 import subprocess
 import sys
 import time
@@ -145,6 +149,31 @@ KINDS = {
 }
 
 
+def with_loss_landscapes(model, ask, k):
+    import loss_landscapes
+
+    class Asked(loss_landscapes.metrics.Metric):
+        def __call__(self, wrapper): return ask(wrapper.modules[0])
+    loss_landscapes.random_plane(model, Asked(), distance=1, steps=k)
+
+
+def with_landscaper(model, ask, k):
+    from landscaper.compute import compute_loss_landscape
+    dirs = [[torch.randn_like(p) for p in model.parameters()] for _ in range(2)]
+    compute_loss_landscape(model, None, dirs, lambda m, _: ask(m), steps=k, distance=1., dim=2, device='cpu')
+
+
+def per_point(peer, model, xs, y, loss_func, k):
+    "Milliseconds that a peer takes for a point, as text: it asks for the loss without gradients, as all of these do"
+    def ask(model):
+        if hasattr(model, 'reset'): model.reset()
+        return loss_func(model(*xs), y).item()
+    try:
+        with torch.no_grad(), contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
+            return f'{1e3 * best_of(lambda: peer(copy.deepcopy(model), ask, k), repeats=1)[0] / k**2:.3g} ms'
+    except Exception as e: return f'({type(e).__name__})'
+
+
 def row(kind, n, threads, seconds=1.):
     """A line of the table: both ways over the same points, and what is measured once before as a number of points of
     the loop
@@ -153,6 +182,8 @@ def row(kind, n, threads, seconds=1.):
     torch.manual_seed(0)
     model, x, y, loss_func = KINDS[kind](n)
     learn, plane = SimpleNamespace(model=model.eval(), loss_func=loss_func), Plane.random(model)
+    xs = x if isinstance(x, tuple) else (x,)
+    peers = [per_point(o, model.eval(), xs, y, loss_func, 9) for o in (with_loss_landscapes, with_landscaper)]
     once = best_of(lambda: peers_loop(learn, (x, y), plane, torch.zeros(2), torch.zeros(2)), repeats=2)[0] / 2
     k = int(min(100, max(9, (seconds / once)**0.5)))
     at = torch.linspace(-1, 1, k)
@@ -170,7 +201,7 @@ def row(kind, n, threads, seconds=1.):
     told = f'{way.method}{", first layers known" if way.first else ""}, {size} at a time'
     if way is surface.objective.loop: told = 'same loop' # a point, a call: what differs from the plain loop is chance
     print(f'| {kind}, {n_params:,} parameters | {n} | {threads} | {k} × {k} | {1e3 * theirs / k**2:.3g} ms | '
-          f'{1e3 * ours / k**2:.3g} ms | {theirs / ours:.2f} | {told} | '
+          f'{" | ".join(peers)} | {1e3 * ours / k**2:.3g} ms | {theirs / ours:.2f} | {told} | '
           f'{max(whole - ours, 0) / theirs * k**2:.0f} | {off:.0e} |', flush=True)
 
 
@@ -242,9 +273,9 @@ print(peak() - before)
 if __name__ == '__main__':
     print(f'torch {torch.__version__}')
     chosen, threads = [o for o in sys.argv[1:] if o in KINDS], [int(o) for o in sys.argv[1:] if o.isdigit()] or [1, 2]
-    print('| model | samples | threads | points | plain loop | fastsgd | times faster | way | points to begin with | '
-          'largest relative difference |')
-    print('|---|---|---|---|---|---|---|---|---|---|')
+    columns = ('model', 'samples', 'threads', 'points', 'plain loop', 'loss-landscapes', 'Landscaper', 'fastsgd',
+               'times faster', 'way', 'points to begin with', 'largest relative difference')
+    print(f'| {" | ".join(columns)} |\n{"|---" * len(columns)}|')
     for kind in chosen or KINDS:
         for k in threads:
             for n in (64, 256): row(kind, n, k)
