@@ -48,7 +48,14 @@ class Site(FrontEnd):
         with shown(folder) as address: yield [f'{address}/{self.page}']
 
     def darken(self, page): # for those with a switch of their own
-        page.evaluate("document.documentElement.dataset.theme = 'dark'; document.body.dataset.mdColorScheme = 'slate'")
+        page.evaluate("document.documentElement.dataset.theme = 'dark'")
+
+
+def load_again(page):
+    "For a theme that looks at the reader's preference once, and then remembers it"
+    page.evaluate('localStorage.clear()')
+    page.reload()
+    page.wait_for_function("document.querySelectorAll('.fastsgd-player[data-ready]').length >= 2")
 
 
 class Slides(Site):
@@ -87,7 +94,7 @@ SITES = {
         site_name='Test', docs_dir='docs', plugins=['mkdocs-jupyter'], theme=dict(name='material', font=False, palette=[
             dict(media='(prefers-color-scheme: light)', scheme='default'),
             dict(media='(prefers-color-scheme: dark)', scheme='slate')])))},
-        ['mkdocs', 'build', '-q'], 'site/notebook/index.html'),
+        ['mkdocs', 'build', '-q'], 'site/notebook/index.html', darken=load_again),
     'sphinx-gallery': Site(('sphinx-gallery', 'sphinx'), 'sphinx', {
         'conf.py': SPHINX.format('sphinx_gallery.gen_gallery') + GALLERY, 'index.rst': INDEX.format('gallery/index'),
         'examples/GALLERY_HEADER.rst': 'Gallery\n=======\n', 'examples/plot_fit.py': script(CELLS)},
