@@ -10,7 +10,7 @@ from .beside import one_for_each
 from .cells import CHAR, LINE, SIZE, shorten
 from .legends import legend
 from .limits import calm, padded
-from .style import COLORS, GREY, MARKERS, MOST_MOVING, literal, shortened, tidy
+from .style import COLORS, GREY, MARKERS, MOST_MOVING, ink, literal, shortened, tidy
 from .view import View
 
 PROBES = 8 # points of the fit from which the two directions are found
@@ -134,7 +134,8 @@ class EmbeddingView(View):
             taken.append(box)
             beyond = box[2] > width
             text = ax.text(0, 0, f'{name} ' if beyond else f' {name}', fontsize=SIZE, va='bottom', clip_on=True,
-                           ha='right' if beyond else 'left', parse_math=False, color='0.2', zorder=4)
+                           ha='right' if beyond else 'left', parse_math=False, color=ink(), alpha=0.8,
+                           zorder=4)
             texts.append((k, text))
         return texts
 

@@ -9,9 +9,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from fits import classes, line
+from looked_at import texts
 from matplotlib.colors import to_rgb
 
-from fastsgd import BoundaryView, FitView, HistogramView, LossView, ParamsView, PathView, animate
+from fastsgd import BoundaryView, EmbeddingView, FitView, HistogramView, LossView, ParamsView, PathView, animate
 
 STYLES = {'dark': lambda: plt.style.context('dark_background'), 'ggplot': lambda: plt.style.context('ggplot'),
           'large': lambda: mpl.rc_context({'font.size': 20}), 'xkcd': plt.xkcd,
@@ -88,3 +89,10 @@ def test_threads_leave_the_settings_alone():
     for t in threads: t.start()
     for t in threads: t.join()
     assert not errors and mpl.rcParams == before
+
+
+def test_names_of_an_embedding_are_legible(style):
+    ax = EmbeddingView().plot(texts())
+    assert len(ax.texts) > 3
+    for text in ax.texts: assert contrast(text.get_color(), ax.get_facecolor()[:3]) > 4.5
+    plt.close(ax.figure)
