@@ -8,7 +8,6 @@ measured in a process of its own, on Linux. loss-landscapes and Landscaper are m
 """
 
 import contextlib
-import copy
 import io
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from torch import nn
 
 from fastsgd import Plane, Trajectory, loss_surface, sharpness
 from fastsgd.lesson.learner import LinearModel
+from fastsgd.trajectory.models import copy_model
 
 REPEATS = 5
 
@@ -170,7 +170,7 @@ def per_point(peer, model, xs, y, loss_func, k):
         return loss_func(model(*xs), y).item()
     try:
         with torch.no_grad(), contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
-            return f'{1e3 * best_of(lambda: peer(copy.deepcopy(model), ask, k), repeats=1)[0] / k**2:.3g} ms'
+            return f'{1e3 * best_of(lambda: peer(copy_model(model, None), ask, k), repeats=1)[0] / k**2:.3g} ms'
     except Exception as e: return f'({type(e).__name__})'
 
 
