@@ -39,7 +39,7 @@ from fastai.vision.all import (
 
 from fastsgd import AnimateFitCallback, RecordParamsCallback
 
-PAIRS = 5 # fits with and without, in turns
+PAIRS, LEAST, SECONDS = 5, 2, 40 # fits with and without, in turns: fewer where they take more seconds than this
 
 
 def pictures(n=240, size=64):
@@ -139,22 +139,23 @@ def memory(field):
 
 def measure(make):
     run(make, RecordParamsCallback()) # warms up
-    rows = {True: [], False: []}
+    rows, began = {True: [], False: []}, time.perf_counter()
     for k in range(PAIRS):
+        if k >= LEAST and time.perf_counter() - began > SECONDS: break
         for ours in (True, False) if k % 2 else (False, True):
-            _, seconds, used = run(make, *([AnimateFitCallback()] if ours else []))
+            done, seconds, used = run(make, *([AnimateFitCallback()] if ours else []))
             rows[ours].append([seconds, *used])
+            if ours: learn = done
     (clock, own, system, pages), (other_clock, alone, system_alone, pages_alone) = (
         np.array(rows[ours]).T for ours in (True, False))
     whole, ratios = (own + system).min() / (alone + system_alone).min(), clock / other_clock
-    told = lambda pages: ', '.join(f'{n:,.0f}' for n in pages)
-    learn, seconds, _ = run(make, AnimateFitCallback())
+    told = lambda numbers, form=',.0f': ', '.join(format(n, form) for n in numbers)
     kept = learn.record_params.recording.stored_bytes
     start, before = time.perf_counter(), time.process_time()
     html = learn.animate_fit._repr_html_()
     took, spent_on_it = time.perf_counter() - start, time.process_time() - before
     traj = learn.record_params.trajectory
-    print(f'  fit {seconds:.1f} s, with / without {np.median(ratios):.3f} ({", ".join(f"{r:.3f}" for r in ratios)})\n'
+    print(f'  fit {other_clock.min():.1f} s, with / without {np.median(ratios):.3f} ({told(ratios, ".3f")})\n'
           f'  least processor time with / without {whole:.3f}, in the program itself {own.min() / alone.min():.3f}\n'
           f'  new pages with {told(pages)}, without {told(pages_alone)}\n'
           f'  record {kept / 2**20:.0f} MiB in {len(traj)} of {traj.n_steps + 1} points; process at its peak '
