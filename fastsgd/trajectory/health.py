@@ -11,6 +11,7 @@ from .overshoot import first_overshoot, overshoot
 FEW = 40 # losses, below which noise is not told from rest
 BLOCKS = 5 # in each half: how much their means differ tells how much noise there is
 RISE = 0.05 # of the validation loss, beyond its best: what is worth a word
+TOGETHER = 2**16 # numbers that are compared at once
 SOME = 17 # steps, which stand for all
 USUAL, TINY = 1e-3, 5e-5 # of its size is what a step changes in a weight: at a good pace, and where it takes ages
 
@@ -135,11 +136,14 @@ def _earliest(since) -> tuple:
 def _still_since(traj, name) -> int:
     "The first point from which on `name` never changes"
     if traj.params.constant(name): return 0
-    last = traj.params.row(name, len(traj) - 1)
-    for i in range(len(traj) - 2, -1, -1):
-        now = traj.params.row(name, i)
-        # a glance tells nearly always
-        if not (torch.equal(now.reshape(-1)[:1000], last.reshape(-1)[:1000]) and torch.equal(now, last)): return i + 1
+    last, stop = traj.params.row(name, len(traj) - 1).reshape(-1), len(traj) - 1
+    size = max(TOGETHER // len(last), 1)
+    while stop:
+        rows = traj.params.between(name, max(stop - size, 0), stop).reshape(-1, len(last))
+        if (rows[-1, :1000] != last[:1000]).any(): return stop # a glance tells nearly always
+        moved = (rows != last).any(1).nonzero()
+        if len(moved): return stop - len(rows) + int(moved[-1]) + 1
+        stop -= len(rows)
     return 0
 
 

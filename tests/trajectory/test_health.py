@@ -199,6 +199,16 @@ def test_the_step_at_which_a_layer_died_is_said():
                           '(step 31)')
 
 
+@pytest.mark.parametrize('at', [1, 50, 9_000])
+def test_a_layer_that_stands_still_is_found_however_long_ago(at):
+    rows = torch.randn(20_000, 10, generator=seeded(0))
+    rows[at:] = rows[at].clone()
+    traj = Trajectory({'still': rows, 'moves': rows.roll(1, 0) + torch.arange(20_000.)[:, None]},
+                      losses=torch.ones(19_999), lrs=torch.full((19_999,), 0.1))
+    assert [(f.step, f.text) for f in traj.findings if 'still' in f.text] == [
+        (at, 'still stands still from here on: frozen, or without a gradient')]
+
+
 def test_a_diverged_fit_says_only_that():
     traj, _ = fit(0, nn.Linear(3, 1), line(0), lr=3., bs=64, steps=60)
     assert [f.step for f in traj.findings] == [traj.diverged] and 'diverged' in traj.findings[0].text
