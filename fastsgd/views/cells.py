@@ -97,7 +97,7 @@ class Bar:
         self.width, look = width, {'height': LINE * 1.02, 'lw': 0}
         ax.add_patch(Rectangle((x, y), width, fc='0.93', zorder=1, **look))
         self.fill = ax.add_patch(Rectangle((x, y), 0, zorder=2, **look))
-        self.text = write(ax, x + 0.03, y + LINE * 0.53, '', va='center', zorder=3)
+        self.text = write(ax, x + 0.03, y + LINE * 0.53, '', va='center', zorder=3, color='black') # on a pale ground
 
     def show(self, share, text, right=None, number=None) -> list:
         "`number` stands at the end if there is room for it; `right` is None for what is neither right nor wrong"

@@ -106,7 +106,8 @@ def _matrix(ax, names):
         axis.set_ticks(range(0, k, step), short[::step], fontsize=SIZE, parse_math=False, rotation=90 if upright else 0)
         axis.set_label_text(name)
     ax.tick_params(length=0)
-    texts = [ax.text(c, r, '', ha='center', va='center', fontsize=SIZE)
+    ax.grid(False) # of some styles, across the counts
+    texts = [ax.text(c, r, '', ha='center', va='center', fontsize=SIZE, path_effects=[])
              for r in range(k) for c in range(k)] if k <= NUMBERS and k * 0.15 < max(size[1], 1) else []
     return image, texts, ax.set_title('\n', loc='left', fontsize=SIZE, parse_math=False)
 

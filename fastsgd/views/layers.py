@@ -77,7 +77,7 @@ class LayersView(View):
         "What the colours mean, above and beside the picture"
         many = '1 layer' if n == 1 else f'{n} layers'
         title, label = {'updates': (f'change per step / size of {many}{of}; grey: none',
-                                    'change per step / size (dashed: a usual pace)'),
+                                    'change per step / size\n(dashed: a usual pace)'),
                         'gradients': (f'norm of the gradient of {many}{of}; grey: none', 'norm of the gradient'),
                         'dead': (f'dead units of {many}{of}', 'share of units that no sample gets through the ReLU')
                         }[self.of]

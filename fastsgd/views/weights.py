@@ -14,6 +14,7 @@ from .style import BLUE, GREY, VERMILION
 from .view import View
 
 SIGNED = LinearSegmentedColormap.from_list('blue-white-vermilion', [BLUE, 'white', VERMILION])
+BAR = 0.62 # inches for the colour bar and its numbers
 SIDE = 64 # pixels of a weight's picture at the most
 
 
@@ -53,7 +54,7 @@ class WeightsView(View):
         width, height = page(ax)
         told = write(ax, 0, 0, '', color=GREY)
         named = self._labels(traj, len(start))
-        images = self._pictures(ax, name, start, named, width - (0 if color else 0.55), height, limit)
+        images = self._pictures(ax, name, start, named, width - (0 if color else BAR), height, limit)
         frozen = traj.params.constant(name) or not any((traj.params.row(name, i) != traj.params.row(name, 0)).any()
                                                        for i in {len(traj) // 3, len(traj) // 2, len(traj) - 1})
         what = f'{name}, changes' if self.of == 'changes' else name
@@ -111,7 +112,8 @@ class WeightsView(View):
             image.set_label(f'{name} of {named[k]}' if named else f'{name}[{k}]')
             images.append(image)
         if tiles.shape[-1] == 1:
-            bar = ax.figure.colorbar(images[0], cax=ax.inset_axes([0.88, 0.08, 0.025, 0.75]))
+            place = 1 - (BAR - 0.08) / (width + BAR), 0.08, 0.025, 0.75
+            bar = ax.figure.colorbar(images[0], cax=ax.inset_axes(place))
             bar.outline.set_visible(False)
             bar.ax.tick_params(labelsize=SIZE)
         return images

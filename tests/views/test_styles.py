@@ -9,10 +9,23 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from fits import classes, line
-from looked_at import texts
+from looked_at import pictures, texts
 from matplotlib.colors import to_rgb
+from matplotlib.text import Text
 
-from fastsgd import BoundaryView, EmbeddingView, FitView, HistogramView, LossView, ParamsView, PathView, animate
+from fastsgd import (
+    BoundaryView,
+    ConfusionView,
+    EmbeddingView,
+    FitView,
+    HistogramView,
+    LayersView,
+    LossView,
+    ParamsView,
+    PathView,
+    SamplesView,
+    animate,
+)
 
 STYLES = {'dark': lambda: plt.style.context('dark_background'), 'ggplot': lambda: plt.style.context('ggplot'),
           'large': lambda: mpl.rc_context({'font.size': 20}), 'xkcd': plt.xkcd,
@@ -74,6 +87,19 @@ def test_panels_of_several(style):
     assert apart(fig)
     marks = [a for a in fig.axes[1].lines if a.get_marker() == 'D']
     assert marks and all(contrast(a.get_markeredgecolor(), fig.axes[1].get_facecolor()) > 3 for a in marks)
+
+
+def test_panels_of_samples(style):
+    fig = drawn(animate(pictures(), SamplesView(), ConfusionView(), LayersView()))
+    assert apart(fig)
+    samples, confusion = fig.axes[:2]
+    told = [t for t in samples.texts if t.get_text()[:1] in '✓✗' and t.get_text()]
+    assert len(told) == 12 and all(contrast(t.get_color(), '0.93') > 7 for t in told)
+    assert not any(line.get_visible() for line in (*confusion.get_xgridlines(), *confusion.get_ygridlines()))
+    image, = confusion.images
+    for t in filter(Text.get_text, confusion.texts):
+        c, r = map(round, t.get_position())
+        assert contrast(t.get_color(), image.to_rgba(image.get_array())[r, c, :3]) > 4 and not t.get_path_effects()
 
 
 def test_threads_leave_the_settings_alone():

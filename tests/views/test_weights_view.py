@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from fastsgd.trajectory.samples import Samples
 from fastsgd.trajectory.trajectory import Trajectory
-from fastsgd.views import WeightsView
+from fastsgd.views import SamplesView, WeightsView, animate
 
 
 def shown(ax): return np.stack([np.asarray(im.get_array()) for im in ax.images])
@@ -132,3 +132,11 @@ def test_how_many_of_all_are_shown():
     assert said(ax).startswith('weight, 1 of 2: ')
     WeightsView().plot(t, ax := axes())
     assert said(ax).startswith('weight: ')
+
+
+@pytest.mark.parametrize('others', [0, 2])
+def test_the_numbers_of_the_colour_bar_have_room(others):
+    fig = animate(looked_at.pictures(), *[SamplesView()] * others, WeightsView())._fig
+    fig.draw_without_rendering()
+    bar, = fig.axes[-1].child_axes
+    assert bar.get_tightbbox().x1 <= fig.axes[-1].get_window_extent().x1 <= fig.bbox.x1
