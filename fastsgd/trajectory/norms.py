@@ -6,6 +6,8 @@ from functools import cached_property
 
 import torch
 
+from .tables import several
+
 NONE = -1. # in place of a norm: there was no gradient
 PIECE = 4096 # numbers that a CPU adds up in a row: of millions, single precision loses the fifth digit
 WIDE = torch.float32, torch.float64, torch.complex64, torch.complex128
@@ -56,8 +58,7 @@ class Norms(Mapping):
     def __contains__(self, name): return name in self.rows
     def _ipython_key_completions_(self): return list(self.rows)
     def __repr__(self):
-        of = f'{len(self)} parameter{"s" * (len(self) != 1)}'
-        return f'Norms of {of}, known at {len(self.at)} of {self.n} step{"s" * (self.n != 1)}'
+        return f'Norms of {several(len(self), "parameter")}, known at {len(self.at)} of {several(self.n, "step")}'
 
     def __getitem__(self, name):
         values = self.rows[name]

@@ -36,14 +36,16 @@ def losses_of(traj) -> list:
     return [(f'{part} loss' if traj.parts else 'loss', losses) for part, _, losses in by_part(traj)]
 
 
-def _several(n, what): return f'{n} {what}{"s" * (n != 1)}'
+def several(n: int, what: str) -> str:
+    "So many of something, in the plural unless it is one"
+    return f'{n} {what}{"" if n == 1 else "es" if what.endswith("s") else "s"}'
 
 
 def one_line(traj) -> str:
     "What a `Trajectory` is, in a line"
     thinned = '' if len(traj) == traj.n_steps + 1 else f', {len(traj)} of {traj.n_steps + 1} points kept'
     loss = ''.join(f', {name} {float(t[0]):.4g} to {float(t[-1]):.4g}' for name, t in losses_of(traj))
-    counts = f'{_several(traj.n_steps, "step")}, {_several(traj.n_params, "parameter")}'
+    counts = f'{several(traj.n_steps, "step")}, {several(traj.n_params, "parameter")}'
     return f'Trajectory: {counts}{loss}{thinned}'
 
 

@@ -1,12 +1,14 @@
 """What the model answers to the samples of a trajectory, point by point: asked once for all views of an animation."""
 
 import weakref
+from functools import cached_property
 
 import torch
 
 from ..trajectory.answers import activate, activation_of, classes_of, threshold_of
 from ..trajectory.samples import Samples, as_image, leaves, map_leaves
 from ..trajectory.spread import evenly
+from ..trajectory.tables import several
 
 MEMORY = 2**26 # bytes of answers that are kept for one fit and one set of samples; beyond that the model is asked again
 PROBES = 8 # points by which items are put in order, first and last among them
@@ -46,10 +48,10 @@ class Asked:
     def __init__(self, traj, samples):
         self.traj, self.samples = traj, samples
         self.known = _ANSWERS.setdefault(samples, weakref.WeakKeyDictionary()).setdefault(traj, {})
-        self.activation = self._activation()
 
-    def _activation(self):
-        "One for all points: by the loss, asked with the first and the last answers, else as recorded"
+    @cached_property
+    def activation(self) -> str:
+        "What turns outputs into predictions at all points: told by the loss, given some answers, else as recorded"
         if self.samples.target_kind == 'new image': return '' # no truth; and a GAN's loss would ask the model itself
         ys = leaves(self.samples.ys)
         outs = torch.cat([self.raw(0), self.raw(-1)])
@@ -113,25 +115,21 @@ def unfit(asked) -> str:
     samples = asked.samples
     if samples.target_kind not in ('value', 'category'): return ''
     out = asked(0)
-    shape = tuple(out.shape[1:])
+    says, shape = f'the model answers with {several(out[0].numel(), "number")}', tuple(out.shape[1:])
     if samples.target_kind == 'value':
-        numbers, wanted = out[0].numel(), torch.tensor(samples.targets[0]).numel()
-        return '' if numbers == wanted else f'the model answers with {_several(numbers, wanted, "target")} an item'
+        wanted = torch.tensor(samples.targets[0]).numel()
+        return '' if out[0].numel() == wanted else f'{says} for {several(wanted, "target")} an item'
     if out.ndim != 2: return f'the model answers each item with shape {shape}, and the targets are classes'
     known = activation_of(asked.traj.loss_func) != '' # then there may be more classes than the samples have
     classes = len(samples.classes) or max(2, 1 + max(samples.targets), 1 + _highest(asked.traj.data))
     if out.shape[1] >= classes if known else out.shape[1] == classes: return ''
-    return f'the model answers with {_several(out.shape[1], classes, "class")}'
-
-
-def _several(numbers, wanted, what):
-    plural = {'class': 'classes', 'target': 'targets'}[what]
-    return f'{numbers} number{"s" * (numbers != 1)} for {wanted} {what if wanted == 1 else plural}'
+    return f'{says} for {several(classes, "class")}'
 
 
 def _highest(data):
-    "The highest class among the targets of all recorded data"
-    classes = None if data is None else classes_of(leaves(data[1])[0]) if leaves(data[1]) else None
+    "The highest class among the targets of all recorded data, -1 if there is none"
+    ys = [] if data is None else leaves(data[1])
+    classes = classes_of(ys[0]) if ys else None
     return -1 if classes is None or not len(classes) else int(classes.max())
 
 

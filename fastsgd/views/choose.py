@@ -10,7 +10,7 @@ from ..trajectory.batches import rows_of, source_of
 from ..trajectory.several import as_list
 from .asked import Asked, unfit
 from .boundary import BoundaryView, Classifier, two_inputs
-from .budget import within_budget
+from .budget import MOST_POINTS, within_budget
 from .confusion import ConfusionView
 from .curve import CurveView
 from .embedding import EmbeddingView
@@ -65,7 +65,9 @@ def choose(traj, surface: bool = True) -> tuple:
         return (CurveView(), last), told, traj
     if surface and traj.samples is not None and traj.samples.target_kind != 'none' and traj.model is not None:
         # what the model or the data raise must not cost the picture
-        try: (part, left_out), odd = within_budget(traj), unfit(Asked(traj, traj.samples))
+        try:
+            part, left_out = within_budget(traj)
+            odd = unfit(Asked(part, part.samples))
         except Exception as e: views, why_not = any_model(traj, last, surface, f'asking the model failed: {_short(e)}')
         else:
             views, why_not = by_samples(part, last, odd)
@@ -108,7 +110,9 @@ def by_samples(traj, last, odd='') -> tuple:
 
 def one_more(traj) -> tuple:
     "What tells most beside samples and metrics: weights that look like something, a path, or each layer's pace"
-    if shows_pictures(traj): return [WeightsView(most=max(FEW_TILES, min(64, TILES // min(len(traj), PATH))))], ''
+    if shows_pictures(traj):
+        most = TILES // min(len(traj), MOST_POINTS)
+        return [WeightsView(most=max(FEW_TILES, min(64, most)))], ''
     few = traj.samples.input_kind == 'values' and traj.n_params < LARGE and not traj.parts
     path, why_not = path_over_surface(traj) if few else (None, '')
     return [HistogramView('updates') if path is None else path], why_not

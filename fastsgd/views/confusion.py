@@ -54,8 +54,8 @@ class ConfusionView(View):
     def draw(self, traj, ax):
         samples = self._samples(traj)
         asked = Asked(traj, samples)
-        if samples.target_kind == 'category' and unfit(asked):
-            raise ValueError(f'{unfit(asked)}: ConfusionView is for models with a number for each class; '
+        if odd := unfit(asked):
+            raise ValueError(f'{odd}: ConfusionView is for models with a number for each class; '
                              'EmbeddingView() shows what comes to lie near what')
         true = leaves(samples.ys)[0].flatten() if samples.target_kind == 'mask' else torch.tensor(samples.targets)
         k = max(asked(0).shape[1], int(true.max()) + 1)

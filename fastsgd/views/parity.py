@@ -49,7 +49,7 @@ class ParityView(View):
         trajs = as_list(traj)
         asked = [Asked(t, self._samples(t)) for t in trajs]
         for a in asked:
-            if unfit(a): raise ValueError(f'{unfit(a)}: ParityView needs as many of both')
+            if odd := unfit(a): raise ValueError(f'{odd}: ParityView needs as many of both')
         trues = [torch.tensor(a.samples.targets, dtype=torch.float64).reshape(a.samples.n, -1) for a in asked]
         outputs = min(trues[0].shape[1], OUTPUTS)
         ends = [self._says(a, y, -1) for a, y in zip(asked, trues)]

@@ -46,7 +46,7 @@ class SamplesView(View):
         width, height = page(ax)
         as_pictures = samples.input_kind == 'image' or kind == 'new image'
         top = LINE * 1.4
-        odd = unfit(Asked(traj, samples)) if kind in ('category', 'value') else '' # then as the numbers that they are
+        odd = unfit(Asked(traj, samples)) # then as the numbers that they are
         formless = odd or not as_pictures and kind in ('mask', 'points', 'image')
         cls = FORMS['none' if formless else kind]
         n = min(self.n or cls.most, samples.n)
