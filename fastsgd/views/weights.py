@@ -58,7 +58,7 @@ class WeightsView(View):
         frozen = traj.params.constant(name) or not any((traj.params.row(name, i) != traj.params.row(name, 0)).any()
                                                        for i in {len(traj) // 3, len(traj) // 2, len(traj) - 1})
         what = f'{name}, changes' if self.of == 'changes' else name
-        total = traj.sizes[name].numel() // _numbers(traj, name)
+        total = len(self._every(traj, name, 0))
         count = f', {len(start)} of {total}' if len(start) < total else ''
 
         def update(i):
@@ -85,15 +85,18 @@ class WeightsView(View):
         raise ValueError('the model has neither a convolution nor a layer that sees pixels: choose another view, such '
                          'as HistogramView()')
 
-    def _tiles(self, traj, name, i):
-        "Weights as pictures (n, H, W, channels)"
+    def _every(self, traj, name, i):
+        "All weights as pictures (n, channels, H, W)"
         weight = traj.params.row(name, traj.index(i)).double()
         if self.of == 'changes': weight = weight - traj.params.row(name, 0).double()
         kind, shape = _pictures_of(weight.shape, _pixels(traj))
         if kind == 'columns': weight = weight.T
         tiles = weight.reshape(-1, *shape)
-        if tiles.shape[1] not in (1, 3): tiles = tiles.flatten(0, 1)[:, None] # a picture for each channel
-        tiles = torch.nan_to_num(tiles[:self.most], 0, 0, 0).movedim(1, -1)
+        return tiles if tiles.shape[1] in (1, 3) else tiles.flatten(0, 1)[:, None] # a picture for each channel
+
+    def _tiles(self, traj, name, i):
+        "Those that are shown (n, H, W, channels)"
+        tiles = torch.nan_to_num(self._every(traj, name, i)[:self.most], 0, 0, 0).movedim(1, -1)
         return tiles[:, ::-(-tiles.shape[1] // SIDE), ::-(-tiles.shape[2] // SIDE)].numpy()
 
     def _pictures(self, ax, name, tiles, named, width, height, limit):
@@ -126,12 +129,6 @@ class WeightsView(View):
     def _moved(self, traj, name, i):
         first, now = (traj.params.row(name, traj.index(k)).double() for k in (0, i))
         return float((now - first).norm() / first.norm().clamp(min=1e-12))
-
-
-def _numbers(traj, name):
-    "Of how many weights a picture consists, before it is made smaller"
-    channels, height, width = _pictures_of(traj.sizes[name], _pixels(traj))[1]
-    return height * width * (channels if channels in (1, 3) else 1)
 
 
 def _how_far(share): return f'moved by {share:.1%}' if share < 1 else f'moved by {share:.1f} times its size'
