@@ -1,12 +1,12 @@
 """`early_pictures`: what is there of a surface, in a notebook's cell, while it is still being refined."""
 
-import base64
 import io
 from contextlib import contextmanager
 from time import monotonic
 
 from matplotlib.figure import Figure
 
+from ..player.images import uri
 from ..progress import notebook
 from ..random_state import random_state_kept
 from ..surface.stages import watched_by
@@ -44,5 +44,4 @@ def picture(view, trajs: list) -> str:
     with without_tex():
         draw_view(view, trajs, fig.add_subplot(projection=view.projection))(-1)
         fig.savefig(out, format='png', dpi=80)
-    png = base64.b64encode(out.getvalue()).decode()
-    return f'<img alt="a coarse surface, which is being refined" src="data:image/png;base64,{png}">'
+    return f'<img alt="a coarse surface, which is being refined" src="{uri(out.getvalue())}">'

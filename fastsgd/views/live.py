@@ -1,6 +1,5 @@
 """`LiveView`: one picture in a notebook that follows a fit while it runs. Knows matplotlib and IPython, not fastai."""
 
-import base64
 import html
 import io
 import warnings
@@ -12,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from ..player.images import uri
 from ..progress import notebook
 from ..random_state import random_state_kept
 from ..trajectory import Trajectory
@@ -107,10 +107,10 @@ class LivePicture:
 
     def html(self, traj, planned: int = 0) -> str:
         "Return the same as an image element of fixed size, shown only when decoded: nothing jumps or flickers"
-        png = base64.b64encode(self.png(traj, planned)).decode()
+        src = uri(self.png(traj, planned)) # which makes the figure
         width, height = self.fig.canvas.get_width_height()
         return (f'<img alt="{html.escape(self.describe(traj, planned))}" decoding="sync" width="{width}" '
-                f'height="{height}" style="max-width:100%;height:auto" src="data:image/png;base64,{png}">')
+                f'height="{height}" style="max-width:100%;height:auto" src="{src}">')
 
 
 class LiveView:

@@ -1,6 +1,5 @@
 """A drawing -> one piece of HTML that plays it: no network, no outside script or font."""
 
-import base64
 import json
 import re
 import uuid
@@ -9,6 +8,7 @@ from html import escape
 from itertools import groupby
 from pathlib import Path
 
+from ..images import uri
 from .shorten import INDENT, shortened
 
 MODES = ('loop', 'once', 'reflect')
@@ -44,7 +44,7 @@ stroke-linejoin="round" stroke-linecap="butt"><defs>{defs}</defs>{picture}</svg>
 {note}</div></script>
 <script>{script}("{id}", {read_out});</script>
 </div>"""
-STILL = '<img alt="{alt}" width="{css_width}" src="data:image/png;base64,{data}" style="max-width:100%;height:auto">'
+STILL = '<img alt="{alt}" width="{css_width}" src="{src}" style="max-width:100%;height:auto">'
 # The policy forbids what the page does not do: load anything.
 PAGE = """<!doctype html>
 <html lang="en">
@@ -80,7 +80,7 @@ def player_html(
     name = 'f' + uuid.uuid4().hex[:10] # ids are shared by all of a page; a uuid leaves random state alone
     moving = [part for part in drawing.parts if len(part) > 1]
     css_width, alt = round(drawing.width / 72 * drawing.dpi), escape(alt or 'Animation')
-    still = STILL.format(alt=alt, css_width=css_width, data=base64.b64encode(drawing.still).decode())
+    still = STILL.format(alt=alt, css_width=css_width, src=uri(drawing.still)) if drawing.still else ''
     legible = round(min(css_width, LEGIBLE * drawing.width))
     data = dict(frames=drawing.n_frames, width=css_width, legible=legible, interval=interval, pause=pause, mode=mode,
                 autoplay=autoplay, labels=None if labels is None else [str(label) for label in labels],
@@ -88,7 +88,7 @@ def player_html(
                 images=drawing.images.uris(), values=drawing.values)
     html = PLAYER.format(
         id=name, alt=alt, width=drawing.width, height=drawing.height, style=asset('player.css'),
-        still=still if drawing.still else '', script=asset('player.js'),
+        still=still, script=asset('player.js'),
         defs=drawing.defs.replace('id="@', f'id="{name}-').replace('#@', f'#{name}-'),
         picture=in_layers(drawing.parts).replace('#@', f'#{name}-'), last=drawing.n_frames - 1,
         buttons=buttons('first', 'back', 'play', 'next', 'last'), read_out=asset('values.js') if drawing.values else '',
