@@ -129,6 +129,18 @@ def test_what_the_package_imports_is_declared():
     assert found(nested=True) - {'IPython'} == always | optional # IPython only where a notebook runs already
 
 
+def test_private_names_of_matplotlib_are_listed():
+    told = (PACKAGE/'player/README.md').read_text(encoding='utf-8').partition('## Private names')[2]
+    code = [p.read_text(encoding='utf-8') for p in (PACKAGE/'player').rglob('*.py')]
+    nodes = [node for text in code for node in ast.walk(ast.parse(text))]
+    attributes = [node for node in nodes if isinstance(node, ast.Attribute) and re.match('_[a-zA-Z]', node.attr)]
+    own = {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
+    stored = [node for node in attributes if isinstance(node.ctx, ast.Store)]
+    own |= {node.attr for node in stored if getattr(node.value, 'id', '') == 'self'}
+    listed = {*re.findall(r'\b(_[a-zA-Z]\w*)', told)}
+    assert {node.attr for node in attributes} - own <= listed <= {*re.findall(r'\w+', ' '.join(code))}
+
+
 def test_the_tests_have_all_that_users_can_have():
     extras = SETUP['options.extras_require']
     assert declared(extras['video']) | declared(extras['explore']) | declared(extras['data']) <= declared(extras['dev'])
