@@ -46,16 +46,15 @@ class HowItWent:
     def findings(self) -> list[Finding]:
         "What is beyond doubt about this fit, as `(step, text)` in the order of the steps; mostly nothing"
         at = self.diverged
-        if at is not None: return [_why_diverged(self, at)]
+        if at is not None: return [Finding(at, f'diverged: {self._why_diverged(at)}')]
         always = _standing_still, _no_gradient
         rules = always if self.parts else (_plateau, _overfitting, *always, _too_slow, _too_sharp)
         return sorted(found for rule in rules if (found := rule(self)) is not None)
 
-
-def _why_diverged(traj, at):
-    found = None if traj.parts else first_overshoot(traj)
-    if found is None or found.start > at: return Finding(at, 'diverged: a smaller learning rate may help')
-    return Finding(at, f'diverged: {found} from step {found.start:,} on')
+    def _why_diverged(self, at) -> str:
+        found = None if self.parts else first_overshoot(self)
+        if found is None or found.start > at: return 'a smaller learning rate may help'
+        return f'{found} from step {found.start:,} on'
 
 
 def _too_sharp(traj):

@@ -82,9 +82,9 @@ def trajectory_rows(traj) -> dict:
         data = [traj.data, *traj.ragged]
         rows['data'] = f'{sum(map(rows_of, data)):,} samples in {len(data):,} batches of different shapes'
     elif traj.drawn_from is not None and traj.data is not None: rows['data'] = source_of(traj).told(rows_of(traj.data))
-    found = traj.findings
-    if traj.diverged is not None: rows['diverged'] = f'at step {traj.diverged:,}: {found[0].text.partition(": ")[2]}'
-    elif found: rows['seen'] = '; '.join(map(str, found))
+    at = traj.diverged
+    if at is not None: rows['diverged'] = f'at step {at:,}: {traj._why_diverged(at)}'
+    elif found := traj.findings: rows['seen'] = '; '.join(map(str, found))
     return rows
 
 

@@ -211,7 +211,9 @@ def test_a_layer_that_stands_still_is_found_however_long_ago(at):
 
 def test_a_diverged_fit_says_only_that():
     traj, _ = fit(0, nn.Linear(3, 1), line(0), lr=3., bs=64, steps=60)
-    assert [f.step for f in traj.findings] == [traj.diverged] and 'diverged' in traj.findings[0].text
+    assert [f.step for f in traj.findings] == [traj.diverged]
+    reason = traj.findings[0].text.removeprefix('diverged: ')
+    assert traj.findings[0].text != reason and f'at step {traj.diverged}: {reason}<' in traj._repr_html_()
 
 
 def test_a_short_or_plain_fit_says_nothing():
