@@ -13,6 +13,7 @@ from ..callbacks import RecordParamsCallback
 from ..checks import check_max_frames, check_number, check_numbers, check_whole
 from ..data import linear_data, tensor_dls
 from ..trajectory.several import label_of
+from ..trajectory.tables import several
 from ..views import animate
 from ..views.given import as_views
 from .learner import linear_learner
@@ -98,7 +99,7 @@ class Explorer:
                                  autoplay=True, default_mode='once')
         a, loss = self.trajectory.state(-1)['a'].tolist(), float(self.trajectory.losses[-1])
         fitted = f'slope {a[0]:.4g}, intercept {a[1]:.4g}, last loss {loss:.4g}'
-        self.note.value = f'<code>{self.steps} steps: {fitted}</code>'
+        self.note.value = f'<code>{several(self.steps, "step")}: {fitted}</code>'
         html = self.animation._repr_html_().replace('<img ', f'<img onload="{RUN}" ', 1)
         # all at once, where `clear_output` and `display` would leave the place empty in between
         self.out.outputs = ({'output_type': 'display_data', 'metadata': {},

@@ -7,6 +7,7 @@ from torch import nn
 
 from ..trajectory import Trajectory
 from ..trajectory.models import unwrapped
+from ..trajectory.tables import several
 from .flat import flatten, state_of
 from .paths import check_parameters, model_and_loss_of, sizes_of
 from .plane import Plane
@@ -38,7 +39,7 @@ def paths_model_and_loss(learn) -> tuple:
         if paths and path.loss_func is not None: loss_func = path.loss_func
     model = unwrapped(model)
     size = sum(p.numel() for p in model.parameters())
-    if size < 2: raise ValueError(f'the model has {size} parameters: a plane needs at least two')
+    if size < 2: raise ValueError(f'the model has {several(size, "parameter")}: a plane needs at least two')
     return paths, model, loss_func
 
 

@@ -8,6 +8,7 @@ from ..checks import check_names, check_type, check_whole
 from ..trajectory.activations import ask_modules, modules_of
 from ..trajectory.samples import Samples
 from ..trajectory.spread import evenly
+from ..trajectory.tables import several
 from .asked import samples_of
 from .beside import one_for_each
 from .budget import work_of_samples
@@ -98,7 +99,7 @@ class ActivationsView(View):
             most = min(max(int(SECONDS / (one.seconds + samples.n * item.seconds)), FEW), MANY)
         points = evenly(0, len(traj) - 1, most)
         layers = f', {len(names)} of {total} layers' if len(names) < total else ''
-        return ask_modules(traj, samples.xs, names, points), f'answers to {samples.n} samples{layers}'
+        return ask_modules(traj, samples.xs, names, points), f'answers to {several(samples.n, "sample")}{layers}'
 
     def _band(self, ax, answers, k, asked, room):
         "One layer: histograms side by side, and what is said of it on the right; returns `show(column)`"

@@ -7,7 +7,7 @@ from matplotlib.animation import FuncAnimation
 from ..checks import check_flag, check_keywords, check_max_frames, check_number, check_numbers, check_string, optional
 from ..player import FitAnimation, check_interval, check_labels, check_mode
 from ..trajectory.several import as_list, in_step, name_of
-from ..trajectory.tables import losses_of, step_line
+from ..trajectory.tables import losses_of, several, step_line
 from .choose import choose
 from .given import as_views, kind_of
 from .layout import axes_for, freeze_layout
@@ -133,5 +133,5 @@ def _describe(trajs, views):
         to = f' to {float(lrs[-1]):.3g}' if len(lrs) > 1 else ''
         lr = f', learning rate {float(lrs[0]):.3g}{to}' if len(lrs) else ''
         seen = [f'diverged at step {t.diverged}'] if t.diverged is not None else map(str, t.findings)
-        fits.append(', '.join([f'{name}{t.n_steps} steps{loss}{lr}', *seen]))
+        fits.append(', '.join([f'{name}{several(t.n_steps, "step")}{loss}{lr}', *seen]))
     return f'Animation of a fit, {"; ".join(fits)}. Shown: {", ".join(kind_of(v) for v in views)}.'

@@ -7,6 +7,7 @@ from matplotlib.colors import ListedColormap, LogNorm, Normalize
 
 from ..checks import check_in_list, check_names, check_whole
 from ..trajectory.models import unwrapped
+from ..trajectory.tables import several
 from .curtain import curtain
 from .given import shown_parameters
 from .histogram import tell_steps
@@ -75,7 +76,7 @@ class LayersView(View):
 
     def _say(self, ax, mesh, n, of):
         "What the colours mean, above and beside the picture"
-        many = '1 layer' if n == 1 else f'{n} layers'
+        many = several(n, 'layer')
         title, label = {'updates': (f'change per step / size of {many}{of}; grey: none',
                                     'change per step / size\n(dashed: a usual pace)'),
                         'gradients': (f'norm of the gradient of {many}{of}; grey: none', 'norm of the gradient'),

@@ -7,9 +7,20 @@ import sys
 import numpy as np
 import pytest
 import torch
+from fastai.basics import Learner, MSELossFlat
 
 import fastsgd
-from fastsgd import AnimateFitCallback, LossView, Trajectory, animate, compare_fits, linear_learner, loss_surface
+from fastsgd import (
+    AnimateFitCallback,
+    LossView,
+    Trajectory,
+    animate,
+    compare_fits,
+    explore,
+    linear_learner,
+    loss_surface,
+    tensor_dls,
+)
 from fastsgd.views.live import LivePicture
 
 
@@ -169,3 +180,11 @@ def test_star_import_brings_the_public_names_and_no_other():
     space = {}
     exec('from fastsgd import *', space)
     assert set(space) - {'__builtins__'} == set(fastsgd.__all__) and len(set(fastsgd.__all__)) == len(fastsgd.__all__)
+
+
+def test_one_of_a_kind_is_no_plural():
+    t = Trajectory({'a': torch.tensor([[1.], [2.]])}, losses=[1.], lrs=[0.1], model=torch.nn.Linear(1, 1, bias=False))
+    assert repr(t).startswith('Trajectory: 1 step, 1 parameter, ') and 'a fit, 1 step, ' in animate(t, LossView()).alt
+    assert '100 points, 1 step, ' in repr(explore(steps=1)._page())
+    one = Learner(tensor_dls((torch.rand(4, 1), torch.rand(4, 1))), torch.nn.Linear(1, 1, bias=False), MSELossFlat())
+    with pytest.raises(ValueError, match='the model has 1 parameter: a plane'): loss_surface(one)

@@ -10,6 +10,7 @@ from ...checks import check_string
 from ...data.noise import seeded_generator
 from ...files import atomic_path
 from ...player.write.html import script_json
+from ...trajectory.tables import several
 
 HERE = Path(__file__).parent
 MOST_BYTES = 2**21 # of the points and their orders: a page that a class opens on its phones
@@ -105,7 +106,7 @@ class ExplorePage:
 
     def __repr__(self):
         start = ', '.join(f'{k}={v:g}' for k, v in self.start.items())
-        return f'ExplorePage: {len(self.data[1])} points, {self.steps} steps, {start}'
+        return f'ExplorePage: {several(len(self.data[1]), "point")}, {several(self.steps, "step")}, {start}'
 
     def _repr_html_(self):
         page = escape(self.html()).replace('\n', '&#10;') # one line: JupyterLite joins several by commas
