@@ -54,7 +54,7 @@ def figure_legend(fig, panels: list, grow: bool = True):
         for handle in panel.entries: entries.setdefault(_look(handle), handle)
         panel.remove()
     labels = labels_of(entries := list(entries.values()))
-    rows = -(-len(labels) // _columns(labels, fig.get_figwidth()))
+    rows = -(-len(labels) // _columns_for(labels, fig.get_figwidth()))
     if grow: fig.set_figheight(fig.get_figheight() + ROW * rows * letters())
     return _small_legend(fig.legend, entries, labels, fig, loc='outside lower center')
 
@@ -71,12 +71,12 @@ def labels_of(entries: list) -> list:
     return labels if len(entries) <= MOST else [*labels[:-1], f'and {len(entries) - MOST + 1:,} more']
 
 
-def _columns(labels, inches): return max(int(inches / letters() / (0.6 + LETTER * max(map(len, labels)))), 1)
+def _columns_for(labels, inches): return max(int(inches / letters() / (0.6 + LETTER * max(map(len, labels)))), 1)
 
 
 def _small_legend(make, entries, labels, parent, **where):
     handles = entries if len(entries) <= MOST else [*entries[:MOST - 1], Line2D([], [], ls='none')]
-    if where['loc'] not in CORNERS: where['ncols'] = _columns(labels, parent.bbox.width / parent.get_figure().dpi)
+    if where['loc'] not in CORNERS: where['ncols'] = _columns_for(labels, parent.bbox.width / parent.get_figure().dpi)
     # placeholders at first: matplotlib would drop names that begin with '_', and take others for formulas
     res = make(handles=handles, labels=['x'] * len(labels), fontsize='small', framealpha=0.85, edgecolor='none',
                borderpad=0.3, **where)

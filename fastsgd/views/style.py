@@ -9,8 +9,7 @@ import numpy as np
 from matplotlib.colors import to_hex, to_rgb
 
 # Okabe and Ito, "Color Universal Design", 2008: black is left to text and axes
-BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW = (
-    '#0072B2', '#E69F00', '#009E73', '#D55E00', '#CC79A7', '#56B4E9', '#F0E442')
+BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = '#0072B2', '#E69F00', '#009E73', '#D55E00', '#CC79A7', '#56B4E9'
 GREY = '#767676'
 # the others are at least 22 apart from these and from one another, in CIELAB
 COLORS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, '#7B2D8E', '#8C564B', '#B5BD00', '#D7263D', '#6B6B6B', '#1B4D2E',
