@@ -16,7 +16,7 @@ from .memory import total_bytes
 from .models import unwrapped
 from .pace import Pace
 from .points import Points
-from .slots import Slots
+from .slots import Flat, Slots
 from .trajectory import Trajectory
 
 LARGE_BYTES = 2**20 # of a point: from here on copying it takes a noticeable part of a step
@@ -69,6 +69,7 @@ class Recording:
         self._pace = Pace(self._slots.params, self.max_bytes) if check_flag('norms', norms) else None
         self._first = {n: t.detach().to('cpu', copy=True) for n, t in self._live().items()}
         self._points, self._tail, self._result = Points(self._first, self.max_bytes), None, None
+        self._flat = None
 
     def _live(self): return {name: slot[key] for name, slot, key in self._slots.slots}
     def _live_params(self): return {name: slot[key] for name, slot, key in self._slots.slots[:len(self._slots.params)]}
@@ -111,7 +112,7 @@ class Recording:
         "Keep the point that the coming loss belongs to, if its turn has come"
         with _RECORDING:
             self._thread = threading.get_ident()
-            if self._points.last != self.n_steps and self.n_steps % self.stride == 0: self._keep(*self._snapshot())
+            if self._points.last != self.n_steps and self.n_steps % self.stride == 0: self._keep(self._snapshot())
 
     def gradients(self):
         "Keep the norms of the gradients that the optimiser is about to see: after clipping and unscaling them"
@@ -169,6 +170,7 @@ class Recording:
             if self.stopped or not self._slots.match(self._first): return
             self.resume()
             self._tail = _cloned(self._snapshot()) if self._points.last != self.n_steps else None
+            self._flat = None
             self._result = None
 
     def moved(self) -> bool:
@@ -180,33 +182,29 @@ class Recording:
                            t in self._live().items())
 
     def _snapshot(self):
-        "What moves in the model: layout, and (dtype, device) -> flat tensors"
-        parts, layout, starts = {}, {}, {}
-        for name, slot, key in self._slots.slots:
-            t = slot[key].detach()
-            if name not in self._points.changed and t.device.type == 'cpu':
-                # a GPU would have to be waited for: there the comparison comes after the transfer
-                if torch.equal(t, self._first[name]): continue
-                self._points.changed.add(name)
-            group = t.dtype, t.device
-            start = starts.get(group, 0)
-            layout[name], starts[group] = (group, start, start + t.numel()), start + t.numel()
-            parts.setdefault(group, []).append(t.reshape(-1))
-        return layout, parts
+        "`Flat` views on what moves in the model"
+        changed = self._points.changed
+        if self._flat is None or not self._flat.hold(): self._flat = Flat(self._slots.slots, changed)
+        # a GPU would have to be waited for: there the comparison comes after the transfer
+        begun = [name for name, t in self._flat.still if not torch.equal(t, self._first[name])]
+        if begun:
+            changed.update(begun)
+            self._flat = Flat(self._slots.slots, changed)
+        return self._flat
 
     def _see_points(self, tail): # holds them no longer than this takes
         points = Columns(self._first, self._points.blocks(tail))
         self._pace.see_points(self.n_steps, points.only(self._slots.params))
 
-    def _keep(self, layout, parts):
-        size = total_bytes(t for ts in parts.values() for t in ts)
-        room = self.max_bytes // 2 if size >= LARGE_BYTES else self.max_bytes # the picture needs memory as well
-        while self.stored_bytes + size > room and self._points.last > 0:
-            if self._pace is not None and self.stride == 1: self._see_points((self.n_steps, layout, parts))
+    def _keep(self, flat):
+        large = flat.n_bytes >= LARGE_BYTES
+        room = self.max_bytes // 2 if large else self.max_bytes # the picture needs memory as well
+        while self.stored_bytes + flat.n_bytes > room and self._points.last > 0:
+            if self._pace is not None and self.stride == 1: self._see_points((self.n_steps, flat.layout, flat.parts))
             self._points.thin(2 * self.stride)
             self.stride *= 2
             if self.n_steps % self.stride: return
-        self._points.add(self.n_steps, layout, parts)
+        self._points.add(self.n_steps, flat.layout, flat.parts)
 
     # -- the result
 
@@ -243,6 +241,5 @@ class Recording:
                           aliases=dict(self._slots.aliases), persistent=self._slots.persistent, **(given | context))
 
 
-def _cloned(snapshot):
-    layout, parts = snapshot
-    return layout, {key: [torch.cat(ts)] for key, ts in parts.items()}
+def _cloned(flat):
+    return flat.layout, {key: [torch.cat(ts)] for key, ts in flat.parts.items()}

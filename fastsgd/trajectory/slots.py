@@ -1,6 +1,8 @@
-"""`Slots`: where the tensors of a model are, and whether they are still there. Torch only."""
+"""`Slots`: where the tensors of a model are, and whether they are still there; `Flat` views on them. Torch only."""
 
 import torch
+
+from .memory import total_bytes
 
 
 class Slots:
@@ -39,4 +41,34 @@ class Slots:
         for name, slot, key in self.slots:
             t, like = slot.get(key), first.get(name)
             if t is None or like is None or t.shape != like.shape or t.dtype != like.dtype: return False
+        return True
+
+
+class Flat:
+    """Flat views on the tensors in `slots`: `layout`, name -> (key, start, stop), and `parts`, key -> tensors in a row.
+
+    A key is a type and a device. On the CPU names not in `changed` are left out, as `still`. The views are made once,
+    since making them takes longer than copying what they show.
+    """
+    def __init__(self, slots, changed):
+        self._places, self._follow, self.still, self.layout, self.parts, starts = [], True, [], {}, {}, {}
+        for name, slot, key in slots:
+            t = slot[key]
+            self._places.append((slot, key, t, t.data_ptr(), t.numel()))
+            if name not in changed and t.is_cpu:
+                self.still.append((name, t.detach()))
+                continue
+            group = t.dtype, t.device
+            start = starts.get(group, 0)
+            self.layout[name], starts[group] = (group, start, start + t.numel()), start + t.numel()
+            self.parts.setdefault(group, []).append(t.detach().reshape(-1))
+            self._follow &= t.is_contiguous() # else it is a copy
+        self.n_bytes = total_bytes(t for ts in self.parts.values() for t in ts)
+
+    def hold(self) -> bool:
+        "Do they still show the tensors of the model?"
+        if not self._follow: return False
+        for slot, key, t, start, size in self._places:
+            if slot.get(key) is not t or t.data_ptr() != start or t.numel() != size or not t.is_contiguous():
+                return False
         return True

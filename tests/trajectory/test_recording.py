@@ -253,3 +253,24 @@ def test_a_model_whose_tensors_are_put_elsewhere_is_followed():
     states += train(model, recording, 5)
     traj = recording.trajectory()
     for i, state in enumerate(states): same_state(traj.state(i), state)
+
+
+@pytest.mark.parametrize('put', [
+    lambda p: p.data.clone(),
+    lambda p: p.data.t(), # in the same memory, in another order
+    lambda p: p.data.view(2, 8),
+    lambda p: torch.cat([p.data, p.data])[2:6],
+], ids=['elsewhere', 'transposed', 'another shape', 'a part'])
+def test_data_that_is_exchanged_within_a_parameter_is_followed(put):
+    model = nn.Module()
+    model.w, model.idle = nn.Parameter(torch.arange(16.).view(4, 4)), nn.Parameter(torch.ones(3))
+    recording, expected = Recording(model), []
+    for i in range(8):
+        recording.point()
+        expected.append(model.w.detach().flatten().clone())
+        with torch.no_grad(): model.w.add_(1)
+        if i in (3, 5): model.w.data = put(model.w) if i == 3 else model.w.data.clone().contiguous().view(4, 4)
+        recording.step(0., 0.1)
+    expected.append(model.w.detach().flatten().clone())
+    seen = recording.trajectory().params['w'].flatten(1)
+    assert torch.equal(seen, torch.stack(expected))
