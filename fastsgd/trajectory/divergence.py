@@ -33,7 +33,8 @@ def _tail_beyond_noise(values, sizes) -> int | None:
     while 2 * m <= n:
         last = values[-m:].kthvalue((m + 1) // 2).values # a fit that swings ever more widely has low losses at times
         top = sizes[:n // 2].max() if len(sizes) else 0
-        if last > top and _beyond(float(last), sizes[:n - m], LEAP if m == 1 else FAR): return m
+        leap = m > 2 or not _falls_as_far(float(last), sizes[:n - m])
+        if last > top and leap and _beyond(float(last), sizes[:n - m], LEAP if m == 1 else FAR): return m
         m *= 2
     return _rise_of_calm(values, sizes)
 
@@ -51,6 +52,11 @@ def _beyond(last, sizes, far) -> bool:
     return False
 
 
+def _falls_as_far(last, sizes) -> bool:
+    "Did the loss fall, from one step to the next, as far as `last` is above the first ones? Noise makes both."
+    return len(sizes) > 1 and last / float(sizes[:4].max()) <= float((sizes[:-1] / sizes[1:]).max())
+
+
 def _rise_of_calm(values, sizes) -> int | None:
     "The same for a jump right at the start, where the losses after it hardly differ from one to the next"
     if not len(sizes): return None
@@ -61,4 +67,5 @@ def _rise_of_calm(values, sizes) -> int | None:
     tail = tail[tail.isfinite()]
     steps = tail.diff()
     if len(steps) < CALM - 1: return None
-    return len(tail) if tail[0] - sizes[0].log() > 3 * (steps - steps.median()).abs().max() else None
+    before = sizes[:start].max().log() # the first loss may be next to nothing by luck
+    return len(tail) if tail[0] - before > 3 * (steps - steps.median()).abs().max() else None

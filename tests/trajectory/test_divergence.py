@@ -9,13 +9,14 @@ from fastsgd.trajectory.divergence import diverged_at
 
 
 def losses_of(seed, n=100, bs=1, lr=0.05, noise=1., near=False, steps=200, loss='squares', schedule=None, mom=0.,
-              errors='standard_normal', init=1.):
+              errors='standard_normal', init=1., trained=0):
     "Batch losses of SGD on a linear model with two parameters, in plain NumPy"
     rng = np.random.default_rng(seed)
     x, true = rng.normal(size=(n, 2)), rng.normal(size=2) * 2
     y = x @ true + noise * getattr(rng, errors)(n)
     if loss != 'squares': y = np.where(y > 0, 1., -1.)
     w, velocity, order, res = np.linalg.lstsq(x, y, rcond=None)[0] if near else rng.normal(size=2) * init, 0, [], []
+    if trained: w = true * trained
     for step in range(steps):
         if len(order) < bs: order = list(rng.permutation(n))
         at, order = order[:bs], order[bs:]
@@ -81,6 +82,18 @@ def test_no_divergence_is_missed(kind, count):
         assert (losses[at:].nan_to_num(torch.inf) > 10 * low).all(), 'from there on it never came back'
         assert at == 0 or not losses[at - 1] > 100 * high, 'and no step before'
     count('divergences found', 30)
+
+
+TRAINED = dict(loss='logistic', trained=20, lr=0.01, steps=50)
+ODD = [(TRAINED, seed) for seed in (129, 141, 157, 292, 302, 495, 521, 554)] + [
+    (dict(near=True, noise=1e-3, steps=100), seed) for seed in (778, 1420, 1592, 2630)]
+
+
+@pytest.mark.parametrize('how, seed', ODD)
+def test_a_first_loss_near_zero_and_a_last_one_that_leaps_are_noise(how, seed):
+    losses = losses_of(seed, **how)
+    assert diverged_at(losses) is None
+    assert diverged_at(torch.cat([losses, losses.max() * torch.tensor([1e5, 1e8, 1e12])])) is not None
 
 
 def test_a_last_step_that_ruins_the_parameters_counts():
