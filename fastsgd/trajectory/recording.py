@@ -16,7 +16,7 @@ from .memory import total_bytes
 from .models import unwrapped
 from .pace import Pace
 from .points import Points
-from .slots import Flat, Slots
+from .slots import Flat, Slots, same
 from .trajectory import Trajectory
 
 LARGE_BYTES = 2**20 # of a point: from here on copying it takes a noticeable part of a step
@@ -186,7 +186,7 @@ class Recording:
         changed = self._points.changed
         if self._flat is None or not self._flat.hold(): self._flat = Flat(self._slots.slots, changed)
         # a GPU would have to be waited for: there the comparison comes after the transfer
-        begun = [name for name, t in self._flat.still if not torch.equal(t, self._first[name])]
+        begun = [name for name, t in self._flat.still if not same(t, self._first[name])]
         if begun:
             changed.update(begun)
             self._flat = Flat(self._slots.slots, changed)

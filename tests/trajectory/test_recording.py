@@ -116,8 +116,10 @@ def test_a_tensor_that_never_changes_is_kept_once():
     assert traj.thin(5).params['0.weight'].untyped_storage().nbytes() == 4 * 10**6
 
 
-def test_a_tensor_that_starts_to_move_late_has_its_past_too():
-    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 1))
+@pytest.mark.parametrize('width', [2, 100])
+@pytest.mark.parametrize('dtype', [torch.float32, torch.float64, torch.bfloat16])
+def test_a_tensor_that_starts_to_move_late_has_its_past_too(width, dtype):
+    model = nn.Sequential(nn.Linear(width, width), nn.Linear(width, 1)).to(dtype)
     model[0].requires_grad_(False)
     recording = Recording(model)
     states = train(model, recording, 10)[:-1]
