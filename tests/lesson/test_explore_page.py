@@ -1,12 +1,15 @@
 """The page with sliders: its script does what fastai does, in Chromium, with the network blocked."""
 
+import io
 import itertools
 import re
 import sys
 import time
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from fastsgd import explore, linear_data
 from fastsgd.lesson.page import ExplorePage
@@ -182,6 +185,23 @@ def test_in_another_page(opened, explorer, tmp_path):
     frame.locator('#fits tr').wait_for()
     frame.locator('#lr').press('ArrowLeft')
     assert frame.locator('#lr-out').inner_text() == '0.08913'
+
+
+@pytest.mark.parametrize('preferred', ['light', 'dark'])
+def test_in_another_page_it_is_dark_when_that_page_is(opened, explorer, tmp_path, preferred):
+    path = tmp_path/'frame.html'
+    path.write_text('<!doctype html><title>Frame</title><style>body { background: white; color: black }'
+                    f'.dark body {{ background: #111; color: #ddd }}</style><body>{explorer._page()._repr_html_()}',
+                    encoding='utf-8')
+    page = opened(file=path, color_scheme=preferred)
+    page.frame_locator('iframe').locator('#fits tr').wait_for()
+    for theme in ('', 'dark', ''): # also when the reader changes it
+        page.evaluate('(theme) => { document.documentElement.className = theme }', theme)
+        page.frame_locator('iframe').locator('html.dark' if theme else 'html:not(.dark)').wait_for(state='attached')
+        shot = Image.open(io.BytesIO(page.locator('iframe').screenshot())).convert('L')
+        assert (shot.getpixel((2, 2)) < 60) == bool(theme)
+        dark, pale = np.quantile(np.asarray(shot), (0.001, 0.999)) # letters on their ground
+        assert dark < 60 and pale > 200
 
 
 @pytest.mark.parametrize('make, error, text', [

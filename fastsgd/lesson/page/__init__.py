@@ -15,6 +15,13 @@ from ...trajectory.tables import several
 HERE = Path(__file__).parent
 MOST_BYTES = 2**21 # of the points and their orders: a page that a class opens on its phones
 HEIGHT = 700 # pixels in a notebook
+# Tells the page in a frame whether the page around it is dark, by the letters there, also when that changes. A frame
+# whose colour scheme is that of its page is transparent.
+FOLLOW = ("const tell = () => {const rgb = getComputedStyle(this.parentElement).color.match(/[.0-9]+/g) || [], "
+          "dark = Number(rgb[0]) + Number(rgb[1]) + Number(rgb[2]) > 382; "
+          "this.style.colorScheme = dark ? 'dark' : 'light'; this.contentWindow.postMessage({dark}, '*')}; "
+          'for (const node of [document.documentElement, document.body]) '
+          'new MutationObserver(tell).observe(node, {attributes: true}); tell()')
 LABELS = {'lr': 'learning rate', 'momentum': 'momentum', 'bs': 'batch size', 'slope': 'first slope',
           'intercept': 'first intercept', 'steps': 'steps'}
 PANELS = {'fit': 'The points, and the line that was fitted to them',
@@ -110,7 +117,7 @@ class ExplorePage:
 
     def _repr_html_(self):
         page = escape(self.html()).replace('\n', '&#10;') # one line: JupyterLite joins several by commas
-        return (f'<iframe title="Explore gradient descent" sandbox="allow-scripts" srcdoc="{page}" '
+        return (f'<iframe title="Explore gradient descent" sandbox="allow-scripts" onload="{FOLLOW}" srcdoc="{page}" '
                 f'style="width:100%;height:{HEIGHT}px;border:0"></iframe>')
 
 

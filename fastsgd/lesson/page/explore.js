@@ -263,6 +263,12 @@
     catch { $('copy').textContent = 'Copy it from the address bar'; }
     setTimeout(() => { $('copy').textContent = 'Copy link'; }, 2000);
   };
+  // Dark where the reader prefers that; in a frame, where the page around it says that it is.
+  const look = dark => document.documentElement.classList.toggle('dark', dark);
+  const preferred = matchMedia('(prefers-color-scheme: dark)');
+  preferred.onchange = () => { if (parent === window) look(preferred.matches); };
+  look(preferred.matches);
+  addEventListener('message', message => { if (typeof message.data?.dark === 'boolean') look(message.data.dark); });
   addEventListener('hashchange', restore);
   window.fastsgd = {run, state: () => ({...now})};
   restore();
