@@ -13,6 +13,7 @@ from ..checks import check_type
 from .style import letters
 
 WIDTH = 10 # inches at the most: a notebook's page is no wider, and text that shrinks with a picture can't be read
+BESIDE = 2.9 # inches of each of two panels that stand beside a page, which is as high as both
 
 
 def axes_for(views, axs=None, figsize: tuple | None = None):
@@ -23,16 +24,19 @@ def axes_for(views, axs=None, figsize: tuple | None = None):
         if scale > 1.3: columns = max(int(columns / scale / 1.3), 1) # large letters need large panels
         rows = -(-len(views) // columns)
         widths, heights = zip(*((w * scale, h * scale) for w, h in (v.figsize for v in views)))
-        wanted = max(sum(widths[k:k + columns]) for k in range(0, len(views), columns))
-        shrink = min(WIDTH / wanted, 1)
-        fig = Figure(figsize=figsize or (wanted * shrink, rows * max(heights) * shrink**0.5), layout='constrained')
+        beside = columns == len(views) == 3 and views[0].page
+        if beside: ratios, rows, high = [widths[0], max(widths[1:])], 2, BESIDE * scale
+        else:
+            ratios, high = [max(widths[k::columns]) for k in range(min(columns, len(views)))], max(heights)
+        shrink = min(WIDTH / sum(ratios), 1)
+        fig = Figure(figsize=figsize or (sum(ratios) * shrink, rows * high * shrink**0.5), layout='constrained')
         fig.get_layout_engine().set(w_pad=0.06) # inches
         FigureCanvasAgg(fig)
-        ratios = [max(widths[k::columns]) for k in range(min(columns, len(views)))]
         # at first as large as can be, and thus with as many ticks and as long labels: there is room for those that stay
         grid = fig.add_gridspec(rows, len(ratios), width_ratios=ratios, left=0, right=1, bottom=0, top=1, wspace=0,
                                 hspace=0)
-        return fig, [fig.add_subplot(place, projection=v.projection) for v, place in zip(views, grid)]
+        places = (grid[:, 0], grid[0, 1], grid[1, 1]) if beside else grid
+        return fig, [fig.add_subplot(place, projection=v.projection) for v, place in zip(views, places)]
     axs = list(axs.flat) if isinstance(axs, np.ndarray) else list(axs) if isinstance(axs, (list, tuple)) else [axs]
     for ax in axs: check_type('axs', ax, Axes, "axes of matplotlib's, one for each view")
     if len(axs) != len(views): raise ValueError(f'axs has {len(axs)} axes, expected {len(views)}: one for each view')

@@ -9,13 +9,16 @@ from torch import nn
 
 from fastsgd import (
     BoundaryView,
+    ConfusionView,
     FitView,
     HistogramView,
     LossView,
     LRView,
+    MetricsView,
     ParamsView,
     PathView,
     RecordParamsCallback,
+    SamplesView,
     animate,
     linear_learner,
     moons_dls,
@@ -85,3 +88,13 @@ def test_given_axes_are_taken():
     fig, axs = axes_for([FitView(), LossView()])
     assert axes_for([FitView(), LossView()], axs) == (fig, axs)
     with pytest.raises(ValueError, match='axs has 2 axes, expected 1: one for each view'): axes_for([FitView()], axs)
+
+
+def test_a_page_beside_two_panels_is_as_high_as_both():
+    fig, (page, upper, lower) = axes_for([SamplesView(), ConfusionView(), MetricsView()])
+    assert fig.get_figwidth() <= 10 and page.bbox.width > upper.bbox.width
+    assert page.bbox.height > 1.9 * upper.bbox.height and page.bbox.x1 <= upper.bbox.x0 + 1
+    assert upper.bbox.x0 == lower.bbox.x0 and upper.bbox.y0 >= lower.bbox.y1 - 1
+    for views in ([MetricsView(), SamplesView(), ConfusionView()], [SamplesView(), MetricsView()]):
+        _, axs = axes_for(views)
+        assert len({ax.bbox.height for ax in axs}) == 1
