@@ -15,6 +15,7 @@ from .view import View
 
 PROBES = 8 # points of the fit from which the two directions are found
 ROWS = 1000 # points in the plot at the most
+LETTERS = 18 # of a name
 GROUPS = 6 # classes that have a colour and marker of their own
 
 
@@ -64,9 +65,7 @@ class EmbeddingView(View):
             xy = at(i)
             x, y = np.clip(xy[:, 0], left, right), np.clip(xy[:, 1], low, high) # at the edge what lies beyond
             for dot, rows in zip(dots, classes): dot.set_data(x[rows], y[rows])
-            for k, text in texts:
-                text.set_position((x[k], y[k]) if np.isfinite(x[k] + y[k]) else (left, low))
-            return [*dots, *(text for _, text in texts)]
+            return [*dots, *place_names(ax, texts, x, y)]
         return update
 
     def _choose(self, traj):
@@ -120,24 +119,37 @@ class EmbeddingView(View):
         return dots, classes
 
     def _texts(self, ax, names, at):
-        "Names of those farthest out at the end, as far as they do not cover each other: `(row, text)`"
-        width, height = ax.get_window_extent().size / ax.figure.dpi
-        (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
-        inches = (at.numpy() - (left, low)) / (right - left, high - low) * (width, height)
-        taken, texts = [], []
-        for k in torch.nan_to_num(at.norm(dim=1)).argsort(descending=True, stable=True).tolist():
-            if len(texts) >= self.labels: break
-            if not names[k] or names[k] == '#na#' or not np.isfinite(inches[k]).all(): continue
-            name = shorten(names[k], 18 * CHAR)
-            box = inches[k][0], inches[k][1], inches[k][0] + CHAR * len(name), inches[k][1] + LINE
-            if any(box[0] < b[2] and b[0] < box[2] and box[1] < b[3] and b[1] < box[3] for b in taken): continue
-            taken.append(box)
-            beyond = box[2] > width
-            text = ax.text(0, 0, f'{name} ' if beyond else f' {name}', fontsize=SIZE, va='bottom', clip_on=True,
-                           ha='right' if beyond else 'left', parse_math=False, color=ink(), alpha=0.8,
-                           zorder=4)
-            texts.append((k, text))
-        return texts
+        "Names of those farthest out at the end, as far as they do not cover each other then: `(row, name, text)`"
+        known = [k for k in torch.nan_to_num(at.norm(dim=1)).argsort(descending=True, stable=True).tolist() if names[k]]
+        boxes = name_boxes(ax, [(k, shortened(names[k], LETTERS)) for k in known], *at.T.numpy())
+        return [(k, name, ax.text(0, 0, '', fontsize=SIZE, va='bottom', clip_on=True, parse_math=False, color=ink(),
+                                  alpha=0.8, zorder=4)) for k, name, ha in boxes if ha][:self.labels]
+
+
+def name_boxes(ax, names, x, y) -> list:
+    """`(row, name, alignment)` of `names`, `(row, name)` each: right where it would leave `ax`, None where it would
+    cover an earlier one"""
+    width, height = ax.get_window_extent().size / ax.figure.dpi
+    (left, right), (low, high) = ax.get_xlim(), ax.get_ylim()
+    taken, res = [], []
+    for k, name in names:
+        a, b = (x[k] - left) / (right - left) * width, (y[k] - low) / (high - low) * height
+        wide = CHAR * (len(name) + 1)
+        beyond = a + wide > width
+        box = (a - wide, b, a, b + LINE) if beyond else (a, b, a + wide, b + LINE)
+        free = np.isfinite(a + b) and not any(box[0] < o[2] and o[0] < box[2] and box[1] < o[3] and o[1] < box[3]
+                                              for o in taken)
+        if free: taken.append(box)
+        res.append((k, name, None if not free else 'right' if beyond else 'left'))
+    return res
+
+
+def place_names(ax, texts, x, y) -> list:
+    "Put the `texts` at their points; one that would cover another waits until there is room"
+    for (k, name, ha), (*_, text) in zip(name_boxes(ax, [t[:2] for t in texts], x, y), texts):
+        at = (x[k], y[k]) if np.isfinite(x[k] + y[k]) else (0, 0)
+        text.set(text='' if ha is None else f'{name} ' if ha == 'right' else f' {name}', position=at, ha=ha or 'left')
+    return [text for *_, text in texts]
 
 
 def _of(n, total): return f'{n}' if n == total else f'{n:,} of {total:,}'

@@ -1,5 +1,7 @@
 "`EmbeddingView` moves a point if the model moved it, and not otherwise"
 
+import itertools
+
 import looked_at
 import numpy as np
 import pytest
@@ -7,7 +9,8 @@ import torch
 from fits import axes, line, pixels
 
 from fastsgd.trajectory.trajectory import Trajectory
-from fastsgd.views import EmbeddingView
+from fastsgd.views import EmbeddingView, LossView
+from fastsgd.views.animate import animate
 from fastsgd.views.asked import Asked
 
 
@@ -53,6 +56,23 @@ def test_names_stand_at_their_points():
     at, words = places(ax), t.samples.embeddings['0.weight'][1]
     assert len(ax.texts) >= 4
     for text in ax.texts: np.testing.assert_allclose(text.get_position(), at[words.index(text.get_text().strip())])
+
+
+def test_names_never_cover_each_other_or_leave_the_plot():
+    t = looked_at.texts()
+    words = [f'a rather long word {k}' for k in range(len(t.samples.embeddings['0.weight'][1]))]
+    t.samples.embeddings = {'0.weight': ('word', words)}
+    for animation in (animate(t, EmbeddingView(), LossView(), LossView()), animate(t, EmbeddingView())):
+        ax, shown = animation._fig.axes[0], []
+        for i in range(len(t)):
+            animation._func(i)
+            boxes = [text.get_window_extent() for text in ax.texts if text.get_text()]
+            shown.append(len(boxes))
+            for box in boxes: assert ax.bbox.x0 - 1 <= box.x0 and box.x1 <= ax.bbox.x1 + 1
+            for a, b in itertools.combinations(boxes, 2):
+                assert min(a.x1, b.x1) - max(a.x0, b.x0) < 1 or min(a.y1, b.y1) - max(a.y0, b.y0) < 1
+        assert min(shown) > 0 and max(shown) > 3
+        assert all(text.get_text().strip()[-2:] in ''.join(words) for text in ax.texts), 'their ends'
 
 
 def test_what_the_last_layer_gets():
