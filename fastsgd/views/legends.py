@@ -39,7 +39,7 @@ def legend(ax, x: list, y: list, handles: list | None = None, grow: bool = True)
     if fits := small and (grow or not len(_inside(points, loc, box))):
         if len(_inside(points, loc, box)):
             loc = _emptiest(points, box, CORNERS[:2]) # room is made above: zero stays below
-            _make_room(ax, _inside(points, loc, box), box[1])
+            make_room(ax, _inside(points, loc, box), box[1])
         where = {'loc': loc}
     res = _small_legend(ax.legend, entries, labels, ax, **where)
     res.entries, res.corner = entries, where['loc'] if fits else None
@@ -127,7 +127,8 @@ def _inside(points, corner, box):
 def _emptiest(points, box, corners=CORNERS): return min(corners, key=lambda o: len(_inside(points, o, box)))
 
 
-def _make_room(ax, reach, height):
+def make_room(ax, reach, height):
+    "Raise the upper limit of `ax`, so that what is as high as `reach`, in fractions of it, leaves `height` free"
     if not len(reach): return
     low, high = ax.transScale.transform([(1, v) for v in ax.get_ylim()])[:, 1]
     high = low + (high - low) * reach.max() / (1 - height)

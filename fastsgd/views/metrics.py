@@ -7,13 +7,15 @@ from matplotlib.lines import Line2D
 from ..checks import check_in_list
 from ..trajectory.several import as_list, label_of, name_of
 from ..trajectory.tables import by_part
-from .cells import SIZE
-from .legends import legend
+from .cells import CHAR, LINE, SIZE
+from .legends import legend, make_room
 from .limits import finite, padded, plain
 from .marks import mark_steps
 from .steps import extremes, spans_decades
 from .style import GREY, LINESTYLES, class_style, literal, shortened, tidy
 from .view import View
+
+LOW = 1.5 # inches of a panel in which a legend of several rows covers too much
 
 
 class MetricsView(View):
@@ -79,16 +81,22 @@ class MetricsView(View):
         return shows
 
     def _legend(self, ax, handles, shows):
-        "Names of the lines, in the corner where the fewest of them pass"
+        "Names of the lines: in a row above them where the panel is low and wide, else in the corner where fewest pass"
+        names = [shortened(h.get_label()) for h in handles]
+        width, height = ax.get_window_extent().size / ax.figure.dpi
+        in_a_row = height < LOW and sum(0.55 + CHAR * len(name) for name in names) < width - 0.7 # what a layout takes
         places = np.concatenate([np.column_stack([show.x, show.y]) for show in shows])
         x, y = (ax.transData + ax.transAxes.inverted()).transform(places[np.isfinite(places).all(1)]).T
         near = {'right': x > 0.5, 'left': x < 0.5, 'upper': y > 0.5, 'lower': y < 0.5}
         corners = [f'{v} {h}' for v in ('upper', 'lower') for h in ('right', 'left')]
         loc = min(corners, key=lambda corner: np.logical_and(*(near[part] for part in corner.split())).sum())
+        if in_a_row:
+            make_room(ax, y, min(LINE * 1.9 / max(height - 0.2, 0.3), 0.5))
+            loc = 'upper right'
         res = ax.legend(handles, ['x'] * len(handles), loc=loc, fontsize=SIZE, framealpha=0.7, edgecolor='none',
-                        borderpad=0.2, labelspacing=0.25)
+                        borderpad=0.2, labelspacing=0.25, columnspacing=1., ncols=len(handles) if in_a_row else 1)
         literal(*res.get_texts())
-        for text, h in zip(res.get_texts(), handles): text.set_text(shortened(h.get_label()))
+        for text, name in zip(res.get_texts(), names): text.set_text(name)
         res.set_zorder(6)
 
     def _legend_of_fits(self, ax, trajs, groups):

@@ -44,6 +44,17 @@ def test_a_value_is_seen_when_it_was_measured_and_not_before():
         assert np.array_equal(x, range(min(i + 1, 20))) and np.allclose(y, t.losses[:len(x)])
 
 
+def test_the_legend_of_a_low_panel_is_a_row_above_its_lines():
+    ax = axes()
+    ax.figure.set_size_inches(6, 3)
+    MetricsView().plot(measured(), ax)
+    ax.figure.canvas.draw()
+    for part in ax.child_axes[:2]:
+        legend = part.get_legend().get_window_extent()
+        assert legend.height < 0.25 * ax.figure.dpi
+        for one in part.lines: assert one.get_window_extent().y1 <= legend.y0 + 2
+
+
 def test_an_axis_of_epochs():
     t = measured()
     t.epochs = torch.tensor([5, 15]) # of different length, and one that did not end
