@@ -63,8 +63,8 @@ class HistogramView(View):
         ax.tick_params(axis='y', length=0)
         ax.spines[['top', 'right', 'left']].set_visible(False)
         some = any(trajs[0].sizes[name].numel() > MOST_ENTRIES for name in names)
-        some = f', some {MOST_ENTRIES:,} of each at the most' if some else ''
-        ax.set_title(f'{KINDS[self.of]} of the parameters{some}', loc='left', fontsize='small')
+        what = f', at most {MOST_ENTRIES:,} entries each' if some else ' of the parameters'
+        ax.set_title(f'{KINDS[self.of]}{what}', loc='left', fontsize='small')
         color_bar(ax, mesh, 'share of the entries')
         tell_steps(ax, edges, trajs[0].shown)
         ax.fmt_ydata = lambda height: _bin(rows[::-1], height)

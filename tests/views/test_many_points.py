@@ -35,7 +35,7 @@ def words():
     (numbers, ParityView(), '; 2,000 of 200,000 drawn'),
     (classes, EmbeddingView('samples'), 'what the last layer gets of 1,000 of 200,000 samples'),
     (words, EmbeddingView('0.weight'), 'embedding of 0.weight, 1,000 of 200,000 rows'),
-    (words, HistogramView(), 'values of the parameters, some 10,000 of each at the most')], ids=repr)
+    (words, HistogramView(), 'values, at most 10,000 entries each')], ids=repr)
 def test_the_page_is_small_and_says_so(fit, view, told):
     anim = animate(fit(), view)
     assert len(anim.to_jshtml()) < 1_000_000
