@@ -123,14 +123,21 @@ class Frame:
         return [self.patch]
 
 
-def heading(ax, width, text, named=()):
-    "One line at the top of a page that says how to read it, and what colours stand for: `(name, colour)` each"
+def heading(ax, width, text, named=()) -> int:
+    """At the top of a page how to read it, and what colours stand for: `(name, colour)` each, None for no colour.
+
+    In at most two lines; returns how many.
+    """
     write(ax, 0, 0, shorten(text, width), color=GREY)
-    x = (len(text) + 1) * CHAR
+    x, line = (len(text) + 1) * CHAR, 0
     for name, color in named:
-        if x + (len(name) + 3) * CHAR > width:
-            write(ax, x, 0, '…', color=GREY)
-            break
-        write(ax, x, 0, '■', color=color)
-        write(ax, x + 1.8 * CHAR, 0, name)
+        name = shorten(name, width / 3)
+        if x + (len(name) + 4) * CHAR > width:
+            if line:
+                write(ax, x, LINE * line, '…', color=GREY)
+                break
+            x, line = 0, 1
+        write(ax, x, LINE * line, '■' if color else '□', color=color or GREY)
+        write(ax, x + 1.8 * CHAR, LINE * line, name)
         x += (len(name) + 3.5) * CHAR
+    return line + 1

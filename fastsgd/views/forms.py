@@ -19,6 +19,8 @@ GUIDES = { # target kind -> how to read it
     'new image': 'made of the same noise', 'value': 'line: true, dot: predicted',
     'next word': 'the likeliest next words', 'none': 'what the model answers'}
 
+ROUND = 7 # characters around the name of a class: whether it is right, and its probability
+
 
 class Form:
     """What all kinds share. `draw(ax, k, x, y, width, box)` draws item `k` and returns `show(answer) -> artists`.
@@ -41,7 +43,7 @@ class Form:
 
 
 class Category(Form):
-    def longest(self): return min(max(map(len, self.samples.classes), default=3) + 2, 14)
+    def longest(self): return min(max(map(len, self.samples.classes), default=3) + ROUND, 18)
     def title(self, k): return self.samples.label(self.samples.targets[k])
 
     def draw(self, ax, k, x, y, width, box):
@@ -56,8 +58,10 @@ class Category(Form):
 
 
 class Categories(Form):
-    lines, most = 4, 8
-    def longest(self): return min(max(map(len, self.samples.classes), default=3) + 6, 16)
+    lines, most = 4, 6
+    def longest(self):
+        classes = max(map(len, self.samples.classes), default=3) + ROUND
+        return min(max(classes, *(len(self.title(k)) for k in self.items)), 22)
     def title(self, k): return ', '.join(map(self.samples.label, self.samples.targets[k])) or 'none of them'
 
     def draw(self, ax, k, x, y, width, box):
@@ -76,12 +80,12 @@ class Mask(Form):
     def __init__(self, *args):
         super().__init__(*args)
         counts = torch.cat([m.flatten() for m in self.samples.targets]).clamp(min=0).bincount()
-        self.ground = int(counts.argmax()) # the most frequent class stays without colour
-        others = [c for c in range(len(counts)) if c != self.ground]
+        # the most frequent class stays without colour; those that are nowhere in the data need none
+        self.ground, *others = [c for c in counts.argsort(descending=True, stable=True).tolist() if counts[c]]
         self.colour = {c: COLORS[n % len(COLORS)] for n, c in enumerate(others)}
 
     def legend(self):
-        return [(self.samples.label(c), color) for c, color in self.colour.items()]
+        return [(self.samples.label(c), color) for c, color in ((self.ground, None), *self.colour.items())]
 
     def colours(self, mask) -> np.ndarray:
         "Classes as half-transparent colours, (H, W, 4)"
@@ -103,7 +107,7 @@ class Mask(Form):
             share = float((same == true)[known].float().mean()) if known.any() else float('nan')
             says = F.interpolate(says[None, None].float(), small.shape, mode='nearest')[0, 0].long()
             image.set_data(self.colours(says))
-            return [image, *bar.show(share, f'{share:.0%} of pixels', number='')]
+            return [image, *bar.show(share, f'{share:.0%} of pixels right', number='')]
         return show
 
 
@@ -117,6 +121,8 @@ class Points(Form):
         fits = lambda j: float(y[:, j].max() - y[:, j].min()) > 1e-6
         self.lines_to_pixels = [np.polyfit(y[:, j], p[:, j], 1) if fits(j) else (0., float(p[0, j])) for j in (0, 1)]
 
+    def longest(self): return 17
+
     def draw(self, ax, k, x, y, width, box):
         left, top, w, h = box
         size, true = self.samples.inputs[k].shape, self.samples.targets[k].double()
@@ -126,6 +132,7 @@ class Points(Form):
         for look in (ring, {**ring, 'mec': ORANGE, 'mew': 1.5}): ax.add_line(Line2D(*place(true).T, **look, zorder=3))
         under, cross = (ax.add_line(Line2D([], [], ls='none', marker='x', ms=7, mec=color, mew=mew, zorder=4))
                         for color, mew in (('white', 3), (BLUE, 1.7)))
+        gaps = ax.add_line(Line2D([], [], color=BLUE, lw=1, zorder=3.5)) # which cross belongs to which ring
         text = write(ax, x, y, '')
         def show(out):
             out = out.reshape(-1, 2).double()
@@ -133,8 +140,10 @@ class Points(Form):
             far = float(np.sqrt(((says - true.numpy())**2).sum(1)).mean())
             inside = np.clip(np.nan_to_num(says), 0, [size[1], size[0]]) # at the edge what is beyond it
             for mark in (under, cross): mark.set_data(*place(inside).T)
+            ends = np.stack([place(true), place(inside), np.full_like(inside, np.nan)], 1)
+            gaps.set_data(*ends.reshape(-1, 2).T)
             text.set_text(shorten(f'off by {far:.1f} pixels', width))
-            return [under, cross, text]
+            return [gaps, under, cross, text]
         return show
 
 

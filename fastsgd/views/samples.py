@@ -1,12 +1,17 @@
 """`SamplesView`: the same items from frame to frame, and what the model says to them."""
 
+from collections import Counter
+
 from ..checks import check_flag, check_type, check_whole
 from ..trajectory.samples import Samples
 from .asked import Asked, samples_of, unfit
 from .beside import one_for_each
-from .cells import LINE, columns_for, heading, page, picture, shorten, wrapped, write
+from .cells import CHAR, LINE, columns_for, heading, page, picture, shorten, wrapped, write
 from .forms import FORMS, GUIDES
 from .view import View
+
+ROOM = 0.92 # of a cell that an item fills
+LEAST = 0.35 # inches that a picture is high, unless the user says how many there are
 
 
 class SamplesView(View):
@@ -45,20 +50,21 @@ class SamplesView(View):
         kind = samples.target_kind
         width, height = page(ax)
         as_pictures = samples.input_kind == 'image' or kind == 'new image'
-        top = LINE * 1.4
         odd = unfit(Asked(traj, samples)) # then as the numbers that they are
         formless = odd or not as_pictures and kind in ('mask', 'points', 'image')
         cls = FORMS['none' if formless else kind]
         n = min(self.n or cls.most, samples.n)
-        if not as_pictures and self.n is None: n = min(n, max(int((height - top) / (LINE * (cls.lines + 0.7))), 1))
+        room = height - LINE * 1.4
+        if not as_pictures and self.n is None: n = min(n, max(int(room / (LINE * (cls.lines + 0.7))), 1))
         if kind == 'new image': samples = samples.take(n) # one noise is like another: no more of it is asked about
         asked = Asked(traj, samples)
         by_change = self.sort and kind not in ('next word', 'new image')
-        items = (asked.by_change() if by_change else list(range(samples.n)))[:n]
+        items = asked.by_change() if by_change else list(range(samples.n))
+        items = of_each_class(items, samples, n) if by_change and kind == 'category' else items[:n]
         form = cls(samples, asked, items)
         has_form = kind != 'none' and cls is FORMS[kind]
         guide = GUIDES[kind] if has_form else odd or samples.note or GUIDES['none']
-        heading(ax, width, guide, form.legend())
+        top = LINE * (heading(ax, width, guide, form.legend()) + 0.4)
         layout = self._grid if as_pictures else self._list
         shows = layout(ax, form, items, width, height, top)
 
@@ -74,10 +80,13 @@ class SamplesView(View):
         "Pictures side by side, their answers below"
         first, extra = form.image(items[0]).shape, form.lines * LINE * 1.12 + 0.12
         shape = form.pictures * first[1] / first[0]
-        columns = columns_for(len(items), width, height - top, shape, extra,
-                              min(max(form.longest(), 10) * 0.068, width))
+        least = min(max(form.longest(), 10) * CHAR / ROOM, width)
+        fitting = lambda n: columns_for(n, width, height - top, shape, extra, least)
+        high = lambda n: (height - top) / -(-n // fitting(n)) - extra
+        if self.n is None: items = items[:next((n for n in range(len(items), 1, -1) if high(n) >= LEAST), 1)]
+        columns = fitting(len(items))
         w, h = width / columns, (height - top) / -(-len(items) // columns)
-        shows, room = [], w * 0.92
+        shows, room = [], w * ROOM
         for j, k in enumerate(items):
             x, y, title = (j % columns) * w + w * 0.04, top + (j // columns) * h, form.title(k)
             if title: write(ax, x, y, shorten(title, room))
@@ -105,6 +114,16 @@ class SamplesView(View):
             if title: write(ax, left, y, shorten(title, width - left))
             shows.append(form.draw(ax, k, left, y + (LINE * 1.1 if title else 0), width - left, None))
         return shows
+
+
+def of_each_class(items, samples, n) -> list:
+    "`n` of the `items`, in their order: the first one of each class, then the second ones, and so on"
+    seen, rank = Counter(), {}
+    for k in items:
+        rank[k] = seen[samples.targets[k]]
+        seen[samples.targets[k]] += 1
+    chosen = sorted(items, key=rank.get)[:n]
+    return [k for k in items if k in chosen]
 
 
 def readable(item) -> str:

@@ -14,6 +14,7 @@ from fastsgd.trajectory.samples import Samples
 from fastsgd.views import SamplesView
 from fastsgd.views.animate import animate
 from fastsgd.views.asked import Asked
+from fastsgd.views.samples import of_each_class
 
 
 def texts(ax): return [t.get_text() for t in ax.texts if t.get_text()]
@@ -47,7 +48,7 @@ def test_each_kind_is_drawn_frame_by_frame(kind):
 
 @pytest.mark.parametrize('i', [0, 3, -1])
 def test_class_and_probability_are_the_models(i):
-    t, ax = looked_at.pictures(), axes()
+    t, ax = looked_at.pictures(), axes_of_size(4, 5)
     SamplesView(sort=False).plot(t, ax, i)
     p = by_hand(t, i).softmax(1)
     names = t.samples.classes
@@ -67,7 +68,7 @@ def axes_of_size(width, height):
 
 
 def test_right_and_wrong_differ_by_edge_and_sign_too():
-    ax = axes()
+    ax = axes_of_size(8, 5)
     t = looked_at.pictures()
     SamplesView(sort=False).plot(t, ax, 0)
     right = by_hand(t, 0).argmax(1).tolist()
@@ -95,6 +96,47 @@ def test_what_changes_most_comes_first():
     outs = torch.stack([asked(i) for i in range(len(t))])
     change = (outs[1:] - outs[:-1]).abs().mean(2).sum(0)
     assert asked.by_change() == change.argsort(descending=True, stable=True).tolist()
+
+
+def test_each_class_is_among_the_items():
+    t = looked_at.pictures(n_items=36)
+    order = Asked(t, t.samples).by_change()
+    rare = order[-1] # which changes least
+    t.samples.targets = [int(k == rare) for k in range(36)]
+    assert of_each_class(order, t.samples, 12) == [*order[:11], rare], 'in the order of change'
+    assert of_each_class(order, t.samples, 1) == order[:1]
+    assert t.samples.label(1) in texts(SamplesView().plot(t, axes_of_size(8, 5)))
+
+
+@pytest.mark.parametrize('kind', ['pictures', 'labels', 'masks', 'points', 'autoencoder'])
+@pytest.mark.parametrize('size', [(4, 3), (4, 5), (6, 5)])
+def test_pictures_can_be_seen_and_nothing_lies_over_them(kind, size):
+    t, ax = looked_at.KINDS[kind](), axes_of_size(*size)
+    SamplesView().plot(t, ax)
+    pictures = [image.get_window_extent() for image in ax.images]
+    assert pictures and min(box.height for box in pictures) >= 0.3 * ax.figure.dpi
+    renderer = ax.figure.canvas.get_renderer()
+    written = [text.get_window_extent(renderer) for text in ax.texts if text.get_text()]
+    for a in pictures:
+        for b in written: assert min(a.x1, b.x1) - max(a.x0, b.x0) < 1 or min(a.y1, b.y1) - max(a.y0, b.y0) < 1
+
+
+def test_colours_of_masks_name_what_is_there():
+    t, ax = looked_at.masks(), axes_of_size(8, 6)
+    t.samples.classes = [f'class {k}' for k in range(32)]
+    t.samples.targets = [torch.where(m == 2, 31, m) for m in t.samples.targets]
+    SamplesView().plot(t, ax, 0)
+    assert [text for text in texts(ax) if 'class' in text] == ['class 0', 'class 1', 'class 31']
+    t.samples.targets = [torch.randint(32, m.shape) for m in t.samples.targets]
+    ax = SamplesView().plot(t, axes_of_size(4, 5), 0)
+    assert 1 < len([text for text in texts(ax) if 'class' in text]) < 32 and '…' in texts(ax), 'in two lines'
+
+
+def test_lines_lead_from_true_to_predicted_points():
+    t, ax = looked_at.points(), axes_of_size(8, 6)
+    SamplesView(n=1, sort=False).plot(t, ax, 3)
+    ring, cross, gap = (next(one.get_xydata() for one in ax.lines if one.get_marker() == m) for m in ('o', 'x', 'None'))
+    np.testing.assert_allclose(gap[:2], [ring[0], cross[0]])
 
 
 def test_one_order_and_one_place_for_all_frames():
@@ -134,7 +176,7 @@ def test_mask_counts_pixels():
     t, ax = looked_at.masks(), axes_of_size(8, 6)
     SamplesView(sort=False).plot(t, ax, -1)
     right = [float((p == m).float().mean()) for p, m in zip(by_hand(t, -1).argmax(1), t.samples.targets)]
-    assert [text for text in texts(ax) if 'pixels' in text] == [f'{share:.0%} of pixels' for share in right]
+    assert [text for text in texts(ax) if 'pixels' in text] == [f'{share:.0%} of pixels right' for share in right]
 
 
 def test_points_are_measured_in_pixels():
