@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from ..trajectory.reads import Reads
+from .chain import Chain
 from .first_layers import FirstLayers
 from .points import PlanePoints
 from .ways import AtOnce, Loop
@@ -18,10 +19,10 @@ AT_ONCE_BYTES = 2**25
 SEVERAL = 64 # points for which it pays to measure
 SLOW = 1e-3 # seconds for a point, from which on it is work and no longer calls that take the time
 TOO_SLOW, CLEARLY = 3, 1.5 # times the time of another way, by a first look and by a good one
-SURE = 16 # times the time of a point, which a call for two may take where many in one call are sure to be faster
+SURE = 16 # times the time of a point, which a call for two may take where a chain is sure to be faster
 TURNS, SURELY = 3, 1.1 # of each way; and how much faster than the plain loop another one must then be
 NOTABLE = 0.02 # share of the time that calls of operators must take, for `vmap` to be able to save any
-MOST = 0.8 # the same for them to take nearly all of it: many points in one call are sure to be faster
+MOST = 0.8 # the same for them to take nearly all of it
 
 
 def checked_loop(objective, points) -> tuple:
@@ -54,28 +55,30 @@ def fastest(objective, points) -> 'Race':
     race, work = Race([Runner(objective.loop, 1, seconds / 2)], device), objective.cost
     if first is not None and not calls_dominate(work):
         work = counted(lambda: Loop(objective, first=first)(points, 0, 1)).work
-    for make, size in ((AtOnce, points_at_once(objective, points, first, work)), (Loop, int(first is not None))):
-        if not size: continue
-        sure = make is AtOnce and size >= SEVERAL and calls_dominate(work)
+    for make in (Chain, AtOnce, Loop):
+        if make is AtOnce and not may_gain(objective, work) or make is Loop and first is None: continue
         try:
             way = make(objective, first=first)
+            size = min(max(1, int(min(AT_ONCE_BYTES, objective.max_bytes) // way.nbytes)), len(points))
+            sure = make is Chain and size >= SEVERAL and calls_dominate(work)
             losses, seconds = timed(way, points, 0, 2, device)
             # a first call sets much up, and one for two points takes as long as one for many
             if seconds > (SURE if sure else 2 * TOO_SLOW) * race.best.seconds:
                 k = min(size, 8, max(2, len(points) // SEVERAL))
                 seconds = min(seconds, timed(way, points, 0, k, device)[1] / k * 2)
         except (KeyboardInterrupt, torch.OutOfMemoryError): raise
-        except Exception: continue # it can't be vectorised
+        except Exception: continue # it is no chain, or can't be vectorised
         if not agree(losses, wanted): continue
         if sure and seconds <= SURE * race.best.seconds: return Race([Runner(way, size)], device)
-        race.runners.append(Runner(way, min(size, max(8, len(points) // 8)), seconds / 2))
+        race.runners.append(Runner(way, size, seconds / 2))
+        if make is Chain: break # the others do the same in more time
     race.drop(TOO_SLOW, SLOW)
     return race
 
 
 @dataclass
 class Runner:
-    "A way, how many points it takes at a time, the seconds for one, and how often they were measured at that size"
+    "A way, how many points it takes at a time, at most, the seconds for one, and how often they were measured"
     way: object
     size: int
     seconds: float = 0.
@@ -103,7 +106,7 @@ class Race:
             runner, = self.runners
             return runner.way(points, i, min(i + runner.size, len(points))).cpu()
         runner = min(self.runners, key=lambda runner: runner.runs)
-        j = i + max(runner.size, 4) # a single point tells little
+        j = i + max(min(runner.size, len(points) // 8), 4) # a single point tells little
         if j > len(points): # too few are left to learn anything
             self.runners = [self.best]
             return self.run(points, i)
@@ -142,12 +145,10 @@ def first_layers(objective, points):
     return res if res.names else None
 
 
-def points_at_once(objective, points, first, work) -> int:
-    """How many points `vmap` takes at a time; 0 where it can save nothing
+def may_gain(objective, work) -> bool:
+    """May `vmap` save any time?
 
     Calls of operators may cost next to nothing already; and a CPU is slow at convolutions with many weights in groups.
     """
-    if work.operations / OPERATIONS < NOTABLE * work.seconds: return 0
-    if objective.device.type == 'cpu' and work.convolved > work.flops / 2 and work.seconds > SLOW: return 0
-    nbytes = objective.pieces.bytes_at_once() + 8 * (len(first.origin) if first else objective.size)
-    return min(max(1, int(min(AT_ONCE_BYTES, objective.max_bytes) // nbytes)), len(points))
+    convolves = work.convolved > work.flops / 2 and work.seconds > SLOW
+    return work.operations / OPERATIONS >= NOTABLE * work.seconds and not (convolves and objective.device.type == 'cpu')

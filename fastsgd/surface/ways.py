@@ -3,11 +3,13 @@
 They differ in time alone. Torch only.
 """
 
+import math
+
 import torch
 from torch.func import functional_call, vmap
 
 from .first_layers import Replay
-from .many_models import ManyModels, Reused
+from .many_models import ManyModels
 
 
 class Loop:
@@ -17,7 +19,7 @@ class Loop:
     model that keeps its weights' memory elsewhere too needs them written there, without `views`. `first` are layers
     known beforehand.
     """
-    method = 'loop'
+    method, nbytes = 'loop', math.inf # one point at a time
 
     def __init__(self, objective, views: bool = True, first=None):
         self.objective, self.views, self.first, self.model = objective, views, first, objective.fresh_model()
@@ -70,10 +72,11 @@ class AtOnce:
     method = 'vmap'
 
     def __init__(self, objective, first=None):
-        self.objective, self.first, self.model, self.in_place = objective, first, objective.fresh_model(), True
+        self.objective, self.first, self.model = objective, first, objective.fresh_model()
         self.buffers = {n: b.clone() for n, b in self.model.named_buffers()}
         self.spec = [(n, p.shape, p.dtype, p.numel()) for n, p in self.model.named_parameters()
                      if first is None or n not in first.names]
+        self.nbytes = objective.pieces.bytes_at_once() + 8 * sum(size for *_, size in self.spec) # of each point
         if first is not None: first.spoil(self.model)
 
     def __call__(self, points, i: int, j: int) -> torch.Tensor:
@@ -81,10 +84,7 @@ class AtOnce:
         rest = points if self.first is None else self.first.rest(points)
         vectors = rest.vectors(i, j)
         mixtures = points.coefficients(i, j) if self.first is not None else vectors.new_empty(j - i, 0)
-        try: return vmap(self._loss, randomness='same')(vectors, mixtures)
-        except Reused:
-            self.in_place = False
-            return vmap(self._loss, randomness='same')(vectors, mixtures)
+        return vmap(self._loss, randomness='same')(vectors, mixtures)
 
     def _loss(self, vector, mixture):
         state = {n: b.clone() for n, b in self.buffers.items()}
@@ -93,5 +93,5 @@ class AtOnce:
 
         def forward(xs, piece):
             answers = self.first.answers(piece, mixture) if self.first is not None else None
-            with ManyModels(self.in_place, answers): return functional_call(self.model, state, xs)
-        return self.objective.loss(self.model, forward, lambda: ManyModels(self.in_place))
+            with ManyModels(answers): return functional_call(self.model, state, xs)
+        return self.objective.loss(self.model, forward, ManyModels)

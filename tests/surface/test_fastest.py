@@ -1,15 +1,13 @@
 """Which way a surface goes: the fastest, whatever a first call takes; and the same random numbers at each point."""
 
 import random
-from types import SimpleNamespace
 
 import pytest
 import torch
 from torch import nn
 
-from fastsgd import Plane, loss_surface
+from fastsgd import Plane
 from fastsgd.surface import fastest
-from fastsgd.surface.many_models import _tanh_
 from fastsgd.surface.objective import Objective
 from fastsgd.surface.points import PlanePoints
 from fastsgd.surface.ways import Loop
@@ -65,25 +63,3 @@ def test_pythons_random_numbers_are_seeded_where_they_are_drawn(body, seeded, mo
     assert (len(calls) > 20) is seeded
     third = losses.diff().diff().diff()
     assert third.abs().max() < 1e-5 * (1 + losses.abs().max()), 'a parabola, without a trace of noise'
-
-
-def test_a_quick_tanh_is_tanh():
-    x = torch.cat([torch.linspace(-20, 20, 4001), torch.tensor([0., torch.inf, -torch.inf, torch.nan])])
-    for dtype, apart in ((torch.float32, 3e-7), (torch.float64, 1e-15)):
-        got, wanted = _tanh_(x.to(dtype, copy=True)), x.double().tanh()
-        torch.testing.assert_close(got.double(), wanted, rtol=0, atol=apart, equal_nan=True)
-
-
-def test_a_surface_of_a_network_with_tanh_is_the_models():
-    "Where many points are evaluated at once, with an activation in the place of its input"
-    torch.manual_seed(0)
-    x, model = torch.randn(40, 2), nn.Sequential(nn.Linear(2, 20), nn.Tanh(), nn.Linear(20, 3), nn.Tanh())
-    learn = SimpleNamespace(model=model, loss_func=nn.MSELoss())
-    surface = loss_surface(learn, 'random', n=12, data=(x, torch.rand(40, 3)))
-    assert surface.method == 'vmap'
-    (xs, (y,)), = surface.objective.data
-    for j, i in ((0, 0), (5, 3), (11, 11)):
-        vector = surface.plane.origin + surface.u[i] * surface.plane.d1 + surface.v[j] * surface.plane.d2
-        nn.utils.vector_to_parameters(vector.float(), model.parameters())
-        wanted = nn.functional.mse_loss(model(*xs), y).item()
-        assert float(surface.loss[j, i]) == pytest.approx(wanted, rel=1e-6)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from fastsgd import Plane, Surface, Trajectory, linear_learner, loss_surface
+from fastsgd.surface.chain import Chain
 from fastsgd.surface.loaders import from_loader
 from fastsgd.surface.objective import Objective
 from fastsgd.surface.points import VectorPoints
@@ -492,23 +493,10 @@ def test_budget_bounds_what_is_in_flight():
         points = VectorPoints(flat_of(model) + 0.1 * rand(9, objective.size))
         losses.append(objective(points))
         assert objective.n_samples == 3000
-        way = AtOnce(objective)
-        assert counted(lambda way=way, points=points: way(points, 0, 1)).most < 1.5 * max_bytes
+        for way in (AtOnce(objective), Chain(objective)):
+            assert counted(lambda way=way, points=points: way(points, 0, 1)).most < 1.5 * max_bytes
     assert len(objective.pieces.batches[0].pieces) > 3
     for other in losses[1:]: torch.testing.assert_close(other, losses[0], rtol=1e-6, atol=0)
-
-
-def test_activations_take_the_memory_of_the_layer_before_them_unless_it_is_used_again():
-    x, y = rand(17, 3), rand(17, 1)
-    plain = nn.Sequential(nn.Linear(3, 3), nn.ReLU(), nn.Linear(3, 1))
-    for model, in_place in ((plain, True), (Residual('view'), True), (Residual('relu'), False),
-                            (Residual('hook'), False)):
-        objective = Objective(model, nn.MSELoss(), [((x,), (y,))])
-        points = VectorPoints(flat_of(model)[None])
-        want = objective(points)
-        way = AtOnce(objective)
-        torch.testing.assert_close(way(points, 0, 1), want)
-        assert way.in_place == in_place
 
 
 @pytest.mark.parametrize('bad, what',
