@@ -475,7 +475,7 @@ def test_errors_about_the_source():
     learn = SimpleNamespace(model=nn.Linear(2, 1), loss_func=nn.MSELoss())
     with pytest.raises(ValueError, match='no training data: give data='): loss_surface(learn)
     with pytest.raises(TypeError, match='holds a str'): loss_surface(learn, data=(rand(3, 2), 'abc'))
-    with pytest.raises(ValueError, match='1 parameters'):
+    with pytest.raises(ValueError, match='has 1 parameter: a plane needs'):
         loss_surface(SimpleNamespace(model=nn.Linear(1, 1, bias=False), loss_func=nn.MSELoss()))
     with pytest.raises(ValueError, match=r'expected \(nv, nu\), for these u and v \(2, 3\)'):
         Surface(Plane(rand(2), torch.tensor([1., 0]), torch.tensor([0., 1])), range(3), range(2), torch.zeros(3, 2))
