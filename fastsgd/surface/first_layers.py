@@ -19,7 +19,7 @@ class Trace(TorchFunctionMode):
     """Follows one call of a model: which layers have an input that no parameter goes into, and what else uses
     parameters.
 
-    `layers` has, by the number of the call, the function, its arguments and the names of its parameters.
+    `layers` has, by the number of the call, the function, all its arguments and the names of its parameters.
     """
     def __init__(self, model, inputs):
         super().__init__()
@@ -29,14 +29,15 @@ class Trace(TorchFunctionMode):
         self.layers, self.elsewhere, self.count = {}, set(), 0
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        tensors = [t for t in tree_leaves((args, kwargs or {})) if isinstance(t, torch.Tensor)]
+        kwargs = kwargs or {}
+        tensors = [t for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)]
         mine = {self.names[id(t)] for t in tensors if id(t) in self.names}
         fixed = all(id(t) in self.fixed for t in tensors)
         versions = [(t, t._version) for t in tensors if id(t) in self.fixed] if not fixed else ()
-        first = func in LINEAR and not kwargs and self._is_first(func, args)
-        if first: self.layers[self.count] = func, args, [self.names[id(p)] for p in _params_of(func, args)]
+        first = func in LINEAR and self._is_first(func, args, kwargs)
+        if first: self.layers[self.count] = func, args, kwargs, [self.names[id(p)] for p in _params_of(func, args)]
         self.count += func in LINEAR
-        res = func(*args, **(kwargs or {}))
+        res = func(*args, **kwargs)
         made = [t for t in tree_leaves(res) if isinstance(t, torch.Tensor)]
         if fixed: self.fixed.update((id(t), t) for t in made)
         elif mine and not first and (made or getattr(func, '__name__', '') != '__get__'): self.elsewhere |= mine
@@ -44,12 +45,14 @@ class Trace(TorchFunctionMode):
             if t._version != version: self.fixed.pop(id(t), None)
         return res
 
-    def _is_first(self, func, args):
+    def _is_first(self, func, args, kwargs):
         params = _params_of(func, args)
-        if func in (F.embedding, F.embedding_bag) and len(args) > 3 and args[3] is not None: return False # max_norm
-        if func is F.embedding_bag and (len(args) > 6 and args[6] == 'max'): return False
+        if kwargs: # embeddings have them by name
+            linear = func in (F.embedding, F.embedding_bag) and kwargs.get('mode') != 'max'
+            if not linear or kwargs.get('max_norm') is not None: return False
+        others = (*args[1 + LINEAR[func]:], *kwargs.values())
         return (id(args[0]) in self.fixed and bool(params) and all(id(p) in self.names for p in params)
-                and not any(isinstance(a, torch.Tensor) and id(a) not in self.fixed for a in args[1 + LINEAR[func]:]))
+                and not any(isinstance(a, torch.Tensor) and id(a) not in self.fixed for a in others))
 
     def first(self):
         "The layers whose parameters are used nowhere else"
@@ -79,8 +82,8 @@ class FirstLayers:
             names = {n for *_, own in layers.values() for n in own}
             if self.names not in (None, names): raise ValueError('pieces of the data go different ways')
             self.names, answers = names, {}
-            for k, (func, args, own) in layers.items():
-                answers[k] = torch.stack([self._answer(func, args, own, spec, v) for v in
+            for k, (*layer, own) in layers.items():
+                answers[k] = torch.stack([self._answer(*layer, own, spec, v) for v in
                                           (points.origin, *points.directions)])
                 nbytes += answers[k].numel() * answers[k].element_size()
             if nbytes > max_bytes: raise ValueError('what the first layers answer takes too much memory')
@@ -91,10 +94,10 @@ class FirstLayers:
         for n in self.names: keep[spec[n][0]] = False
         self.origin, self.directions = points.origin[keep], points.directions[:, keep].contiguous()
 
-    def _answer(self, func, args, names, spec, vector):
+    def _answer(self, func, args, kwargs, names, spec, vector):
         params = iter([vector[part].view(shape).to(dtype) for part, shape, dtype in map(spec.get, names)])
         own = [a if a is None else next(params) for a in args[1:1 + LINEAR[func]]]
-        res = func(args[0], *own, *args[1 + LINEAR[func]:])
+        res = func(args[0], *own, *args[1 + LINEAR[func]:], **kwargs)
         # feature by feature, as `ManyModels` has it
         return res.t().contiguous() if func is F.linear and res.dim() == 2 else res
 

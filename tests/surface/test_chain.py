@@ -14,7 +14,7 @@ from fastsgd.surface.elementwise import in_place, sigmoid_is_quicker
 from fastsgd.surface.fastest import first_layers
 from fastsgd.surface.objective import Objective
 from fastsgd.surface.points import PlanePoints, VectorPoints
-from fastsgd.surface.ways import Loop
+from fastsgd.surface.ways import AtOnce, Loop
 
 rand = lambda *shape, seed=0: torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
@@ -183,3 +183,40 @@ def test_tanh_is_tanh_whichever_way_is_quicker(monkeypatch):
         for dtype, apart in ((torch.float32, 3e-7), (torch.float64, 1e-15)):
             got, wanted = in_place(x.to(dtype, copy=True), torch.tanh, (), {}), x.double().tanh()
             torch.testing.assert_close(got.double(), wanted, rtol=0, atol=apart, equal_nan=True)
+
+
+# -- embeddings, and normalised layers that are no chain
+
+class Table(nn.Module):
+    "Words or categories, normalised numbers, and layers over all of these"
+    def __init__(self, embed):
+        super().__init__()
+        self.embed, self.norm, self.last = embed, nn.BatchNorm1d(2), nn.Sequential(nn.Linear(6, 8), nn.ReLU(),
+                                                                                  nn.BatchNorm1d(8), nn.Linear(8, 1))
+    def forward(self, x):
+        words = self.embed(x[:, :3].abs().long() % 9)
+        return self.last(torch.cat([words if words.dim() == 2 else words.sum(1), self.norm(x[:, :2])], 1))
+
+
+@pytest.mark.parametrize('embed, known', [
+    (nn.EmbeddingBag(9, 4), True), (nn.Embedding(9, 4, padding_idx=0), True), (nn.EmbeddingBag(9, 4, mode='sum'), True),
+    (nn.EmbeddingBag(9, 4, mode='max'), False), (nn.EmbeddingBag(9, 4, max_norm=1.), False),
+    (nn.Embedding(9, 4, max_norm=1.), False)])
+def test_embeddings_are_known_beforehand_where_they_are_linear(embed, known):
+    torch.manual_seed(0)
+    model, x, y = with_statistics(Table(embed)), 9 * rand(50, 3), rand(50, 1)
+    objective, (plane, _), want = asked(model, x, y, F.mse_loss)
+    first = first_layers(objective, plane)
+    assert (first is not None and first.names == {'embed.weight'}) == known
+    if known: torch.testing.assert_close(AtOnce(objective, first)(plane, 0, 40), want, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(objective(plane), want, rtol=1e-5, atol=1e-6)
+
+
+def test_an_embedding_bag_can_begin_a_chain():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.EmbeddingBag(9, 4), nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
+    x, y = torch.arange(150).reshape(50, 3) % 9, torch.arange(50) % 3
+    objective, (plane, _), want = asked(model, x, y, F.cross_entropy)
+    way = Chain(objective, first_layers(objective, plane))
+    torch.testing.assert_close(way(plane, 0, 40), want, rtol=2e-6, atol=1e-6)
+    with pytest.raises(ValueError, match='no chain'): Chain(objective)
