@@ -31,17 +31,17 @@ def legend(ax, x: list, y: list, handles: list | None = None, grow: bool = True)
     """
     entries = entries_of(ax) if handles is None else handles
     labels = labels_of(entries)
-    points, box = _in_axes(ax, x, y), _box(ax, max(map(len, labels)), len(labels))
+    points, box = in_axes(ax, x, y), _box(ax, max(map(len, labels)), len(labels))
     where = {'loc': 'upper center', 'bbox_to_anchor': (0.5, -0.17)}
     small = box[0] <= 0.62 and box[1] <= 0.45
     box = _after_layout(ax, box)
-    loc = _emptiest(points, box)
+    loc = emptiest(points, box)
     if fits := small and (grow or not len(_inside(points, loc, box))):
         if len(_inside(points, loc, box)):
-            loc = _emptiest(points, box, CORNERS[:2]) # room is made above: zero stays below
+            loc = emptiest(points, box, CORNERS[:2]) # room is made above: zero stays below
             make_room(ax, _inside(points, loc, box), box[1])
         where = {'loc': loc}
-    res = _small_legend(ax.legend, entries, labels, ax, **where)
+    res = small_legend(ax.legend, entries, labels, ax, **where)
     res.entries, res.corner = entries, where['loc'] if fits else None
     res.set_zorder(6)
     return res
@@ -56,7 +56,7 @@ def figure_legend(fig, panels: list, grow: bool = True):
     labels = labels_of(entries := list(entries.values()))
     rows = -(-len(labels) // _columns_for(labels, fig.get_figwidth()))
     if grow: fig.set_figheight(fig.get_figheight() + ROW * rows * letters())
-    return _small_legend(fig.legend, entries, labels, fig, loc='outside lower center')
+    return small_legend(fig.legend, entries, labels, fig, loc='outside lower center')
 
 
 def _look(handle):
@@ -74,12 +74,13 @@ def labels_of(entries: list) -> list:
 def _columns_for(labels, inches): return max(int(inches / letters() / (0.6 + LETTER * max(map(len, labels)))), 1)
 
 
-def _small_legend(make, entries, labels, parent, **where):
+def small_legend(make, entries, labels, parent, **where):
+    "A legend by `make`, of `parent`, whose names are drawn letter by letter, whatever is in them"
     handles = entries if len(entries) <= MOST else [*entries[:MOST - 1], Line2D([], [], ls='none')]
     if where['loc'] not in CORNERS: where['ncols'] = _columns_for(labels, parent.bbox.width / parent.get_figure().dpi)
     # placeholders at first: matplotlib would drop names that begin with '_', and take others for formulas
-    res = make(handles=handles, labels=['x'] * len(labels), fontsize='small', framealpha=0.85, edgecolor='none',
-               borderpad=0.3, **where)
+    look = {'fontsize': 'small', 'framealpha': 0.85, 'edgecolor': 'none', 'borderpad': 0.3, **where}
+    res = make(handles=handles, labels=['x'] * len(labels), **look)
     literal(*res.get_texts())
     for text, label in zip(res.get_texts(), labels): text.set_text(label)
     for handle in res.legend_handles: # of many small points
@@ -88,7 +89,7 @@ def _small_legend(make, entries, labels, parent, **where):
     return res
 
 
-def _in_axes(ax, x, y):
+def in_axes(ax, x, y):
     "The finite ones of the points `x`, `y`, both lists of parts, in fractions of `ax`"
     x, y = (np.concatenate([np.ravel(np.asarray(part, dtype=float)) for part in parts] or [[]]) for parts in (x, y))
     keep = np.isfinite(x) & np.isfinite(y)
@@ -124,7 +125,9 @@ def _inside(points, corner, box):
     return y[near]
 
 
-def _emptiest(points, box, corners=CORNERS): return min(corners, key=lambda o: len(_inside(points, o, box)))
+def emptiest(points, box, corners=CORNERS) -> str:
+    "The corner in which a box of this width and height covers the fewest of the points"
+    return min(corners, key=lambda o: len(_inside(points, o, box)))
 
 
 def make_room(ax, reach, height):
@@ -147,7 +150,7 @@ def departure_note(ax, trajs: list, departures: list | None = None, drawn: tuple
     texts = [f'{who(name)}left the plot at step {step}' for step, _, name in gone]
     if len(gone) > 3: gone, texts = [max(gone, key=lambda o: o[0])], [f'{len(gone)} fits left the plot']
     free = [c for c in reversed(CORNERS) if c != getattr(ax.get_legend(), 'corner', None)]
-    v, h = _emptiest(_in_axes(ax, *map(_filled, drawn)), _box(ax, max(map(len, texts)), 3 + len(texts)), free).split()
+    v, h = emptiest(in_axes(ax, *map(_filled, drawn)), _box(ax, max(map(len, texts)), 3 + len(texts)), free).split()
     x, y, up = 0.03 if h == 'left' else 0.97, 0.04 if v == 'lower' else 0.96, 0.08 if v == 'lower' else -0.08
     look = {'color': VERMILION, 'fontsize': 'small', 'ha': h, 'va': 'bottom' if v == 'lower' else 'top', 'zorder': 7,
             'bbox': {'fc': ax.get_facecolor(), 'ec': 'none', 'alpha': 0.85, 'pad': 1.5}}

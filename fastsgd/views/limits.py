@@ -42,11 +42,12 @@ def padded(values, pad=0.05) -> tuple | None:
     return low - margin, high + margin
 
 
-def within(values, limits: tuple | None) -> np.ndarray:
+def within(values, limits: tuple | None, log: bool = False) -> np.ndarray:
     "`values` as an array that can be drawn on an axis with `limits`: cut off far outside, with a hole where not finite"
     values = plain(values).double().numpy()
     values = np.where(np.isfinite(values), values, np.nan)
     if limits is None: return np.full_like(values, np.nan)
+    if log: return np.clip(values, limits[0] / 1e3, limits[1] * 1e3)
     far = 100 * (limits[1] - limits[0])
     return np.clip(values, limits[0] - far, limits[1] + far)
 

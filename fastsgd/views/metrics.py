@@ -8,8 +8,8 @@ from ..checks import check_in_list
 from ..trajectory.several import as_list, label_of, name_of
 from ..trajectory.tables import by_part
 from .cells import CHAR, LINE, SIZE
-from .legends import legend, make_room
-from .limits import finite, padded, plain
+from .legends import emptiest, in_axes, labels_of, legend, make_room, small_legend
+from .limits import finite, padded, within
 from .marks import mark_steps
 from .steps import extremes, spans_decades
 from .style import GREY, LINESTYLES, class_style, literal, shortened, tidy
@@ -82,22 +82,15 @@ class MetricsView(View):
 
     def _legend(self, ax, handles, shows):
         "Names of the lines: in a row above them where the panel is low and wide, else in the corner where fewest pass"
-        names = [shortened(h.get_label()) for h in handles]
-        width, height = ax.get_window_extent().size / ax.figure.dpi
-        in_a_row = height < LOW and sum(0.55 + CHAR * len(name) for name in names) < width - 0.7 # what a layout takes
-        places = np.concatenate([np.column_stack([show.x, show.y]) for show in shows])
-        x, y = (ax.transData + ax.transAxes.inverted()).transform(places[np.isfinite(places).all(1)]).T
-        near = {'right': x > 0.5, 'left': x < 0.5, 'upper': y > 0.5, 'lower': y < 0.5}
-        corners = [f'{v} {h}' for v in ('upper', 'lower') for h in ('right', 'left')]
-        loc = min(corners, key=lambda corner: np.logical_and(*(near[part] for part in corner.split())).sum())
+        labels, (width, height) = labels_of(handles), ax.get_window_extent().size / ax.figure.dpi
+        in_a_row = height < LOW and sum(0.55 + CHAR * len(name) for name in labels) < width - 0.7 # what a layout takes
+        places = in_axes(ax, [show.x for show in shows], [show.y for show in shows])
+        loc = emptiest(places, (0.5, 0.5))
         if in_a_row:
-            make_room(ax, y, min(LINE * 1.9 / max(height - 0.2, 0.3), 0.5))
+            make_room(ax, places[:, 1], min(LINE * 1.9 / max(height - 0.2, 0.3), 0.5))
             loc = 'upper right'
-        res = ax.legend(handles, ['x'] * len(handles), loc=loc, fontsize=SIZE, framealpha=0.7, edgecolor='none',
-                        borderpad=0.2, labelspacing=0.25, columnspacing=1., ncols=len(handles) if in_a_row else 1)
-        literal(*res.get_texts())
-        for text, name in zip(res.get_texts(), names): text.set_text(name)
-        res.set_zorder(6)
+        small_legend(ax.legend, handles, labels, ax, loc=loc, fontsize=SIZE, framealpha=0.7, borderpad=0.2,
+                     labelspacing=0.25, columnspacing=1., ncols=len(handles) if in_a_row else 1).set_zorder(6)
 
     def _legend_of_fits(self, ax, trajs, groups):
         "Below all panels: the fits by colour and marker, what is measured by the kind of line"
@@ -110,9 +103,7 @@ class MetricsView(View):
         legend(ax, *everywhere, handles, grow=False)
 
     def _line(self, ax, j, trajs, name, k, steps, values, pale):
-        y = plain(values).double().numpy()
-        low, high = ax.get_ylim()
-        y = np.where(np.isfinite(y), np.clip(y, low / 1e3 if low > 0 else low - 100 * (high - low), high * 1e3), np.nan)
+        y = within(values, ax.get_ylim(), ax.get_yscale() == 'log')
         kept = extremes(y)
         steps, y = np.asarray(steps)[kept], y[kept]
         x = self._along(trajs[k], steps)

@@ -6,7 +6,7 @@ import torch
 from ..checks import check_flag, check_log
 from ..trajectory.several import as_list, label_of
 from .legends import departure_note, entries_of, legend
-from .limits import finite, left_at, padded, plain, step_limits, with_gaps
+from .limits import finite, left_at, padded, plain, step_limits, with_gaps, within
 from .marks import mark_steps
 from .style import BLUE, LINESTYLES, VERMILION, style, tidy
 from .view import View
@@ -83,11 +83,7 @@ class StepView(View):
         return [self._line(traj, ax, *line, look, limits, log) for line, look in zip(lines, looks)]
 
     def _line(self, traj, ax, name, at, values, look, limits, log):
-        values = plain(values).double().numpy()
-        values = np.where(np.isfinite(values), values, np.nan)
-        # far outside of the plot it is all the same, and matplotlib's pixels stay in their range
-        values = np.clip(values, limits[0] / 1e3, limits[1] * 1e3) if log else np.clip(
-            values, limits[0] - 100 * (limits[1] - limits[0]), limits[1] + 100 * (limits[1] - limits[0]))
+        values = within(values, limits, log) # far outside it is all the same, and matplotlib's pixels stay in range
         kept = extremes(values)
         steps, drawn = with_gaps(at[kept], values[kept], traj)
         if 'marker' in look: look = {**look, 'markevery': max(len(kept) // 8, 1), 'ms': 5}

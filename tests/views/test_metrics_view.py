@@ -114,3 +114,9 @@ def test_update_is_pure():
 
 def test_settings_that_do_not_fit():
     with pytest.raises(ValueError, match="x='time': expected one of 'step', 'epoch'"): MetricsView(x='time')
+
+
+def test_values_below_zero_are_drawn_where_they_are():
+    traj, values = measured(), torch.tensor([-4., -3., -2., -1.])
+    traj.metrics = {'log_likelihood': (STEPS, values)}
+    assert lines(MetricsView().plot(traj, axes()))['log_likelihood'].get_ydata().tolist() == values.tolist()
