@@ -66,6 +66,7 @@ class View:
         settings = ', '.join(f'{k}={v!r}' for k, v in settings.items() if v is not None and not k.startswith('_'))
         return f'{type(self).__name__}({settings})'
 
+
 def draw_view(view, trajs: list, ax):
     """Draw `view` for trajectories in step; returns `update(i) -> list` of the artists that changed.
 
@@ -78,7 +79,7 @@ def draw_view(view, trajs: list, ax):
 
 def _checked(view, update):
     if not callable(update):
-        raise TypeError(f'{view!r}.draw returned {_kind(update)}: expected a function update(i) that shows point i')
+        raise TypeError(f'{view!r}.draw returned {update!r:.60}: expected a function update(i) that shows point i')
     return lambda i: list(_artists(view, update(i)))
 
 
@@ -88,8 +89,5 @@ def _artists(view, changed):
     elif isinstance(changed, (list, tuple, set)) or hasattr(changed, '__next__'):
         for part in changed: yield from _artists(view, part)
     elif changed is not None:
-        raise TypeError(f'update(i) of {view!r} returned {_kind(changed)}: expected the artists that it changed, '
+        raise TypeError(f'update(i) of {view!r} returned {changed!r:.60}: expected the artists that it changed, '
                         'as in return [line], or None')
-
-
-def _kind(value): return f'a {type(value).__name__}' if value is not None else 'None'

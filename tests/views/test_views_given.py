@@ -35,7 +35,7 @@ def test_update_returns_none_one_or_many(make, n):
 
 
 @pytest.mark.parametrize('value, what', [
-    ('text', 'a str'), (3, 'a int'), ([1.5], 'a float'), (np.zeros(2), 'a ndarray')])
+    ('text', "'text'"), (3, '3'), ([1.5], '1.5'), (np.zeros(2), r'array\(\[0., 0.\]\)')])
 def test_anything_else_is_told_by_the_views_name(value, what):
     message = rf'update\(i\) of Returns\(\) returned {what}: expected the artists .* return \[line\], or None'
     with pytest.raises(TypeError, match=message): animate(line(), Returns(lambda v: value))
