@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import torch
 from fastai.basics import Pipeline, to_device
 from fastai.data.load import DataLoader
+from torch.utils._pytree import tree_leaves
 
 from ..random_state import random_state_kept, seed_all
 from ..trajectory import Samples
@@ -100,7 +101,7 @@ def _draw(learn, dl, n):
             if item is None: continue # the user's Dataset skips it
             items.append(item)
             rows.append(i)
-            size = 4 * sum(t.numel() for t in _tensors(item)) # as floats
+            size = 4 * sum(t.numel() for t in tree_leaves(item) if isinstance(t, torch.Tensor)) # as floats
             if time.monotonic() - start > SECONDS or (len(items) + 1) * size > MAX_BYTES: break
         if not items: raise ValueError('no items')
         b = dl.do_batch(items) if fastai else dl.collate_fn(items)
@@ -113,12 +114,6 @@ def _draw(learn, dl, n):
     note = f'{len(rows)} of {len(chosen)} items, since they are large or slow to read' if rows[-1] != chosen[-1] else ''
     xs, ys = _plain(b[:n_inp]), _plain(b[n_inp:])
     return SimpleNamespace(dl=dl, batch=b, n_inp=n_inp, xs=xs, ys=ys, rows=rows, notes=[note])
-
-
-def _tensors(item):
-    if isinstance(item, torch.Tensor): return [item]
-    parts = item.values() if isinstance(item, dict) else item if isinstance(item, (tuple, list)) else ()
-    return [t for part in parts for t in _tensors(part)]
 
 
 def _plain(side):

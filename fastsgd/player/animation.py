@@ -217,9 +217,8 @@ def _writer(suffix, further):
     if name != 'pillow' and not name.startswith('ffmpeg') and available(name): return name # of the user's choice
     if Image.registered_extensions().get(suffix) in Image.SAVE_ALL: return 'pillow' # .tiff, .pdf: frames are pages
     if suffix in LEFT_TO_FFMPEG or suffix in VIDEOS:
-        if available('ffmpeg'): return name if name.startswith('ffmpeg') else 'ffmpeg'
-        raise RuntimeError(f'saving {suffix} needs ffmpeg, and none was found: install one with `pip install '
-                           'imageio-ffmpeg`, put one on the path, or save as .html, .gif or .webp instead')
+        find_ffmpeg()
+        return name if name.startswith('ffmpeg') else 'ffmpeg'
     raise ValueError(f'filename is a path that ends in {suffix!r}: expected one of {", ".join(sorted(SUFFIXES))}, with '
                      f'ffmpeg also of {", ".join(sorted(LEFT_TO_FFMPEG))}; for any other, pass a writer of '
                      'matplotlib\'s, as in writer="ffmpeg"')

@@ -9,9 +9,9 @@ from ..trajectory.activations import ask_modules, modules_of
 from ..trajectory.samples import Samples
 from ..trajectory.spread import evenly
 from ..trajectory.tables import several
-from .asked import samples_of
+from .asked import given_samples
 from .beside import one_for_each
-from .budget import work_of_samples
+from .budget import points_within
 from .cells import SIZE, shorten
 from .curtain import curtain
 from .histogram import tell_steps, time_edges
@@ -90,13 +90,10 @@ class ActivationsView(View):
         "What the modules answer, and what to say of it above"
         names = modules_of(traj, self.names)
         if not names: raise ValueError('no module of the model has parameters of its own: give names of modules')
-        samples, total = samples_of(traj) if self.samples is None else self.samples, len(names)
+        samples, total = given_samples(traj, self.samples), len(names)
         if self.names is None and total > self.most:
             names = [names[k] for k in evenly(0, total - 1, self.most).tolist()]
-        most = self.points
-        if most is None:
-            one, item = work_of_samples(traj, samples)
-            most = min(max(int(SECONDS / (one.seconds + samples.n * item.seconds)), FEW), MANY)
+        most = self.points or points_within(traj, samples, SECONDS, FEW, MANY)
         points = evenly(0, len(traj) - 1, most)
         layers = f', {len(names)} of {total} layers' if len(names) < total else ''
         return ask_modules(traj, samples.xs, names, points), f'answers to {several(samples.n, "sample")}{layers}'

@@ -25,6 +25,13 @@ def samples_of(traj) -> Samples:
     return as_samples(*traj.data, traj.loss_func)
 
 
+def given_samples(traj, data) -> Samples:
+    "`data` as a view was given it: `Samples`, `(x, y)`, or None for what the trajectory carries"
+    if data is None: return samples_of(traj)
+    if isinstance(data, Samples): return data
+    return as_samples(*data, traj.loss_func, () if traj.samples is None else traj.samples.classes)
+
+
 def as_samples(xs, ys, loss_func=None, classes=(), most=None) -> Samples:
     "Tensors as `Samples`, by what they look like; `most` rows of them"
     xs, ys = (tuple(side) if isinstance(side, (tuple, list)) else (side,) for side in (xs, ys))

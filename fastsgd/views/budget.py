@@ -46,6 +46,12 @@ def within_budget(traj) -> tuple:
     return res, f'{" and ".join(filter(None, told))}, since {why}'
 
 
+def points_within(traj, samples, seconds: float, few: int, many: int) -> int:
+    "At how many points the model can be asked of all `samples` in `seconds` of counted work: from `few` to `many`"
+    one, item = work_of_samples(traj, samples)
+    return min(max(int(seconds / (one.seconds + samples.n * item.seconds)), few), many)
+
+
 def bytes_of_picture(samples) -> int:
     "Of a picture that the model makes, as a player holds it"
     sides = [min(side, MOST_SIDE) for t in leaves(samples.ys)[:1] if t.ndim > 2 for side in t.shape[-2:]]

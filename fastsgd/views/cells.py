@@ -75,11 +75,14 @@ def layer(ax, pixels, box, zorder=1):
 def reduced(image, inches: float, dots=DOTS) -> torch.Tensor:
     "A uint8 picture with no more pixels than can be seen at a height of so many `inches`"
     factor = inches * dots / image.shape[0]
-    if factor >= 1: return image
+    return image if factor >= 1 else resized(image, [max(round(s * factor), 1) for s in image.shape[:2]])
+
+
+def resized(image, size) -> torch.Tensor:
+    "A uint8 picture of another height and width, each pixel the mean of those that it stands for"
     planes = (image[None] if image.ndim == 2 else image.permute(2, 0, 1))[None].float()
-    size = [max(round(s * factor), 1) for s in image.shape[:2]]
     planes = F.interpolate(planes, size, mode='area')[0].round().to(torch.uint8)
-    return planes[0] if image.ndim == 2 else planes.permute(1, 2, 0)
+    return planes[0] if image.ndim == 2 else planes.permute(1, 2, 0).contiguous()
 
 
 def columns_for(n: int, width: float, height: float, shape: float, extra: float, least: float) -> int:

@@ -6,8 +6,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import LinearSegmentedColormap
 
 from ..checks import check_whole
-from ..trajectory.samples import Samples, leaves
-from .asked import Asked, as_samples, samples_of, unfit
+from ..trajectory.samples import leaves
+from .asked import Asked, given_samples, unfit
 from .beside import one_for_each
 from .cells import CHAR, SIZE, shorten
 from .given import check_data
@@ -40,11 +40,7 @@ class ConfusionView(View):
         self.data, self.most = check_data(data), check_whole('most', most, 2, example=100)
 
     def _samples(self, traj):
-        if self.data is None: samples = samples_of(traj)
-        elif isinstance(self.data, Samples): samples = self.data
-        else:
-            names = [] if traj.samples is None else traj.samples.classes
-            samples = as_samples(*self.data, traj.loss_func, names)
+        samples = given_samples(traj, self.data)
         if samples.target_kind not in ('category', 'mask'):
             raise ValueError(f'the targets are of kind {samples.target_kind!r}: ConfusionView is for classes; '
                              'ParityView is for numbers, SamplesView for all kinds')

@@ -7,7 +7,7 @@ from matplotlib.lines import Line2D
 from PIL import Image
 from torch.nn import functional as F
 
-from .cells import DOTS, LINE, MOVING_DOTS, Bar, Frame, layer, picture, shorten, write
+from .cells import DOTS, LINE, MOVING_DOTS, Bar, Frame, layer, picture, resized, shorten, write
 from .limits import padded
 from .style import BLUE, COLORS, GREY, ORANGE, VERMILION
 
@@ -182,11 +182,10 @@ class NewPicture(Form):
 
 def few_shades(image, size) -> np.ndarray:
     "A frame's picture in as many colours as a GIF has, which takes half the room"
-    planes = (image[None] if image.ndim == 2 else image.permute(2, 0, 1))[None].float()
-    planes = F.interpolate(planes, size, mode='area')[0].to(torch.uint8)
-    if image.ndim == 2: return planes[0].numpy() // 4 * 4 + 2 # 64 shades
-    picture = Image.fromarray(planes.permute(1, 2, 0).contiguous().numpy())
-    return np.asarray(picture.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).convert('RGB'))
+    pixels = resized(image, size).numpy()
+    if pixels.ndim == 2: return pixels // 4 * 4 + 2 # 64 shades
+    few = Image.fromarray(pixels).quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    return np.asarray(few.convert('RGB'))
 
 
 class Value(Form):

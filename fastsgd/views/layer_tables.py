@@ -8,7 +8,7 @@ from ..trajectory.activations import ask_modules, modules_of
 from ..trajectory.norms import moves_of, norms_of
 from ..trajectory.spread import evenly
 from .asked import samples_of
-from .budget import work_of_samples
+from .budget import points_within
 from .histogram import time_edges
 from .limits import refuse_complex
 
@@ -102,9 +102,8 @@ def gradients_of(traj, names) -> Table:
 def dead_of(traj, names, most) -> Table:
     "The share of units that no sample gets through the ReLU, asked of the recorded models. Raises ValueError for none."
     modules, samples = modules_of(traj, names), samples_of(traj)
-    one, item = work_of_samples(traj, samples)
-    points = min(max(int(SECONDS / (one.seconds + samples.n * item.seconds)), FEW), MANY)
-    answers = ask_modules(traj, samples.xs, modules, evenly(0, len(traj) - 1, points))
+    points = evenly(0, len(traj) - 1, points_within(traj, samples, SECONDS, FEW, MANY))
+    answers = ask_modules(traj, samples.xs, modules, points)
     rows = (~answers.dead.isnan().all(0)).nonzero()[:, 0]
     if not len(rows): raise ValueError("of='dead': no ReLU follows any layer of this model: no unit can be dead")
     if names is None: rows = rows[evenly(0, len(rows) - 1, most)]

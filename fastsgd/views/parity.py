@@ -4,9 +4,8 @@ import numpy as np
 import torch
 from matplotlib.patches import Polygon
 
-from ..trajectory.samples import Samples
 from ..trajectory.several import as_list, name_of
-from .asked import Asked, as_samples, samples_of, unfit
+from .asked import Asked, given_samples, unfit
 from .cells import SIZE
 from .given import check_data, check_labels_of
 from .legends import legend
@@ -38,8 +37,7 @@ class ParityView(View):
         self.data, self.names = check_data(data), check_labels_of('names', names)
 
     def _samples(self, traj):
-        if self.data is None: samples = samples_of(traj)
-        else: samples = self.data if isinstance(self.data, Samples) else as_samples(*self.data, traj.loss_func)
+        samples = given_samples(traj, self.data)
         if samples.target_kind != 'value':
             raise ValueError(f'the targets are of kind {samples.target_kind!r}: ParityView is for numbers; '
                              'ConfusionView is for classes, SamplesView for all kinds')
@@ -93,7 +91,6 @@ class ParityView(View):
         look.pop('linestyle', None)
         return ax.plot(true, np.full(len(true), np.nan), ls='none', ms=5, mec='white', mew=0.5, alpha=0.8, zorder=3,
                        clip_on=False, rasterized=len(true) > MOST_MOVING, label=name or '_', **look)[0]
-
 
 
 def _told(errors, names, true, drawn):

@@ -1,5 +1,6 @@
 """`PathView`: the path of the parameters over the loss surface."""
 
+import matplotlib as mpl
 import numpy as np
 from fastcore.meta import delegates
 from matplotlib.colors import ListedColormap, LogNorm, Normalize
@@ -21,11 +22,10 @@ N_LEVELS = 24
 MOST_ROWS = 4 # above the picture, one for each of several paths: more are named in the legend alone
 
 
-def pale(name: str = 'viridis', white: float = 0.4) -> ListedColormap:
-    "A colour map mixed with white, on which lines of any colour can be seen; its lightness still rises evenly"
-    import matplotlib as mpl
-    colors = mpl.colormaps[name](np.linspace(0, 1, 256))
-    colors[:, :3] += white * (1 - colors[:, :3])
+def pale_viridis() -> ListedColormap:
+    "Viridis mixed with white, on which lines of any colour can be seen; its lightness still rises evenly"
+    colors = mpl.colormaps['viridis'](np.linspace(0, 1, 256))
+    colors[:, :3] += 0.4 * (1 - colors[:, :3])
     return ListedColormap(colors)
 
 
@@ -149,7 +149,7 @@ class Flat:
             ax.text(0.5, 0.5, 'no finite loss on this surface', transform=ax.transAxes, ha='center', color=VERMILION)
             return
         u, v = surface.u.numpy(), surface.v.numpy()
-        filled = ax.contourf(u, v, loss, levels, cmap=pale(), norm=norm, zorder=0)
+        filled = ax.contourf(u, v, loss, levels, cmap=pale_viridis(), norm=norm, zorder=0)
         ax.contour(u, v, loss, levels[::2], colors='white', linewidths=0.5, alpha=0.6, zorder=0.5)
         ax.set_facecolor('0.85') # where there is no number
         bar = color_bar(ax, filled, loss_label(surface, paths))
@@ -187,7 +187,7 @@ class Solid(Flat):
         else:
             u, v = np.meshgrid(surface.u.numpy(), surface.v.numpy())
             z = self.height(np.clip(loss.filled(np.nan), levels[0], levels[-1]))
-            shade = pale()(norm(np.ma.masked_invalid(loss).filled(levels[0])))
+            shade = pale_viridis()(norm(np.ma.masked_invalid(loss).filled(levels[0])))
             ax.plot_surface(u, v, z, facecolors=shade, rcount=len(surface.v), ccount=len(surface.u), linewidth=0,
                             antialiased=False, shade=False, zorder=0)
         ax.set_zlim(self.zlim)

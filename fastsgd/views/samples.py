@@ -4,7 +4,7 @@ from collections import Counter
 
 from ..checks import check_flag, check_type, check_whole
 from ..trajectory.samples import Samples
-from .asked import Asked, samples_of, unfit
+from .asked import Asked, given_samples, unfit
 from .beside import one_for_each
 from .cells import CHAR, LINE, columns_for, heading, page, picture, shorten, wrapped, write
 from .forms import FORMS, GUIDES
@@ -46,7 +46,7 @@ class SamplesView(View):
 
     @one_for_each
     def draw(self, traj, ax):
-        samples = samples_of(traj) if self.samples is None else self.samples
+        samples = given_samples(traj, self.samples)
         kind = samples.target_kind
         width, height = page(ax)
         as_pictures = samples.input_kind == 'image' or kind == 'new image'
