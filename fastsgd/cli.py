@@ -36,8 +36,7 @@ LARGEST = 1e9 # for numbers: with larger ones float32 overflows before the first
 
 def _whole(name, example, most=10**9):
     return _option(name, 'int', f'a whole number of at least 1 and at most {most:,}, for instance {name}={example}',
-                   int,
-                   lambda n: 1 <= n <= most)
+                   int, lambda n: 1 <= n <= most)
 
 
 def _pair(name, example):

@@ -43,8 +43,8 @@ def read_inputs(drawn) -> tuple:
     kinds, dataset = types_of(first), getattr(drawn.dl, 'dataset', None)
     if drawn.is_noise: return 'values', None
     if 'Tabular' in types_of(dataset): return _rows_of_table(drawn, dataset)
-    if 'TensorText' in kinds and (texts := _part(drawn,
-                                                 0)) is not None: return 'text', [_without_marks(t) for t in texts]
+    texts = _part(drawn, 0) if 'TensorText' in kinds else None
+    if texts is not None: return 'text', [_without_marks(t) for t in texts]
     if 'TensorImageBase' in kinds: return 'image', _side_by_side(drawn)
     if looks_like_pictures(drawn.xs[0]): return 'image', to_pictures(drawn.xs[0], drawn.notes)[0]
     return 'values', None

@@ -58,8 +58,7 @@ class Explorer:
         sizes = [(str(s) if s < n else f'all {n}', s) for s in batch_sizes(n, bs)]
         look = dict(continuous_update=False, style={'description_width': '8em'}, layout=w.Layout(width='360px'))
         self.lr = w.FloatLogSlider(lr, base=10, min=RANGES['lr'][0], max=RANGES['lr'][1], step=0.05,
-                                   readout_format='.3g',
-                                   description='learning rate', **look)
+                                   readout_format='.3g', description='learning rate', **look)
         self.momentum = w.FloatSlider(momentum, min=0, max=0.99, step=0.01, description='momentum', **look)
         self.bs = w.SelectionSlider(options=sizes, value=bs, description='batch size', **look)
         self.slope, self.intercept = (
@@ -95,8 +94,7 @@ class Explorer:
         "Show the present fit, and the kept ones beside it"
         fits = [t for t in self.kept if t is not self.trajectory] + [self.trajectory]
         self.animation = animate(fits if len(fits) > 1 else fits[0], *self.views, max_frames=self.max_frames,
-                                 interval=40,
-                                 autoplay=True, default_mode='once')
+                                 interval=40, autoplay=True, default_mode='once')
         a, loss = self.trajectory.state(-1)['a'].tolist(), float(self.trajectory.losses[-1])
         fitted = f'slope {a[0]:.4g}, intercept {a[1]:.4g}, last loss {loss:.4g}'
         self.note.value = f'<code>{several(self.steps, "step")}: {fitted}</code>'

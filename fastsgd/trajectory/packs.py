@@ -20,11 +20,10 @@ def pack(tensors, prefix, batches):
     (n_x, n_y), = sizes
     for side, k, name in _places(prefix, n_x, n_y):
         parts = [torch.as_tensor(batch[side][k]) for batch in batches]
-        if len({(t.dtype,
-                 t.ndim) for t in parts}) > 1: raise ValueError(f'{name}: expected one type and number of dimensions')
+        expect(len({(t.dtype, t.ndim) for t in parts}) <= 1, f'{name}: expected one type and number of dimensions')
         tensors[name] = torch.cat([t.flatten() for t in parts])
-        tensors[f'{name}.shape'] = torch.tensor([list(t.shape) for t in parts], dtype=torch.int64).reshape(len(parts),
-                                                                                                           -1)
+        shapes = torch.tensor([list(t.shape) for t in parts], dtype=torch.int64)
+        tensors[f'{name}.shape'] = shapes.reshape(len(parts), -1)
     return n_x, n_y
 
 

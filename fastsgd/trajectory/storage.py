@@ -38,8 +38,8 @@ def save(traj, path, data=True) -> Path:
     meta = {'version': VERSION, 'label': str(traj.label), 'aliases': dict(traj.aliases),
             'as_recorded': bool(traj.as_recorded), 'marks': traj.marks,
             'persistent': None if traj.persistent is None else sorted(traj.persistent)}
-    if len(meta['label']) > MOST_LETTERS: raise ValueError(f'label has {len(meta["label"])} letters: expected at most '
-                                                           f'{MOST_LETTERS}')
+    if len(meta['label']) > MOST_LETTERS:
+        raise ValueError(f'label has {len(meta["label"])} letters: expected at most {MOST_LETTERS}')
     for kind, columns in (('params', traj.params), ('buffers', traj.buffers)):
         if len(columns) > MOST_NAMES: raise ValueError(f'{len(columns)} {kind}: expected at most {MOST_NAMES}')
         meta[kind] = {name: columns.still(name) for name in columns}
@@ -60,8 +60,8 @@ def save(traj, path, data=True) -> Path:
                for k, t in tensors.items()}
     try:
         with atomic_path(path) as temp: save_file(tensors, temp, {KEY: json.dumps(meta)})
-    except (SafetensorError,
-            KeyError) as e: raise ValueError(f'this trajectory does not fit into a file: {e}') from None
+    except (SafetensorError, KeyError) as e:
+        raise ValueError(f'this trajectory does not fit into a file: {e}') from None
     return Path(path)
 
 

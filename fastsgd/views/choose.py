@@ -49,8 +49,8 @@ def choose(traj, surface: bool = True) -> tuple:
     """
     traj = as_list(traj)[0]
     if fits_two_inputs(traj):
-        return (BoundaryView(),
-                LossView()), 'BoundaryView and LossView, since the model sorts two inputs into classes', traj
+        told = 'BoundaryView and LossView, since the model sorts two inputs into classes'
+        return (BoundaryView(), LossView()), told, traj
     if fits_one_input(traj):
         path, why_not = path_over_surface(traj) if traj.n_params == 2 and surface else (None, '')
         if path is None:

@@ -94,8 +94,8 @@ class LayersView(View):
 
 def _name_grey(ax, traj, table, grey):
     "Say of wide grey parts why nothing moves there; neighbours share a word"
-    still = {n for n, p in unwrapped(traj.model).named_parameters() if not
-             p.requires_grad} if traj.model is not None else ()
+    parameters = () if traj.model is None else unwrapped(traj.model).named_parameters()
+    still = {n for n, p in parameters if not p.requires_grad}
     found = [_longest(row) for row in grey]
     for j, (name, (start, stop)) in enumerate(zip(table.names, found)):
         if not stop or table.edges[stop] - table.edges[start] < WIDE * (table.edges[-1] - table.edges[0]):

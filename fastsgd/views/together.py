@@ -18,6 +18,5 @@ def draw_each(draw, trajs: list, ax):
         if new and not set(new) & set(named): new[0].set_label(label_of(t, k))
     if entries_of(ax):
         for update in updates: update(len(trajs[0]) - 1)
-        legend(ax, [line.get_xdata() for line in ax.lines], [line.get_ydata() for line in ax.lines],
-               grow=False)
+        legend(ax, [line.get_xdata() for line in ax.lines], [line.get_ydata() for line in ax.lines], grow=False)
     return lambda i: [artist for update in updates for artist in update(i)]

@@ -61,7 +61,7 @@ class PartRenderer(RendererSVG):
     def _convert_path(self, path, transform=None, clip=None, simplify=None, sketch=None):
         box = (0.0, 0.0, self.width, self.height) if clip else None
         data = _path.convert_to_string(path, transform, box, simplify, sketch, PRECISION,
-                                           [b'M', b'L', b'Q', b'C', b'z'], False)
+                                       [b'M', b'L', b'Q', b'C', b'z'], False)
         return data.replace(b' \nL ', b'L').replace(b'\n', b'').replace(b'M ', b'M').decode('ascii').strip()
 
     def draw_markers(self, gc, marker_path, marker_trans, path, trans, rgbFace=None):
