@@ -16,6 +16,7 @@ from .view import View
 PROBES = 8 # points of the fit from which the two directions are found
 ROWS = 1000 # points in the plot at the most
 LETTERS = 18 # of a name
+NO_NAME = '#na#' # what fastai calls a category that it has not seen
 GROUPS = 6 # classes that have a colour and marker of their own
 
 
@@ -120,7 +121,8 @@ class EmbeddingView(View):
 
     def _texts(self, ax, names, at):
         "Names of those farthest out at the end, as far as they do not cover each other then: `(row, name, text)`"
-        known = [k for k in torch.nan_to_num(at.norm(dim=1)).argsort(descending=True, stable=True).tolist() if names[k]]
+        order = torch.nan_to_num(at.norm(dim=1)).argsort(descending=True, stable=True).tolist()
+        known = [k for k in order if names[k] not in ('', NO_NAME)]
         boxes = name_boxes(ax, [(k, shortened(names[k], LETTERS)) for k in known], *at.T.numpy())
         return [(k, name, ax.text(0, 0, '', fontsize=SIZE, va='bottom', clip_on=True, parse_math=False, color=ink(),
                                   alpha=0.8, zorder=4)) for k, name, ha in boxes if ha][:self.labels]

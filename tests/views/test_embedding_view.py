@@ -1,5 +1,6 @@
 "`EmbeddingView` moves a point if the model moved it, and not otherwise"
 
+import copy
 import itertools
 
 import looked_at
@@ -56,6 +57,16 @@ def test_names_stand_at_their_points():
     at, words = places(ax), t.samples.embeddings['0.weight'][1]
     assert len(ax.texts) >= 4
     for text in ax.texts: np.testing.assert_allclose(text.get_position(), at[words.index(text.get_text().strip())])
+
+
+def test_what_fastai_has_not_seen_goes_without_a_name():
+    t, ax = looked_at.texts(), axes()
+    samples = copy.deepcopy(t.samples)
+    kind, words = samples.embeddings['0.weight']
+    samples.embeddings['0.weight'] = kind, [w if k % 2 else '#na#' for k, w in enumerate(words)]
+    EmbeddingView().draw(Trajectory(t.params, losses=t.losses, lrs=t.lrs, model=t.model, samples=samples), ax)(4)
+    names = [text.get_text().strip() for text in ax.texts]
+    assert any(names) and '#na#' not in names
 
 
 def test_names_never_cover_each_other_or_leave_the_plot():
