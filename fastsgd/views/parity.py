@@ -6,16 +6,16 @@ from matplotlib.patches import Polygon
 
 from ..trajectory.several import as_list, name_of
 from .asked import Asked, given_samples, unfit
-from .cells import SIZE
+from .cells import CHAR, SIZE
 from .given import check_data, check_labels_of
-from .legends import legend
+from .legends import AROUND, legend
 from .limits import padded
 from .style import BLUE, GREY, MOST_MOVING, shortened, style, tidy
 from .view import View
 
 OUTPUTS = 6 # of a model at the most
 DOTS = 2000 # of an output at the most: evenly picked of more, while the error is that of all
-LETTERS = 60 # of the title, with the errors of several outputs or fits
+LETTERS = 60 # of the title at the most, with the errors of several outputs or fits
 
 
 class ParityView(View):
@@ -64,6 +64,7 @@ class ParityView(View):
         if len(series) > 1:
             legend(ax, [d.get_xdata() for d in dots], [ends[k][some[k], j] for *_, j, k in series], dots)
         low, high = ax.get_ylim()
+        letters = min(LETTERS, int((ax.get_window_extent().width / ax.figure.dpi - AROUND[0]) / CHAR))
 
         def update(i):
             errors = []
@@ -74,7 +75,7 @@ class ParityView(View):
                 rmse = float(np.sqrt(np.mean(off**2))) if len(off) else np.nan
                 errors.append((rmse, int(((says < low) | (says > high)).sum())))
             if band is not None: band.set_xy(_band(limits, errors[0][0]))
-            title.set_text(_told(errors, names, trues[0], len(trues[0][some[0]])))
+            title.set_text(_told(errors, names, trues[0], len(trues[0][some[0]]), letters))
             return [*dots, title, *([] if band is None else [band])]
         return update
 
@@ -93,15 +94,15 @@ class ParityView(View):
                        clip_on=False, rasterized=len(true) > MOST_MOVING, label=name or '_', **look)[0]
 
 
-def _told(errors, names, true, drawn):
-    "How large the errors of all items are, and how many of these are `drawn`"
+def _told(errors, names, true, drawn, letters):
+    "How large the errors of all items are, and how many of these are `drawn`, in about so many `letters`"
     some = f'; {drawn:,} of {len(true):,} drawn' if drawn < len(true) else ''
     if len(errors) == 1:
         (rmse, beyond), spread = errors[0], float(true.std(correction=0))
         share = f', R² {1 - (rmse / spread)**2:.2f}' if spread > 0 and rmse < 10 * spread else ''
         return f'RMSE {rmse:.3g}{share}' + (f'; {beyond:,} beyond the plot' if beyond else '') + some
     said = [f'{rmse:.3g}' for rmse, _ in errors]
-    most = (LETTERS - sum(len(s) + 3 for s in said)) // len(said) # of each name
+    most = (letters - sum(len(s) + 3 for s in said)) // len(said) # of each name
     if most >= 4: return 'RMSE ' + ', '.join(f'{shortened(n, most)} {s}' for n, s in zip(names, said)) + some
     known = [rmse for rmse, _ in errors if rmse == rmse] or [np.nan]
     return f'RMSE {min(known):.3g} to {max(known):.3g}{some}'

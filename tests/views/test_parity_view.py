@@ -58,6 +58,15 @@ def test_a_larger_sample_and_recorded_data():
     assert len(dots(ParityView().plot(line(), axes()))[0].get_xdata()) == 50
 
 
+@pytest.mark.parametrize('width', [4, 8])
+def test_the_errors_of_several_outputs_fit_above_the_plot(width):
+    t, ax = looked_at.rows(outputs=2), axes()
+    ax.figure.set_size_inches(width, 4)
+    ParityView(names=('a rather long name of an output', 'and the other one with a longer name')).plot(t, ax)
+    box = ax._left_title.get_window_extent(ax.figure.canvas.get_renderer())
+    assert box.x1 <= ax.bbox.x1 and ax.get_title(loc='left').startswith('RMSE')
+
+
 def test_update_is_pure():
     ax = axes()
     update = ParityView().draw(looked_at.rows(), ax)
