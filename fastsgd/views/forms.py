@@ -4,10 +4,9 @@ import numpy as np
 import torch
 from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
-from PIL import Image
 from torch.nn import functional as F
 
-from .cells import DOTS, LINE, MOVING_DOTS, Bar, Frame, layer, picture, resized, shorten, write
+from .cells import DOTS, LINE, MOVING_DOTS, Bar, Frame, few_shades, layer, shorten, write
 from .limits import padded
 from .style import BLUE, COLORS, GREY, ORANGE, VERMILION
 
@@ -15,7 +14,6 @@ GUIDES = { # target kind -> how to read it
     'category': 'true class above, predicted below',
     'categories': 'true labels above, probability of each label below',
     'mask': 'left true, right predicted:', 'points': 'ring: true, cross: predicted',
-    'image': 'left the target, right what the model makes of it',
     'new image': 'made of the same noise', 'value': 'line: true, dot: predicted',
     'next word': 'the likeliest next words', 'none': 'what the model answers'}
 
@@ -28,7 +26,7 @@ class Form:
     `box` is where its picture is, or a list of such where there are several; they are in `drawn`.
     """
     lines = 2 # of text that belong to an item
-    most = 12 # items, unless the user says how many
+    most, least = 12, 0.35 # items, and inches that a picture is high, unless the user says how many
     pictures = 1 # side by side in an item with a picture
     makes_pictures = False # at each point another one?
     dots = DOTS # pixels per inch of a picture at the most
@@ -38,7 +36,9 @@ class Form:
 
     def longest(self) -> int: return 10 # characters of a line
     def title(self, k) -> str: return ''
+    def guide(self): return GUIDES[self.samples.target_kind]
     def image(self, k): return self.samples.inputs[k] # its picture, (H, W) or (H, W, 3)
+    def images(self, k): return [self.image(k)] * self.pictures
     def legend(self) -> list: return [] # (name, colour)
 
 
@@ -76,7 +76,7 @@ class Categories(Form):
 
 
 class Mask(Form):
-    lines, pictures, most, makes_pictures = 1, 2, 6, True
+    lines, pictures, most, least, makes_pictures = 1, 2, 6, 0.8, True
     def __init__(self, *args):
         super().__init__(*args)
         counts = torch.cat([m.flatten() for m in self.samples.targets]).clamp(min=0).bincount()
@@ -148,11 +148,18 @@ class Points(Form):
 
 
 class Picture(Form):
-    pictures, lines, most, makes_pictures, dots = 2, 1, 6, True, MOVING_DOTS
+    pictures, lines, most, least, makes_pictures, dots = 2, 1, 6, 0.8, True, MOVING_DOTS
+    def __init__(self, *args):
+        super().__init__(*args)
+        itself = all(map(torch.equal, self.samples.inputs, self.samples.targets)) # as an autoencoder has it
+        self.before = [] if itself else ['input']
+        self.pictures = 2 + len(self.before)
+
+    def guide(self): return f'{", ".join([*self.before, "target"])} and what the model makes of it'
+    def images(self, k): return [self.samples.inputs[k]][:len(self.before)] + [self.samples.targets[k]] * 2
+
     def draw(self, ax, k, x, y, width, box):
-        _, (left, top, w, h) = box
-        true = self.samples.targets[k]
-        image, _ = picture(ax, true, left, top, w, h, self.dots)
+        true, image = self.samples.targets[k], self.drawn[-1]
         size = image.get_array().shape[:2]
         text = write(ax, x, y, '')
         def show(out):
@@ -178,14 +185,6 @@ class NewPicture(Form):
             image.set_data(few_shades(self.made(out), size))
             return [image]
         return show
-
-
-def few_shades(image, size) -> np.ndarray:
-    "A frame's picture in as many colours as a GIF has, which takes half the room"
-    pixels = resized(image, size).numpy()
-    if pixels.ndim == 2: return pixels // 4 * 4 + 2 # 64 shades
-    few = Image.fromarray(pixels).quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
-    return np.asarray(few.convert('RGB'))
 
 
 class Value(Form):

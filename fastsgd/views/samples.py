@@ -11,7 +11,6 @@ from .forms import FORMS, GUIDES
 from .view import View
 
 ROOM = 0.92 # of a cell that an item fills
-LEAST = 0.35 # inches that a picture is high, unless the user says how many there are
 
 
 class SamplesView(View):
@@ -63,7 +62,7 @@ class SamplesView(View):
         items = of_each_class(items, samples, n) if by_change and kind == 'category' else items[:n]
         form = cls(samples, asked, items)
         has_form = kind != 'none' and cls is FORMS[kind]
-        guide = GUIDES[kind] if has_form else odd or samples.note or GUIDES['none']
+        guide = form.guide() if has_form else odd or samples.note or GUIDES['none']
         top = LINE * (heading(ax, width, guide, form.legend()) + 0.4)
         layout = self._grid if as_pictures else self._list
         shows = layout(ax, form, items, width, height, top)
@@ -82,8 +81,8 @@ class SamplesView(View):
         shape = form.pictures * first[1] / first[0]
         least = min(max(form.longest(), 10) * CHAR / ROOM, width)
         fitting = lambda n: columns_for(n, width, height - top, shape, extra, least)
-        high = lambda n: (height - top) / -(-n // fitting(n)) - extra
-        if self.n is None: items = items[:next((n for n in range(len(items), 1, -1) if high(n) >= LEAST), 1)]
+        high = lambda n: min((height - top) / -(-n // fitting(n)) - extra, width / fitting(n) * ROOM / shape)
+        if self.n is None: items = items[:next((n for n in range(len(items), 1, -1) if high(n) >= form.least), 1)]
         columns = fitting(len(items))
         w, h = width / columns, (height - top) / -(-len(items) // columns)
         shows, room = [], w * ROOM
@@ -92,15 +91,16 @@ class SamplesView(View):
             if title: write(ax, x, y, shorten(title, room))
             titled, wide = LINE * 1.1 if title else 0, room / form.pictures
             image, high = form.image(k), h - extra
-            if form.pictures > 1: # a pair stands together
+            if form.pictures > 1: # they stand together
                 wide = min(wide, high * image.shape[1] / image.shape[0] + 0.04)
                 x += (room - wide * form.pictures) / 2
             drawn = [picture(ax, image, x + wide * m, y + titled, wide * 0.98, high, form.dots)
-                     for m in range(form.pictures)]
+                     for m, image in enumerate(form.images(k))]
             form.drawn, boxes = [layer for layer, _ in drawn], [box for _, box in drawn]
             drawn[0][0].set_label(f'sample {k}: {title}' if title else f'sample {k}')
             below = boxes[0][1] + boxes[0][3] + 0.03
-            shows.append(form.draw(ax, k, x, below, *((wide * 2, boxes) if form.pictures > 1 else (room, boxes[0]))))
+            whole = (wide * len(boxes), boxes) if form.pictures > 1 else (room, boxes[0])
+            shows.append(form.draw(ax, k, x, below, *whole))
         return shows
 
     def _list(self, ax, form, items, width, height, top):

@@ -132,6 +132,23 @@ def test_colours_of_masks_name_what_is_there():
     assert 1 < len([text for text in texts(ax) if 'class' in text]) < 32 and '…' in texts(ax), 'in two lines'
 
 
+@pytest.mark.parametrize('itself', [True, False])
+def test_an_image_is_shown_beside_its_target_and_its_input(itself):
+    t, ax = looked_at.autoencoder(), axes_of_size(8, 6)
+    if not itself: t.samples.inputs = [255 - image for image in t.samples.inputs]
+    SamplesView(n=2, sort=False).plot(t, ax, 4)
+    wanted = 'target and what the model makes of it'
+    assert texts(ax)[0] == (wanted if itself else f'input, {wanted}')
+    shown = [image.get_array() for image in ax.images]
+    assert len(shown) == (4 if itself else 6)
+    assert np.array_equal(shown[-2], t.samples.targets[1])
+    for image in SamplesView().plot(t, axes_of_size(6, 5)).images:
+        assert image.get_window_extent().height >= 0.75 * ax.figure.dpi, 'fewer, but large'
+    if not itself: assert np.array_equal(shown[-3], t.samples.inputs[1])
+    made = t.samples.pictures(by_hand(t, 4))[1].numpy()
+    assert abs(shown[-1].astype(int) - made).max() <= 2, 'in fewer shades'
+
+
 def test_lines_lead_from_true_to_predicted_points():
     t, ax = looked_at.points(), axes_of_size(8, 6)
     SamplesView(n=1, sort=False).plot(t, ax, 3)
