@@ -2,9 +2,13 @@
 being told is three views that suit, why, and within the budget.
 """
 
+from itertools import combinations
+from unittest.mock import patch
+
 import pytest
 import torch
 from applications import APPLICATIONS, digest, fit, make
+from matplotlib.text import Text
 
 from fastsgd import AnimateFitCallback
 from fastsgd.player.draw.svg import Camera
@@ -32,6 +36,21 @@ def state(artists):
             value = getattr(a, name, lambda: None)()
             seen.append(str(value.tolist() if hasattr(value, 'tolist') else value))
     return seen
+
+
+def texts_in_the_way(fig) -> list:
+    "Texts of `fig`, as they are drawn now, that leave it or cover one another"
+    seen, draw, renderer = {}, Text.draw, fig.canvas.get_renderer()
+
+    def note(self, *args, **kwargs):
+        if self.get_visible() and self.get_text().strip(): seen[self] = self.get_window_extent(renderer)
+        return draw(self, *args, **kwargs)
+    with patch.object(Text, 'draw', note): fig.draw(renderer)
+    width, height = fig.bbox.size
+    beyond = [t for t, b in seen.items() if b.x0 < -1 or b.y0 < -1 or b.x1 > width + 1 or b.y1 > height + 1]
+    over = [(t, u) for (t, a), (u, b) in combinations(seen.items(), 2)
+            if min(a.x1, b.x1) - max(a.x0, b.x0) > 1.5 and min(a.y1, b.y1) - max(a.y0, b.y0) > 2.5] # a descender
+    return beyond + over
 
 
 # what fastai is used for -> the learners here that do it
@@ -66,6 +85,9 @@ def test_the_fit_is_the_same_and_three_views_suit(name, count, monkeypatch):
     assert last == traj.n_steps
     first, end, again = (state(animation._func(i)) for i in (0, last, 0))
     assert first == again != end
+    for i in (0, last // 2, last):
+        animation._func(i)
+        assert not texts_in_the_way(animation._fig)
     for_point, for_item = work_of_samples(traj)
     part, _ = within_budget(traj)
     assert len(part) * (for_point.seconds + part.samples.n * for_item.seconds) <= SECONDS
