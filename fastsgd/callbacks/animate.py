@@ -2,6 +2,7 @@
 
 import html
 import inspect
+from pathlib import Path
 
 from fastai.learner import Learner
 from fastai.torch_core import rank_distrib
@@ -113,7 +114,7 @@ class AnimateFitCallback(OwnCallback):
     def save(self,
         path, # File to write; its suffix chooses the format
         **kwargs # Passed to `FitAnimation.save`
-    ):
+    ) -> None:
         "Save the animation. Raises RuntimeError before the first training step, and what `FitAnimation.save` does."
         return self.animation.save(path, **kwargs)
 
@@ -121,11 +122,11 @@ class AnimateFitCallback(OwnCallback):
     def save_strip(self,
         path, # File to write: .svg, .png or .pdf
         **kwargs
-    ):
+    ) -> Path:
         "Save some frames as a still picture, for print. Raises what `save` raises."
         return self.animation.save_strip(path, **kwargs)
 
-    def show(self):
+    def show(self) -> Path: # The file, which stays until it is deleted
         "Open the player in a browser, from a temporary file. Raises RuntimeError before the first training step."
         return self.animation.show()
 

@@ -16,7 +16,7 @@ def moons_dls(
     n_valid: int = 100, # Number of validation points, drawn afresh; 0 for none
     bs: int | None = None, # Batch size; None is the full batch. Mini-batches are shuffled
     seed: int | None = None, # Seed of points and batches; None draws from torch's global state
-    device=None, # Where the batches go; None is the CPU
+    device: str | torch.device | None = None, # Where the batches go; None is the CPU
 ) -> DataLoaders: # Inputs (bs, 2), classes (bs,): 0 or 1
     """Draw two interleaving half circles by scikit-learn's `make_moons`.
 
@@ -37,7 +37,7 @@ def circles_dls(
     n_valid: int = 100, # Number of validation points, drawn afresh; 0 for none
     bs: int | None = None, # Batch size; None is the full batch. Mini-batches are shuffled
     seed: int | None = None, # Seed of points and batches; None draws from torch's global state
-    device=None, # Where the batches go; None is the CPU
+    device: str | torch.device | None = None, # Where the batches go; None is the CPU
 ) -> DataLoaders: # Inputs (bs, 2), classes (bs,): 0 or 1
     """Draw a circle in a circle by scikit-learn's `make_circles`.
 
@@ -59,7 +59,7 @@ def blobs_dls(
     n_valid: int = 100, # Number of validation points, drawn afresh; 0 for none
     bs: int | None = None, # Batch size; None is the full batch. Mini-batches are shuffled
     seed: int | None = None, # Seed of points and batches; None draws from torch's global state
-    device=None, # Where the batches go; None is the CPU
+    device: str | torch.device | None = None, # Where the batches go; None is the CPU
 ) -> DataLoaders: # Inputs (bs, 2), classes (bs,) from 0 to `centers - 1`
     """Draw Gaussian clusters by scikit-learn's `make_blobs`.
 
@@ -83,7 +83,7 @@ def spiral_dls(
     n_valid: int = 100, # Number of validation points, drawn afresh; 0 for none
     bs: int | None = None, # Batch size; None is the full batch. Mini-batches are shuffled
     seed: int | None = None, # Seed of points and batches; None draws from torch's global state
-    device=None, # Where the batches go; None is the CPU
+    device: str | torch.device | None = None, # Where the batches go; None is the CPU
 ) -> DataLoaders: # Inputs (bs, 2), classes (bs,) from 0 to `arms - 1`
     """Draw spirals that wind about each other. Raises ValueError for an invalid argument.
 

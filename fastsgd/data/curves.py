@@ -55,7 +55,7 @@ def poly_dls(
     n_valid: int = 100, # Number of validation points, drawn afresh; 0 for none
     bs: int | None = None, # Batch size; None is the full batch. Mini-batches are shuffled
     seed: int | None = None, # Seed of points and batches; None draws from torch's global state
-    device=None, # Where the batches go; None is the CPU
+    device: str | torch.device | None = None, # Where the batches go; None is the CPU
 ) -> DataLoaders: # Batches of `x` (bs, 1) and `y` (bs, 1)
     """Serve `poly_data` by fastai `DataLoaders`. Raises ValueError for an invalid argument.
 
@@ -73,7 +73,7 @@ def sine_dls(
     n_valid: int = 100, # Number of validation points, drawn afresh; 0 for none
     bs: int | None = None, # Batch size; None is the full batch. Mini-batches are shuffled
     seed: int | None = None, # Seed of points and batches; None draws from torch's global state
-    device=None, # Where the batches go; None is the CPU
+    device: str | torch.device | None = None, # Where the batches go; None is the CPU
 ) -> DataLoaders: # Batches of `x` (bs, 1) and `y` (bs, 1)
     """Serve `sine_data` by fastai `DataLoaders`. Raises ValueError for an invalid argument.
 

@@ -36,7 +36,7 @@ def linear_dls(
     n_valid: int = 100, # Number of validation points, drawn afresh from the same line; 0 for none
     bs: int | None = None, # Batch size; None is the full batch. Mini-batches are shuffled
     seed: int | None = None, # Seed of points and batches; None draws from torch's global state
-    device=None, # Where the batches go; None is the CPU
+    device: str | torch.device | None = None, # Where the batches go; None is the CPU
 ) -> DataLoaders: # Batches of `x` (bs, 2) and `y` (bs,)
     """Serve `linear_data` by fastai `DataLoaders`. Raises ValueError for an invalid argument.
 

@@ -144,7 +144,7 @@ def tensor_dls(
     valid: tuple | None = None, # Validation tensors; None or of length 0: no validation
     bs: int | None = None, # Batch size; None is the full batch. Mini-batches are shuffled
     seed: int | None = None, # Seed of the shuffling; None draws from torch's global state
-    device=None, # Where the batches go; None is the CPU, which is the fastest for data this small
+    device: str | torch.device | None = None, # Where the batches go; None is the CPU, the fastest for small data
 ) -> DataLoaders: # Batches are tuples `(x, ..., y)`, each with up to `bs` rows of its tensor
     """Make fastai `DataLoaders` that cut their batches out of whole tensors. Raises ValueError for an invalid argument.
 

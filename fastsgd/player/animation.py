@@ -136,11 +136,11 @@ class FitAnimation(FuncAnimation):
         *,
         format: str | None = None, # Of an open file, such as 'gif'; a path says it by its suffix
         progress_callback=None # Called as `progress_callback(frame, n_frames)`
-    ):
+    ) -> None:
         """Save as a file, by its suffix. If saving fails, an existing file is left unchanged.
 
         Raises, before a frame is drawn, RuntimeError for a video where there is no ffmpeg, FileNotFoundError for a
-        missing folder, IsADirectoryError for a path that is one, ValueError for an unknown suffix, a wrong `fps`, or
+        missing folder, IsADirectoryError for a folder, ValueError for an unknown suffix, a wrong `fps`, or
         where `frames` has no end.
         """
         if hasattr(filename, 'write'):

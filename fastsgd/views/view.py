@@ -1,5 +1,7 @@
 """`View`, the contract of all views, and `draw_view`, which holds them to it."""
 
+from collections.abc import Callable
+
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 
@@ -36,16 +38,16 @@ class View:
 
     def draw(self,
         traj, # A `Trajectory`
-        ax, # Axes to draw on
-    ): # `update(i)`: shows point `i` of `traj`, in any order, and returns the artists that it changed, None for none
+        ax: Axes, # Axes to draw on
+    ) -> Callable: # `update(i)` shows point `i`, in any order, and returns the artists that it changed, or None
         "Draw what stays the same, return the function that draws the rest. Raises ValueError for unsuitable data."
         raise NotImplementedError(f'{type(self).__name__} needs a method draw(traj, ax) that returns update(i)')
 
     def plot(self,
         traj, # A `Trajectory`, or several to compare
-        ax=None, # Axes to draw on; None: pyplot's current ones, as in matplotlib
+        ax: Axes | None = None, # Axes to draw on; None: pyplot's current ones, as in matplotlib
         i: int = -1, # The point to show
-    ):
+    ) -> Axes:
         """Draw the still picture of point `i` and return the axes.
 
         Raises IndexError for a point that does not exist, TypeError for anything but trajectories, ValueError for data
