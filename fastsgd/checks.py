@@ -59,7 +59,7 @@ def refuse_kind(name, value, wanted, example=None):
 def check_whole(name, value, least=None, most=None, *, cap=None, example=None, or_else='') -> int:
     """`value` as an int. Raises ValueError for anything but a whole number within the range.
 
-    Nobody has to know of the `cap`, far beyond all uses, who does not exceed it.
+    The `cap`, far beyond all uses, is named only where it is exceeded.
     """
     res = as_whole(value)
     if cap is not None and res is not None and res > cap: most = cap

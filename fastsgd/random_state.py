@@ -9,7 +9,7 @@ import torch
 
 @contextmanager
 def random_state_kept():
-    "Whatever draws random numbers inside (torch on all devices, NumPy, Python), the user's go on as if it had not"
+    "Restore all random states (torch on all devices, NumPy, Python) on exit"
     state, cpu, cuda = random.getstate(), torch.get_rng_state(), torch.cuda.is_initialized()
     numpy = np.random.get_state() # noqa: NPY002
     gpus = torch.cuda.get_rng_state_all() if cuda else []
@@ -29,9 +29,7 @@ def within_64_bits(seed: int) -> int:
 
 
 def seed_all(seed, python=True):
-    """Seed torch on all devices, NumPy and, which takes longest, `python`; unlike `torch.manual_seed` without a note
-    left for a GPU not in use yet
-    """
+    "Seed torch on all devices in use, NumPy and, unless told otherwise, Python, which takes longest"
     if python: random.seed(seed)
     seed = within_64_bits(seed)
     np.random.seed(seed % 2**32) # noqa: NPY002

@@ -28,7 +28,7 @@ SIT_OUT = {'RecordParamsCallback', 'AnimateFitCallback', 'LogLossCallback', 'Pro
 class Comparison(list):
     """Hold the `Trajectory` of each fit, in order or by name; as the last expression of a cell it shows them together
 
-    Raises KeyError for an unknown name, TypeError or ValueError for what are no fits and names.
+    Raises KeyError for an unknown name, TypeError or ValueError unless there is a name for each Trajectory.
 
     >>> fits = compare_fits(linear_learner(seed=0), {'slow': dict(lr=0.01), 'fast': dict(lr=0.1)}, n_epoch=20)
     >>> fits['fast'].n_steps

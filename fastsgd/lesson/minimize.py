@@ -37,7 +37,7 @@ def minimize(
 ) -> Trajectory: # Its only parameter is `x`, its losses are values of the function
     """Minimise a function with fastai's optimisers, and record the way, for all views and `loss_surface`.
 
-    Raises TypeError for what is no function, ValueError for any other invalid argument, before the first step.
+    Raises TypeError for anything but a function, ValueError for any other invalid argument, before the first step.
 
     >>> rosenbrock = lambda p: (1 - p[0])**2 + 100 * (p[1] - p[0]**2)**2
     >>> traj = minimize(rosenbrock, (-1.5, 2.), lr=1e-3, steps=200)

@@ -60,7 +60,7 @@ def measured(name, pair) -> tuple:
     if not isinstance(pair, (tuple, list)) or len(pair) != 2: refuse_kind(name, pair, '(steps, values)')
     steps, values = steps_of(name, pair[0]), series(name, pair[1])
     if len(steps) != len(values):
-        raise ValueError(f'{name} has {len(steps)} steps and {len(values)} values: expected as many of both')
+        raise ValueError(f'{name} has {len(steps)} steps and {len(values)} values: expected the same number of each')
     return steps, values
 
 
@@ -177,6 +177,7 @@ def check_counts(traj):
         if len(columns) and columns.n_points != points:
             raise ValueError(f'{what} has {columns.n_points} points, expected {points} as in steps')
     if len(traj.losses) != len(traj.lrs):
-        raise ValueError(f'losses has {len(traj.losses)} values and lrs {len(traj.lrs)}: expected one each a step')
+        raise ValueError(f'losses has {len(traj.losses)} values and lrs {len(traj.lrs)}: expected one of each '
+                         'for every step')
     if points and int(traj.steps[-1]) > len(traj.losses) and len(traj.losses):
         raise ValueError(f'steps ends at {int(traj.steps[-1])}, but there are only {len(traj.losses)} losses')

@@ -1,4 +1,4 @@
-"""`Reads`: which weights a copy of a model reads that are not its own: no record has them. Torch only."""
+"""`Reads`: which weights a copy of a model reads that are not its own and thus not recorded. Torch only."""
 
 import warnings
 

@@ -109,7 +109,8 @@ class Samples:
                 raise TypeError(f'{name} is {side!r:.100}: expected tensors, or tuples and dicts of them')
         shapes = [tuple(t.shape) for t in leaves((self.xs, self.ys))]
         if len({s[:1] for s in shapes}) != 1 or not leaves(self.xs) or not any(shapes[0][:1]):
-            raise ValueError(f'xs and ys have shapes {shapes!r:.200}: expected as many rows in each, at least one item')
+            raise ValueError(f'xs and ys have shapes {shapes!r:.200}: expected the same number of rows in each, '
+                             'at least one item')
 
     def _check_items(self, name, kind):
         items, (fits, form) = getattr(self, name), _FORMS[kind]
@@ -162,7 +163,7 @@ class Samples:
     def pictures(self,
         out, # What the model answers, (n, channels, H, W)
     ) -> list: # n uint8 tensors (H, W, 3) or (H, W)
-        "Images that the model made, in the colours of the targets. Raises TypeError for what are no images."
+        "Images that the model made, in the colours of the targets. Raises TypeError for anything but images."
         if not isinstance(out, torch.Tensor) or out.ndim != 4 or out.is_complex():
             refuse_kind('out', out, 'what the model answers, a tensor of shape (n, channels, H, W)')
         a, b = (torch.as_tensor(s, dtype=torch.float32).reshape(-1, 1, 1) for s in self.scale)

@@ -71,7 +71,7 @@ def trajectory_rows(traj) -> dict:
     rows = {'steps': f'{traj.n_steps:,}', 'points': kept(traj), 'parameters': f'{traj.n_params:,}: {names}{more}'}
     for name, losses in losses_of(traj):
         first, last, least = (float(o) for o in (losses[0], losses[-1], losses.min()))
-        rows[name] = f'{first:.4g} at first, {last:.4g} at last, {least:.4g} at best'
+        rows[name] = f'first {first:.4g}, last {last:.4g}, lowest {least:.4g}'
     if len(traj.valid[0]):
         rows['validation loss'] = f'{float(traj.valid[1][-1]):.4g} after step {int(traj.valid[0][-1]):,}'
     rates = traj.lrs

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 
@@ -202,11 +203,11 @@ class Trajectory(HowItWent, HowFast):
 
     def save(self,
         path, # File to write; what was there is replaced whole or not at all
-        data: bool = True, # With what was recorded of the data? Not if who gets the file must not see it
-    ):
+        data: bool = True, # Include what was recorded of the data? Not if others, who get the file, must not see it
+    ) -> Path:
         """Write everything but `model` and `loss_func` to a safetensors file; no pickle. Returns the path.
 
-        Raises ValueError for what the format can't hold and for what is no plain file, OSError as the system does.
+        Raises ValueError for what the format can't hold and for anything but a plain file, OSError as the system does.
         """
         from .storage import save
         return save(self, path, check_flag('data', data))
@@ -217,7 +218,7 @@ class Trajectory(HowItWent, HowFast):
         model: torch.nn.Module | None = None, # Says what is a buffer; None: what is not fractional
         **context, # Further arguments of `Trajectory`: `losses`, `lrs`, `steps`, `loss_func`, `data`, ...
     ) -> 'Trajectory':
-        "A fit from checkpoints. Raises ValueError or TypeError for what are not state dicts of one model."
+        "A fit from checkpoints. Raises ValueError or TypeError unless they are state dicts of one model."
         from .states import from_states
         return from_states(cls, states, model, **context)
 

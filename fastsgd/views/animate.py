@@ -53,7 +53,7 @@ def animate(
     alt: str = '', # What the animation shows, for those who can't see it; '': what the fits did
     labels: list | None = None, # What to call each frame; None: the step
     **kwargs
-) -> FitAnimation: # In step by optimiser step, where there are several
+) -> FitAnimation: # Of several fits, synchronised by optimiser step
     """One animation from one trajectory, or from several to compare.
 
     Further arguments of `FuncAnimation` are passed on to it. Raises TypeError for non-trajectories, non-views and

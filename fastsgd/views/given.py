@@ -69,7 +69,7 @@ def _as_numbers(name, values) -> torch.Tensor:
 def check_data(data):
     "Return Samples, or `(x, y)` with tensors in place of arrays, or None. Raises TypeError or ValueError for others."
     if data is None or isinstance(data, Samples): return data
-    wanted = 'Samples, or inputs and targets as (x, y)'
+    wanted = 'Samples, or inputs and targets as (x, y), tensors with the same number of rows'
     if not isinstance(data, (tuple, list)) or len(data) != 2:
         raise ValueError(f'data is of type {type(data).__name__}: expected {wanted}')
     as_tensors = lambda side: torch.as_tensor(side) if isinstance(side, np.ndarray) and side.dtype != object else side
@@ -77,7 +77,7 @@ def check_data(data):
     try: tensors = [leaves(x), leaves(y)]
     except (TypeError, RecursionError): tensors = [[], []] # there is something else among them
     rows = {len(t) if is_array(t) and t.ndim else 0 for side in tensors for t in side}
-    if not all(tensors) or len(rows) != 1 or 0 in rows: refuse('data', data, wanted + ', tensors of as many rows')
+    if not all(tensors) or len(rows) != 1 or 0 in rows: refuse('data', data, wanted)
     return x, y
 
 

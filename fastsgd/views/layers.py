@@ -26,8 +26,8 @@ class LayersView(View):
     """How much each step changes each layer: the norm of the change by the norm of the parameter, in the model's order
 
     About 0.001 is a good pace (Karpathy 2022, «Building makemore», part 3), which the colour bar marks. Grey is a layer
-    that a step does not change at all: frozen, or without a gradient. Where points were left out, it is what the step
-    that begins at each of them changes, or else the change from one to the next by the steps between them.
+    that a step does not change at all: frozen, or without a gradient. Where points were left out, one step for each
+    point that was kept is shown, or else the change from one point to the next, divided by the steps between them.
     `of='gradients'` shows the norms of the gradients instead, and `of='dead'` of each layer before a ReLU the share of
     units that no sample gets through it, for which the recorded models are asked after the fit. Raises ValueError for a
     setting or a name that does not fit, and for a fit without what is asked for; TypeError for names of another kind.

@@ -22,7 +22,7 @@ class ParityView(View):
     """True against predicted values of a regression: on the line where both are equal, in the band of the usual error
 
     The band's half width is the root mean squared error (RMSE); several outputs or fits differ by colour and marker.
-    Raises ValueError for a setting that does not fit, and when drawn for targets that are no numbers.
+    Raises ValueError for a setting that does not fit, and when drawn for targets other than numbers.
 
     >>> learn = linear_learner(seed=0)
     >>> learn.fit(20, lr=0.1)
@@ -47,7 +47,7 @@ class ParityView(View):
         trajs = as_list(traj)
         asked = [Asked(t, self._samples(t)) for t in trajs]
         for a in asked:
-            if odd := unfit(a): raise ValueError(f'{odd}: ParityView needs as many of both')
+            if odd := unfit(a): raise ValueError(f'{odd}: ParityView needs the same number of each')
         trues = [torch.tensor(a.samples.targets, dtype=torch.float64).reshape(a.samples.n, -1) for a in asked]
         outputs = min(trues[0].shape[1], OUTPUTS)
         ends = [self._says(a, y, -1) for a, y in zip(asked, trues)]

@@ -60,7 +60,7 @@ class PathView(View):
         if surface is not None and not all(hasattr(surface, o) for o in ('u', 'v', 'loss', 'plane')):
             raise TypeError(f'surface is of type {type(surface).__name__}: expected a Surface, as loss_surface makes')
         if surface is not None and kwargs:
-            raise ValueError(f'surface comes with {", ".join(kwargs)}: give these to the loss_surface that makes it')
+            raise ValueError(f'surface cannot be combined with {", ".join(kwargs)}: pass these to loss_surface')
         self.surface, self.kind, self.log, self.n, self.kwargs = surface, kind, log, n, kwargs
 
     @property

@@ -124,7 +124,7 @@ class LRView(StepView):
     def draw(self, traj, ax):
         for t in as_list(traj):
             if self.momentum and 'mom' not in t.hypers:
-                raise ValueError('momentum=True: this fit had no momentum, or none was recorded; leave it away')
+                raise ValueError('momentum=True: this fit had no momentum, or none was recorded: leave it out')
         return super().draw(traj, ax)
 
     def _of_groups(self, traj):

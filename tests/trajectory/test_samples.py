@@ -55,7 +55,7 @@ X = torch.rand(3, 4)
 @pytest.mark.parametrize('error, message, arguments', [
     (TypeError, 'xs is of type Tensor: expected a tuple', dict(xs=X)),
     (TypeError, 'xs is .*: expected tensors', dict(xs=('x',))),
-    (ValueError, 'as many rows in each', dict(ys=(X[:2],))),
+    (ValueError, 'the same number of rows in each', dict(ys=(X[:2],))),
     (ValueError, 'at least one item', dict(xs=())),
     (ValueError, 'at least one item', dict(xs=(X[:0],))),
     (ValueError, "input_kind='sound': expected one of", dict(input_kind='sound')),

@@ -55,8 +55,8 @@ def test_line_above_a_picture_is_the_same_live_and_in_the_animation():
 def test_trajectory_table(traj):
     table = rows(traj._repr_html_())
     assert table['steps'] == '40' and table['points'] == 'all 41' and table['parameters'] == '2: a (2,)'
-    assert table['loss'] == (f'{float(traj.losses[0]):.4g} at first, {float(traj.losses[-1]):.4g} at last, '
-                             f'{float(traj.losses.min()):.4g} at best')
+    assert table['loss'] == (f'first {float(traj.losses[0]):.4g}, last {float(traj.losses[-1]):.4g}, '
+                             f'lowest {float(traj.losses.min()):.4g}')
     assert table['learning rate'] == '0.1' and table['validation loss'].endswith('after step 40')
     assert 'diverged' not in table
 

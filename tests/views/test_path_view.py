@@ -248,7 +248,7 @@ def test_a_model_that_cannot_be_vectorised_draws_without_a_warning():
 def test_errors_teach():
     with pytest.raises(ValueError, match="kind='solid': expected one of 'flat', '3d'"): PathView(kind='solid')
     with pytest.raises(TypeError, match='surface is of type int: expected a Surface'): PathView(3)
-    with pytest.raises(ValueError, match='surface comes with max_samples: give these to the loss_surface'):
+    with pytest.raises(ValueError, match='surface cannot be combined with max_samples: pass these to loss_surface'):
         PathView(given([[1., 2.], [3., 4.]]), max_samples=3)
     with pytest.raises(ValueError,
                        match=r"ax has the projection 'rectilinear': PathView\(kind='3d'\) wants axes made with"):
