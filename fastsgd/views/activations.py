@@ -109,7 +109,8 @@ class ActivationsView(View):
                       rasterized=True, zorder=1)
         if limits[0] < 0 < limits[1]: ax.axhline(0, color=GREY, lw=0.8, ls=':', zorder=2)
         ax.set(xlim=(edges[0], edges[-1]), ylim=limits)
-        ax.locator_params(axis='y', nbins=3 if ax.get_window_extent().height > 0.6 * ax.figure.dpi else 2)
+        if ax.get_window_extent().height > 0.6 * ax.figure.dpi: ax.locator_params(axis='y', nbins=3)
+        else: ax.set_yticks([0]) # others would touch those of the next band
         ax.tick_params(labelsize=SIZE)
         ax.spines[['top', 'right']].set_visible(False)
         tell_steps(ax, edges, asked.shown)

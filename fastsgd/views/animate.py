@@ -82,7 +82,7 @@ def animate(
 def _drawn(trajs, views, texts, axs, figsize):
     "The figure of an animation, and the function that shows a frame"
     own_figure = axs is None
-    fig, axs = axes_for(views, axs, figsize)
+    fig, axs = axes_for(views, axs, figsize, len(trajs))
     label = (fig.suptitle('', x=0.01, ha='left', fontsize='medium') if fig.get_suptitle() == ''
              else fig.text(0.01, 0.99, '', va='top'))
     literal(label)

@@ -8,6 +8,7 @@ from matplotlib.colors import ListedColormap, LogNorm, Normalize
 from ..checks import check_in_list, check_names, check_whole
 from ..trajectory.models import unwrapped
 from ..trajectory.tables import several
+from .beside import one_for_each
 from .curtain import curtain
 from .given import shown_parameters
 from .histogram import tell_steps
@@ -37,7 +38,7 @@ class LayersView(View):
     >>> ax = LayersView().plot(learn.record_params.trajectory)
     >>> ax = LayersView('gradients').plot(learn.record_params.trajectory)
     """
-    figsize, live_points = (6., 4.), 6
+    several, figsize, live_points = True, (6., 4.), 6
     def __init__(self,
         of: str = 'updates', # 'updates' by the size of the layer, norms of 'gradients', or the share of 'dead' units
         names: tuple | None = None, # Parameters to show by name, modules for 'dead'; None: all
@@ -47,6 +48,7 @@ class LayersView(View):
         self.names = check_names('names', names, 'names of parameters, or of modules for dead units, or None')
         self.most = check_whole('most', most, 1, example=200)
 
+    @one_for_each
     def draw(self, traj, ax):
         whole = traj if traj.denser is None else traj.denser # the line of points that was thinned for the frames
         if self.of == 'dead': table, norm = dead_of(whole, self.names, self.most), Normalize(0, 1)

@@ -10,31 +10,33 @@ from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 
 from ..checks import check_type
+from .beside import is_apart, size_of
 from .style import letters
 
 WIDTH = 10 # inches at the most: a notebook's page is no wider, and text that shrinks with a picture can't be read
 BESIDE = 2.9 # inches of each of two panels that stand beside a page, which is as high as both
 
 
-def axes_for(views, axs=None, figsize: tuple | None = None):
+def axes_for(views, axs=None, figsize: tuple | None = None, n_fits: int = 1):
     "`(figure, axes)`, one for each view: `axs`, or those of a figure of its own"
     if axs is None:
         columns = len(views) if len(views) <= 3 else 2 if len(views) == 4 else 3
+        if n_fits > 2 and any(map(is_apart, views)): columns = 1
         scale = letters()
         if scale > 1.3: columns = max(int(columns / scale / 1.3), 1) # large letters need large panels
-        rows = -(-len(views) // columns)
-        widths, heights = zip(*((w * scale, h * scale) for w, h in (v.figsize for v in views)))
+        widths, heights = zip(*((w * scale, h * scale) for w, h in (size_of(v, n_fits) for v in views)))
         beside = columns == len(views) == 3 and views[0].page
-        if beside: ratios, rows, high = [widths[0], max(widths[1:])], 2, BESIDE * scale
+        if beside: ratios, heights = [widths[0], max(widths[1:])], [BESIDE * scale] * 2
         else:
-            ratios, high = [max(widths[k::columns]) for k in range(min(columns, len(views)))], max(heights)
+            ratios = [max(widths[k::columns]) for k in range(min(columns, len(views)))]
+            heights = [max(heights[k:k + columns]) for k in range(0, len(views), columns)]
         shrink = min(WIDTH / sum(ratios), 1)
-        fig = Figure(figsize=figsize or (sum(ratios) * shrink, rows * high * shrink**0.5), layout='constrained')
+        fig = Figure(figsize=figsize or (sum(ratios) * shrink, sum(heights) * shrink**0.5), layout='constrained')
         fig.get_layout_engine().set(w_pad=0.06) # inches
         FigureCanvasAgg(fig)
         # at first as large as can be, and thus with as many ticks and as long labels: there is room for those that stay
-        grid = fig.add_gridspec(rows, len(ratios), width_ratios=ratios, left=0, right=1, bottom=0, top=1, wspace=0,
-                                hspace=0)
+        grid = fig.add_gridspec(len(heights), len(ratios), width_ratios=ratios, height_ratios=heights, left=0, right=1,
+                                bottom=0, top=1, wspace=0, hspace=0)
         places = (grid[:, 0], grid[0, 1], grid[1, 1]) if beside else grid
         return fig, [fig.add_subplot(place, projection=v.projection) for v, place in zip(views, places)]
     axs = list(axs.flat) if isinstance(axs, np.ndarray) else list(axs) if isinstance(axs, (list, tuple)) else [axs]

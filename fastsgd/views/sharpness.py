@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from ..checks import check_whole
 from ..surface import sharpness
@@ -45,6 +46,9 @@ class SharpnessView(View):
         limits = (float(shown.min()) / 1.5, float(shown.max()) * 1.5) if len(shown) else (0.1, 10.)
         tidy(ax, xlabel='step', ylabel=f'sharpness over {sharp.note}', xlim=step_limits([traj]),
              yscale='log' if limits[1] > 30 * limits[0] else 'linear', ylim=limits)
+        if 30 * limits[0] < limits[1] < 300 * limits[0]: # few decades have few labels, and those between touch
+            ax.yaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), major_formatter='{x:g}',
+                         minor_formatter=NullFormatter())
         if bound is not None:
             at, b = np.arange(len(bound) + 1), np.append(bound, bound[-1:]).clip(limits[0] / 10, limits[1] * 10)
             ax.plot(at, b, color=VERMILION, ls='--', lw=1.6, drawstyle='steps-post', label=name, zorder=2)

@@ -9,9 +9,13 @@ from fits import classes, line
 from matplotlib.colors import to_hex
 
 from fastsgd import (
+    ActivationsView,
     BoundaryView,
+    ConfusionView,
     CurveView,
+    EmbeddingView,
     FitView,
+    LayersView,
     LossView,
     LRView,
     MetricsView,
@@ -172,6 +176,45 @@ def test_the_legend_of_several_fits_covers_nothing(view, make, n):
         assert box.x0 >= -1 and box.x1 <= fig.bbox.x1 + 1 and box.y0 >= -1, 'whole'
         assert not any(box.overlaps(panel.padded(-1)) for panel in panels)
     assert not any(part.get_legend() for part in ax.child_axes)
+
+
+def ticks(axis):
+    "The labels of those ticks that are drawn"
+    low, high = sorted(axis.get_view_interval())
+    return [tick.label1 for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()) if low <= tick.get_loc() <= high]
+
+
+def overlaps(fig):
+    "Texts of `fig` that overlap one another or a legend"
+    axes = {o: None for ax in fig.axes for part in (ax, *ax.child_axes) for o in (part, *part.child_axes) if o.axison}
+    texts = [t for o in axes for t in (*ticks(o.xaxis), *ticks(o.yaxis), o.xaxis.label, o.yaxis.label, o.title,
+                                       o._left_title, *o.texts) if t.get_text() and t.get_visible()]
+    boxes = [(t.get_text(), t.get_window_extent().padded(-1)) for t in texts]
+    boxes += [('legend', legend.get_window_extent()) for legend in fig.legends]
+    return [(a, b) for k, (a, box) in enumerate(boxes) for b, other in boxes[:k] if box.overlaps(other)]
+
+
+APART = [CurveView(n=9), SharpnessView(n=2), LayersView(), ConfusionView(), ActivationsView(points=2),
+         EmbeddingView('samples')]
+
+
+@pytest.mark.parametrize('n', [2, 5, 12])
+@pytest.mark.parametrize('view', APART, ids=repr)
+def test_the_parts_of_several_fits_touch_neither_one_another_nor_the_legend(view, n):
+    make = measured if isinstance(view, (CurveView, SharpnessView)) else two_classes
+    anim = animate([make(k) for k in range(n)], view)
+    anim._func(anim._save_count - 1)
+    anim._fig.canvas.draw()
+    assert overlaps(anim._fig) == []
+    parts = [part.get_window_extent() for part in anim._fig.axes[0].child_axes]
+    assert len(parts) == n and all(min(box.size) > 0.5 * anim._fig.dpi for box in parts)
+
+
+def test_thirty_fits_beside_a_view_of_all():
+    anim = animate([measured(k) for k in range(30)], CurveView(n=5), LossView())
+    anim._func(10)
+    anim._fig.canvas.draw()
+    assert overlaps(anim._fig) == [] and anim._fig.get_figwidth() <= 10
 
 
 def test_metrics_of_several_fits_are_told_apart():
