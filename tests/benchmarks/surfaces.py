@@ -2,9 +2,10 @@
 ...]
 
 The peers' way is a Python loop which loads each parameter vector into the model and calls it. Both sides take turns,
-and the fastest of each is compared, on one thread by the time of the processor, whatever else it does; peak memory is
-measured in a process of its own, on Linux. loss-landscapes and Landscaper are measured too where they can be imported:
-`pip install loss-landscapes landscaper`. Kinds are names of `KINDS`, for a quick look at some of the ten.
+and the fastest of each is compared, by the time of the processor, whatever else it does; with OMP_WAIT_POLICY=PASSIVE,
+since several threads spend some while they wait. Peak memory is measured in a process of its own, on Linux.
+loss-landscapes and Landscaper are measured too, on one thread, where they can be imported: `pip install loss-landscapes
+landscaper`. Kinds are names of `KINDS`, for a quick look at some of the ten, `small` stands for what is not among them.
 """
 
 import contextlib
@@ -27,12 +28,12 @@ REPEATS = 5
 def best_of(*functions, repeats=REPEATS):
     "Seconds of the fastest run of each, taken in turns"
     for f in functions: f()
-    times, clock = [[] for _ in functions], time.thread_time if torch.get_num_threads() == 1 else time.perf_counter
+    times = [[] for _ in functions]
     for _ in range(repeats):
         for f, t in zip(functions, times):
-            begin = clock()
+            begin = time.process_time()
             f()
-            t.append(clock() - begin)
+            t.append(time.process_time() - begin)
     return [min(t) for t in times]
 
 
@@ -183,26 +184,27 @@ def row(kind, n, threads, seconds=1.):
     model, x, y, loss_func = KINDS[kind](n)
     learn, plane = SimpleNamespace(model=model.eval(), loss_func=loss_func), Plane.random(model)
     xs = x if isinstance(x, tuple) else (x,)
-    peers = [per_point(o, model.eval(), xs, y, loss_func, 9) for o in (with_loss_landscapes, with_landscaper)]
     once = best_of(lambda: peers_loop(learn, (x, y), plane, torch.zeros(2), torch.zeros(2)), repeats=2)[0] / 2
-    k = int(min(100, max(9, (seconds / once)**0.5)))
+    k = int(min(100, max(8, (seconds / once)**0.5)))
     at = torch.linspace(-1, 1, k)
-    u, v = at.repeat(k), at.repeat_interleave(k)
-    clock = time.thread_time if threads == 1 else time.perf_counter
-    begin = clock()
+    few = torch.linspace(0, k * k - 1, int(min(k * k, max(9, seconds / once)))).long() # of a slow model
+    u, v = at.repeat(k)[few], at.repeat_interleave(k)[few]
+    begin = time.process_time()
     surface = loss_surface(learn, plane, n=k, ulim=(-1, 1), vlim=(-1, 1), data=(x, y))
-    whole = clock() - begin
-    off = float((peers_loop(learn, (x, y), plane, u,
-                            v) - surface.loss.flatten()).abs().max() / surface.loss.abs().max())
-    ours, theirs = best_of(lambda: surface.at(u, v), lambda: peers_loop(learn, (x, y), plane, u, v), repeats=3)
+    whole = time.process_time() - begin
+    loop = lambda: peers_loop(learn, (x, y), plane, u, v)
+    off = float((loop() - surface.loss.flatten()[few]).abs().max() / surface.loss.abs().max())
+    ours, theirs = (t / len(few) for t in best_of(lambda: surface.at(u, v), loop, repeats=3))
+    peers = [per_point(o, model.eval(), xs, y, loss_func, 3 if once > 0.02 else 9) if threads == 1 else ''
+             for o in (with_loss_landscapes, with_landscaper)]
     best = surface.objective.races[plane].best
     way, size = best.way, best.size
     n_params = sum(p.numel() for p in model.parameters())
-    told = f'{way.method}{", first layers known" if way.first else ""}, {size} at a time'
+    told = f'{type(way).__name__}{", first layers known" if way.first else ""}, {size} at a time'
     if way is surface.objective.loop: told = 'same loop' # a point, a call: what differs from the plain loop is chance
-    print(f'| {kind}, {n_params:,} parameters | {n} | {threads} | {k} × {k} | {1e3 * theirs / k**2:.3g} ms | '
-          f'{" | ".join(peers)} | {1e3 * ours / k**2:.3g} ms | {theirs / ours:.2f} | {told} | '
-          f'{max(whole - ours, 0) / theirs * k**2:.0f} | {off:.0e} |', flush=True)
+    print(f'| {kind}, {n_params:,} parameters | {n} | {threads} | {k} × {k} | {1e3 * theirs:.3g} ms | '
+          f'{" | ".join(peers)} | {1e3 * ours:.3g} ms | {theirs / ours:.2f} | {told} | '
+          f'{max(whole - ours * k**2, 0) / theirs:.0f} | {off:.0e} |', flush=True)
 
 
 def compare(name, case, threads):
@@ -272,14 +274,15 @@ print(peak() - before)
 
 if __name__ == '__main__':
     print(f'torch {torch.__version__}')
-    chosen, threads = [o for o in sys.argv[1:] if o in KINDS], [int(o) for o in sys.argv[1:] if o.isdigit()] or [1, 2]
+    chosen, threads = ([o for o in sys.argv[1:] if o in (*KINDS, 'small')],
+                       [int(o) for o in sys.argv[1:] if o.isdigit()] or [1, 2])
     columns = ('model', 'samples', 'threads', 'points', 'plain loop', 'loss-landscapes', 'Landscaper', 'fastsgd',
                'times faster', 'way', 'points to begin with', 'largest relative difference')
     print(f'| {" | ".join(columns)} |\n{"|---" * len(columns)}|')
-    for kind in chosen or KINDS:
+    for kind in [o for o in chosen if o in KINDS] if chosen else KINDS:
         for k in threads:
             for n in (64, 256): row(kind, n, k)
-    if chosen: sys.exit()
+    if chosen and 'small' not in chosen: sys.exit()
     for k in threads:
         for activation in (nn.Tanh, nn.ReLU):
             compare(f'303 parameters ({activation.__name__}), 1083 points, 100 × 100', two_layers(activation), k)
