@@ -31,14 +31,14 @@ class Images:
 
     def size(self) -> int: return sum(map(len, self.files)) * 4 // 3
 
-    def settle(self):
+    def keep_within_limit(self):
         "Give up detail if all take more than `MOST` bytes"
         some = self.files[::max(len(self.files) // 20, 1)]
         for quality in QUALITIES:
             if sum(map(len, self.files)) <= MOST or not features.check('webp'): return
-            share = sum(len(reduced(file, quality)) for file in some) / sum(map(len, some))
+            share = sum(len(with_less_detail(file, quality)) for file in some) / sum(map(len, some))
             if share * sum(map(len, self.files)) <= MOST or quality == QUALITIES[-1]:
-                self.files = [reduced(file, quality) for file in self.files]
+                self.files = [with_less_detail(file, quality) for file in self.files]
 
     def uris(self) -> list:
         "All images, as an HTML page takes them"
@@ -56,7 +56,7 @@ def compressed(image, **how) -> bytes:
     return file.getvalue()
 
 
-def reduced(file, quality) -> bytes:
+def with_less_detail(file, quality) -> bytes:
     "`file`, or the same with less detail (of photographs) or fewer colours (of dots), whatever takes the fewest bytes"
     image = opened(file)
     few = image.quantize(COLORS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).convert('RGBA')

@@ -10,7 +10,7 @@ from ..trajectory.samples import leaves
 from .asked import Asked, given_samples, unfit
 from .beside import one_for_each
 from .cells import CHAR, SIZE, shorten
-from .given import check_data
+from .given import check_samples
 from .style import BLUE, GREY, color_bar, shortened
 from .view import View
 
@@ -37,7 +37,7 @@ class ConfusionView(View):
         data=None, # `Samples`, or `(x, y)`: a larger sample of the validation data; None: the samples recorded
         most: int = 100, # Classes at the most: of more, those that are confused most often
     ):
-        self.data, self.most = check_data(data), check_whole('most', most, 2, example=100)
+        self.data, self.most = check_samples(data), check_whole('most', most, 2, example=100)
 
     def _samples(self, traj):
         samples = given_samples(traj, self.data)

@@ -25,8 +25,8 @@ def early_pictures(view, trajs: list):
         nonlocal handle
         passed = monotonic() - began
         if passed * (1 - share) < PATIENCE * share: return
-        with random_state_kept(): content = {'text/html': picture(type(view)(surface, view.kind, view.log), trajs),
-                                             'text/plain': repr(surface)}
+        with random_state_kept(): html = image_element(type(view)(surface, view.kind, view.log), trajs)
+        content = {'text/html': html, 'text/plain': repr(surface)}
         if handle is not None: handle.update(content, raw=True)
         else:
             from IPython.display import display
@@ -38,7 +38,7 @@ def early_pictures(view, trajs: list):
         if handle is not None: handle.update({'text/html': '', 'text/plain': ''}, raw=True)
 
 
-def picture(view, trajs: list) -> str:
+def image_element(view, trajs: list) -> str:
     "The last frame of `view` as an image element"
     fig, out = Figure(view.figsize, layout='constrained'), io.BytesIO()
     with without_tex():

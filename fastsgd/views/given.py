@@ -66,7 +66,7 @@ def _as_numbers(name, values) -> torch.Tensor:
     return t if t.ndim and len(t) and not t.is_complex() else refuse(name, values, wanted)
 
 
-def check_data(data):
+def check_samples(data):
     "Return Samples, or `(x, y)` with tensors in place of arrays, or None. Raises TypeError or ValueError for others."
     if data is None or isinstance(data, Samples): return data
     wanted = 'Samples, or inputs and targets as (x, y), tensors with the same number of rows'

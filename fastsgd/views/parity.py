@@ -7,7 +7,7 @@ from matplotlib.patches import Polygon
 from ..trajectory.several import as_list, name_of
 from .asked import Asked, given_samples, unfit
 from .cells import CHAR, SIZE
-from .given import check_data, check_labels_of
+from .given import check_labels_of, check_samples
 from .legends import AROUND, legend
 from .limits import padded
 from .style import BLUE, GREY, MOST_MOVING, shortened, style, tidy
@@ -34,7 +34,7 @@ class ParityView(View):
         data=None, # `Samples`, or `(x, y)`: a larger sample of the validation data; None: the samples recorded
         names: tuple | None = None, # What the outputs are called; None: their numbers
     ):
-        self.data, self.names = check_data(data), check_labels_of('names', names)
+        self.data, self.names = check_samples(data), check_labels_of('names', names)
 
     def _samples(self, traj):
         samples = given_samples(traj, self.data)

@@ -93,7 +93,7 @@ def test_too_many_bytes_cost_a_little_detail():
     assert [images.add(one) for one in rgba] == [f'!{k}' for k in range(150)] and images.add(rgba[7]) == '!7'
     assert all(np.array_equal(opened(f), one) for f, one in zip(images.files, rgba))
     assert images.size() * 3 // 4 > MOST
-    images.settle()
+    images.keep_within_limit()
     assert images.size() * 3 // 4 <= MOST
     apart = [np.abs(opened(f).astype(int) - one) for f, one in zip(images.files, rgba)]
     assert max(a.mean() for a in apart) < 3

@@ -3,7 +3,7 @@
 import re
 
 from fastsgd.player.write.html import asset
-from fastsgd.player.write.shorten import shortened
+from fastsgd.player.write.shorten import shorten_script
 
 SCRIPT = """
 // A comment, "with" a text
@@ -18,7 +18,7 @@ function add(first, { kept, other = 1 }, more) {
 
 
 def test_what_is_its_own_is_shortened_and_nothing_else():
-    short = shortened(SCRIPT)
+    short = shorten_script(SCRIPT)
     assert '"first  (more) // stays"' in short and 'comment' not in short and 'another' not in short
     assert re.search(r'\{kept,other=1\}', short) and '.told' in short and 'again:' in short
     assert '{total,kept,first:' in short

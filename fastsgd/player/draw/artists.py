@@ -64,7 +64,7 @@ def read(source, ax, height):
     return of_points(source, ax, height)
 
 
-def plain(ax): return ax.name == 'rectilinear' and {ax.get_xscale(), ax.get_yscale()} <= {'linear', 'log'}
+def has_straight_axes(ax): return ax.name == 'rectilinear' and {ax.get_xscale(), ax.get_yscale()} <= {'linear', 'log'}
 
 
 def of_text(text, ax, height):
@@ -80,16 +80,16 @@ def of_points(one, ax, height):
     if transform != ax.transData: return Held()
     if is_3d(ax): xyz = one._offsets3d if points else one.get_data_3d()
     else: xyz = one.get_offsets().T if points else one.get_data(orig=False)
-    numbers = {key: filled(values) for key, values in zip('xyz', xyz)}
-    if not plain(ax):
+    numbers = {key: unmasked(values) for key, values in zip('xyz', xyz)}
+    if not has_straight_axes(ax):
         flat = projected(ax, numbers.values()) if is_3d(ax) else [*numbers.values()]
         numbers['p'] = transform.transform(np.transpose(flat)) * [1, -1] + [0, height]
     if not points or np.size(one.get_array()) != len(numbers['x']): return Held(numbers)
-    return Held(dict(numbers, v=filled(one.get_array())), unit=unit_of(one))
+    return Held(dict(numbers, v=unmasked(one.get_array())), unit=unit_of(one))
 
 
 def of_bars(bars, ax, height):
-    if not plain(ax): return Held()
+    if not has_straight_axes(ax): return Held()
     boxes = [(*p.get_xy(), p.get_width(), p.get_height()) if p.get_visible() else [np.nan] * 4 for p in bars.patches]
     left, low, wide, tall = np.array(boxes, float).T
     ends = np.sort([pixels(ax, height, left, low), pixels(ax, height, left + wide, low + tall)], axis=0)
@@ -103,7 +103,7 @@ def of_bars(bars, ax, height):
 def of_cells(one, ax, height):
     "A picture's label where it has no numbers; no values where there are too many"
     mesh, values = isinstance(one, QuadMesh), one.get_array()
-    if one.get_transform() != ax.transData or values is None or not plain(ax): return Held()
+    if one.get_transform() != ax.transData or values is None or not has_straight_axes(ax): return Held()
     edges = mesh_edges(one.get_coordinates()) if mesh else image_edges(one)
     if edges is None: return Held()
     x, y = pixels(ax, height, edges[0])[0], pixels(ax, height, y=edges[1])[1]
@@ -115,7 +115,7 @@ def of_cells(one, ax, height):
     if np.size(values) > MOST_CELLS:
         return Held(dict(p=[*outline[:2], LAST, LAST]), why=f'its {np.size(values):,} values are too many to tell')
     middles = [(e[1:] + e[:-1]) / 2 if ax.axison else np.arange(len(e) - 1) for e in edges]
-    numbers = dict(zip('xyXY', (*middles, x, y)), v=filled(values).ravel(), o=[*outline[:2], LAST, LAST])
+    numbers = dict(zip('xyXY', (*middles, x, y)), v=unmasked(values).ravel(), o=[*outline[:2], LAST, LAST])
     for patch in ax.patches:
         if patch.get_label() == CURTAIN: numbers['u'] = [patch.get_x()]
     return Held(numbers, unit=unit_of(one), columns=shape[1])
@@ -136,11 +136,11 @@ def image_edges(image):
 
 def mesh_edges(corners):
     "`(x, y)` of the lines between the cells of a mesh; None where these are not upright"
-    x, y = np.moveaxis(filled(corners), -1, 0)
+    x, y = np.moveaxis(unmasked(corners), -1, 0)
     return (x[0], y[:, 0]) if (x == x[0]).all() and (y == y[:, :1]).all() else None
 
 
-def filled(values):
+def unmasked(values):
     return np.ma.filled(np.ma.asarray(values, float), np.nan) if np.ma.isMaskedArray(values) else np.asarray(values)
 
 
@@ -161,7 +161,7 @@ def first_day(axis):
     return float(np.floor(axis.get_view_interval()[0])) if is_date else None
 
 
-def names_of(ax, k, told):
+def names_along(ax, k, told):
     "`[place, name]` on axis `k`: ticks with words, or each place `told` where the axes say it in a way of their own"
     axis, say = (ax.xaxis, ax.fmt_xdata) if k == 0 else (ax.yaxis, ax.fmt_ydata)
     formatter = axis.get_major_formatter()

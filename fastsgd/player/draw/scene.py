@@ -115,7 +115,7 @@ class Scene:
         """
         if list(drawn_parts(self.figure)) != self.parts: return None
         changed = {part for part, watch in self.watches.items() if watch.changed()}
-        for artist in flatten(returned):
+        for artist in artists_in(returned):
             if artist in self.owners: changed |= self.owners[artist]
             elif artist in self.of_axes: changed |= self.of_axes[artist]
             elif artist is self.figure: return None
@@ -192,11 +192,11 @@ class Scene:
 def far(bounds, others): return max(abs(a - b) for a, b in zip(bounds, others))
 
 
-def flatten(artists):
+def artists_in(artists):
     "Yield all artists in what an update function returned: one artist, a container, nested lists, or None"
     if isinstance(artists, Artist): yield artists
     elif artists is not None and np.iterable(artists) and not isinstance(artists, (str, np.ndarray)):
-        for item in artists: yield from flatten(item)
+        for item in artists: yield from artists_in(item)
 
 
 def follows_others(artist):

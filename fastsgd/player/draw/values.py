@@ -8,7 +8,7 @@ from matplotlib import dates
 from matplotlib.axes import Axes
 
 from ..drawing import ChangingText
-from .artists import DAY, Held, first_day, names_of, read, things
+from .artists import DAY, Held, first_day, names_along, read, things
 from .numbers import Numbers, packed
 from .scene import is_3d
 
@@ -108,7 +108,7 @@ class Panel:
         for k, (key, day) in enumerate(zip('xy', self.since)):
             if day is not None: named = {'since': round((day - dates.date2num(np.datetime64('1970-01-01'))) * DAY)}
             else:
-                named = names_of(ax, k, sorted({v for box in boxes for v in box[key].last().tolist()}))
+                named = names_along(ax, k, sorted({v for box in boxes for v in box[key].last().tolist()}))
                 named = {place(v): ' '.join(str(name).split()) for v, name in named}
             yield json.dumps(named, ensure_ascii=False, separators=(',', ':'))
 

@@ -54,7 +54,7 @@ class Watch:
             if role is None: continue
             for helper in value if role is list else [value]:
                 if isinstance(helper, HELPERS): self.hold(helper)
-            if role is TransformNode and thing is self.part: marks += leaves(value, self.known)
+            if role is TransformNode and thing is self.part: marks += parts_that_change(value, self.known)
             elif can_change(value): marks.append(value)
         self.held[id(thing)] = attributes, len(attributes), pick, values, [(value, mark(value)) for value in marks]
 
@@ -147,13 +147,13 @@ WAYS = [(np.ma.MaskedArray, lambda v: (hash(v.data.tobytes()), mark(v.mask))),
         (object, id)]
 
 
-def leaves(transform, known):
+def parts_that_change(transform, known):
     "What `transform` is made of that can be changed in place, but for what axes and figures change"
     if id(transform) in known: return known[id(transform)][1]
     if isinstance(transform, (Affine2D, Bbox)): found = [transform]
     else:
         nodes = [v for k, v in vars(transform).items() if isinstance(v, TransformNode) and k not in UNSEEN]
-        found = [leaf for node in nodes for leaf in leaves(node, known)]
+        found = [leaf for node in nodes for leaf in parts_that_change(node, known)]
     known[id(transform)] = transform, found # the transform too, so that no other gets its id
     return found
 
@@ -162,5 +162,5 @@ def known_transforms(figure):
     "What to begin `known` of `leaves` with: the transforms of `figure` and its axes, whose changes are seen elsewhere"
     known, inside = {}, figure.findobj(lambda artist: isinstance(artist, (FigureBase, Axes)), include_self=True)
     for node in (node for owner in inside for node in vars(owner).values() if isinstance(node, TransformNode)):
-        for leaf in leaves(node, {}): known[id(leaf)] = leaf, []
+        for leaf in parts_that_change(node, {}): known[id(leaf)] = leaf, []
     return known

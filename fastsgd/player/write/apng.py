@@ -39,9 +39,9 @@ def write_apng(
             place, at_place = (sequence, w, h, x, y), file.tell()
             file.write(chunk(b'fcTL', struct.pack('>IIIIIHHBB', *place, *seconds(interval), 0, over)))
             sequence += 1
-            if last is None: file.write(chunk(b'IDAT', compressed(shown)))
+            if last is None: file.write(chunk(b'IDAT', deflated(shown)))
             else:
-                file.write(chunk(b'fdAT', struct.pack('>I', sequence) + compressed(shown)))
+                file.write(chunk(b'fdAT', struct.pack('>I', sequence) + deflated(shown)))
                 sequence += 1
             last = pixels.copy()
         if last is None: raise ValueError('frames is empty: there is nothing to save')
@@ -60,7 +60,7 @@ def seconds(interval):
 def control(n, loop): return chunk(b'acTL', struct.pack('>II', n, 0 if loop else 1))
 
 
-def compressed(pixels):
+def deflated(pixels):
     "Deflate rows as they are (filter 0: no other is better for flat colours)"
     rows = np.ascontiguousarray(pixels).reshape(len(pixels), -1)
     lines = np.zeros((rows.shape[0], rows.shape[1] + 1), np.uint8)

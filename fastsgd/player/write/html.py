@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from ..images import uri
-from .shorten import INDENT, shortened
+from .shorten import INDENT, shorten_script
 
 MODES = ('loop', 'once', 'reflect')
 HERE = Path(__file__).parent
@@ -119,7 +119,7 @@ def player_page(player, title):
 @cache
 def asset(name):
     text = (HERE / name).read_text(encoding='utf-8')
-    return shortened(text) if name.endswith('.js') else INDENT.sub(' ', CSS_COMMENT.sub('', text)).strip()
+    return shorten_script(text) if name.endswith('.js') else INDENT.sub(' ', CSS_COMMENT.sub('', text)).strip()
 
 
 def script_json(data):

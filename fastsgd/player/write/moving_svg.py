@@ -36,7 +36,7 @@ def animated_svg(
     css_width, css_height = (round(side / 72 * drawing.dpi) for side in (drawing.width, drawing.height))
     text = ''.join(ch for ch in alt or 'Animation' if ch.isprintable() or ch in '\n\t')
     return SVG.format(width=drawing.width, height=drawing.height, css_width=css_width, css_height=css_height,
-                      alt=escape(text), style=style(rules, n * interval + pause, loop),
+                      alt=escape(text), style=style_sheet(rules, n * interval + pause, loop),
                       defs=drawing.defs.replace('id="@', 'id="i').replace('#@', '#i'),
                       picture=drawing.images.read(drawing.spelling.read(''.join(picture))).replace('#@', '#i'))
 
@@ -53,7 +53,7 @@ def strip(part, shown, share, step, rules):
     return f'<g class="f {name}" transform="translate({-moves[-1][1] * step:g})">{states}</g>'
 
 
-def style(rules, lasts, loop):
+def style_sheet(rules, lasts, loop):
     "Move the strips by the `rules`, round by round of so many milliseconds"
     moves = [f'.{name}{{animation-name:{name}}}@keyframes {name}{{{move}}}' for move, name in rules.items()]
     return ''.join([f".f{{animation:{lasts:g}ms step-end {'infinite' if loop else '1'}}}", *moves,

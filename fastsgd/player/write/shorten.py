@@ -15,7 +15,7 @@ OWN = re.compile(r'\b(?:const|let) (\w+)|[,;([](\w+)=(?!=)|\(([\w,]+)\)=>|\(\[([
 PROPERTY = re.compile(r'(?<!\.\.)\.(\w+)|(\w+):|\{([^{};()]*)\}|\{((?:\w+,)*\w+)(?=[,}])|,(\w+)(?=\})')
 
 
-def shortened(text) -> str:
+def shorten_script(text) -> str:
     "Shorten a script without templates, and without quotes in its regular expressions"
     text = INDENT.sub(' ', COMMENT.sub(r'\1', text)).strip()
     text = SPACES.sub(lambda found: found[1] or found[2] or found[3], text)
