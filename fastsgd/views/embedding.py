@@ -66,7 +66,7 @@ class EmbeddingView(View):
             xy = at(i)
             x, y = np.clip(xy[:, 0], left, right), np.clip(xy[:, 1], low, high) # at the edge what lies beyond
             for dot, rows in zip(dots, classes): dot.set_data(x[rows], y[rows])
-            return [*dots, *place_names(ax, texts, x, y)]
+            return [*dots, *place_names(ax, texts, x, y, self.labels)]
         return update
 
     def _choose(self, traj):
@@ -124,8 +124,9 @@ class EmbeddingView(View):
         order = torch.nan_to_num(at.norm(dim=1)).argsort(descending=True, stable=True).tolist()
         known = [k for k in order if names[k] not in ('', NO_NAME)]
         boxes = name_boxes(ax, [(k, shortened(names[k], LETTERS)) for k in known], *at.T.numpy())
-        return [(k, name, ax.text(0, 0, '', fontsize=SIZE, va='bottom', clip_on=True, parse_math=False, color=ink(),
-                                  alpha=0.8, zorder=4)) for k, name, ha in boxes if ha][:self.labels]
+        free = [(k, name) for k, name, ha in boxes if ha][:2 * self.labels] # not all of them when a layout took room
+        look = dict(fontsize=SIZE, va='bottom', clip_on=True, parse_math=False, color=ink(), alpha=0.8, zorder=4)
+        return [(k, name, ax.text(0, 0, '', **look)) for k, name in free]
 
 
 def name_boxes(ax, names, x, y) -> list:
@@ -146,9 +147,11 @@ def name_boxes(ax, names, x, y) -> list:
     return res
 
 
-def place_names(ax, texts, x, y) -> list:
-    "Put the `texts` at their points; one that would cover another waits until there is room"
+def place_names(ax, texts, x, y, most) -> list:
+    "Put at most so many of the `texts` at their points; one that would cover another waits until there is room"
     for (k, name, ha), (*_, text) in zip(name_boxes(ax, [t[:2] for t in texts], x, y), texts):
+        most -= ha is not None
+        if most < 0: ha = None
         at = (x[k], y[k]) if np.isfinite(x[k] + y[k]) else (0, 0)
         text.set(text='' if ha is None else f'{name} ' if ha == 'right' else f' {name}', position=at, ha=ha or 'left')
     return [text for *_, text in texts]

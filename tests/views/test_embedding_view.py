@@ -69,6 +69,13 @@ def test_what_fastai_has_not_seen_goes_without_a_name():
     assert any(names) and '#na#' not in names
 
 
+def test_so_many_names_at_the_most():
+    t = looked_at.texts()
+    for most in (0, 2):
+        ax = EmbeddingView(labels=most).plot(t, axes())
+        assert len([text for text in ax.texts if text.get_text()]) == most
+
+
 def test_names_never_cover_each_other_or_leave_the_plot():
     t = looked_at.texts()
     words = [f'a rather long word {k}' for k in range(len(t.samples.embeddings['0.weight'][1]))]
