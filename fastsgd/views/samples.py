@@ -11,6 +11,8 @@ from .forms import FORMS, GUIDES
 from .view import View
 
 ROOM = 0.92 # of a cell that an item fills
+LEFT = 0.55 # of a list, for texts and rows
+MOST_LINES, SOME = 5, 5 # of one of them, and items that are worth more than its further lines
 
 
 class SamplesView(View):
@@ -54,7 +56,7 @@ class SamplesView(View):
         cls = FORMS['none' if formless else kind]
         n = min(self.n or cls.most, samples.n)
         room = height - LINE * 1.4
-        if not as_pictures and self.n is None: n = min(n, max(int(room / (LINE * (cls.lines + 0.7))), 1))
+        if not as_pictures and self.n is None: n = min(n, self._fitting(samples, cls.lines, width, room))
         if kind == 'new image': samples = samples.take(n) # one noise is like another: no more of it is asked about
         asked = Asked(traj, samples)
         by_change = self.sort and kind not in ('next word', 'new image')
@@ -103,9 +105,16 @@ class SamplesView(View):
             shows.append(form.draw(ax, k, x, below, *whole))
         return shows
 
+    def _fitting(self, samples, lines, width, room):
+        "How many texts or rows fit below each other: fewer where they are long, as long as there are some"
+        fitting = lambda lines: max(int(room / (LINE * (lines + 0.7))), 1)
+        wanted = sorted(1 + wrapped(readable(o), width * LEFT - 0.1, MOST_LINES).count('\n') for o in samples.inputs)
+        while lines < wanted[len(wanted) // 2] and fitting(lines + 1) >= SOME: lines += 1
+        return fitting(lines)
+
     def _list(self, ax, form, items, width, height, top):
         "Texts and rows below each other, their answers on the right"
-        h, left = (height - top) / len(items), width * 0.55
+        h, left = (height - top) / len(items), width * LEFT
         shows, lines = [], max(int((h - 0.06) / (LINE * 0.93)), 1)
         for j, k in enumerate(items):
             y = top + j * h

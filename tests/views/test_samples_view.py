@@ -222,6 +222,18 @@ def test_numbers_of_a_table():
         assert f'{says:.3g}' in shown and f'true {true:.3g}' in shown
 
 
+def test_long_rows_have_more_lines():
+    t, seen = looked_at.rows(), []
+    for columns, height in ((3, 6), (30, 6), (30, 3)):
+        t.samples.inputs = [{f'column {k}': '1.234' for k in range(columns)} for _ in t.samples.inputs]
+        ax = SamplesView().plot(t, axes_of_size(6, height))
+        rows = [text for text in texts(ax) if text.startswith('column')]
+        seen.append((len(rows), rows[0].count('\n') + 1))
+    (many, two), (fewer, lines), (few, less) = seen
+    assert many > fewer >= 5 and lines == 5 and two == 2, 'fewer rows, more of each'
+    assert few >= 4 and less < 5, 'but some rows'
+
+
 def test_a_fit_that_was_thinned_shows_the_points_that_are_left():
     t = looked_at.pictures(n=20)
     thin = t.thin(5)
