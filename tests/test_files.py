@@ -72,8 +72,9 @@ def test_paths_that_cannot_be_written_are_refused(tmp_path, count):
 
 
 SAVES = """
-import sys, time
+import signal, sys, time
 from fastsgd.files import atomic_path
+if hasattr(signal, 'SIGHUP'): signal.signal(signal.SIGHUP, signal.SIG_DFL) # under nohup it is ignored
 with atomic_path(sys.argv[1]) as temp:
     temp.write_text('half')
     print('begun', flush=True)
