@@ -79,6 +79,6 @@ def _check_value(model):
     try: out = model.function(model.x)
     except Exception as e: raise ValueError(f'function fails at start: {type(e).__name__}: {e}') from e
     if not isinstance(out, torch.Tensor) or out.numel() != 1 or not out.requires_grad:
-        told = f'a tensor of shape {tuple(out.shape)}' if isinstance(out, torch.Tensor) else f'a {type(out).__name__}'
+        told = f'a tensor of shape {tuple(out.shape)}' if isinstance(out, torch.Tensor) else f'{out!r:.100}'
         raise ValueError(f"function returns {told}: expected a single number that depends on its argument by torch's "
                          'operations')

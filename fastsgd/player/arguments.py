@@ -41,7 +41,7 @@ def frames_of(function):
     "Go over what a generator function, or another, returns. Raises TypeError if that is no row of frames."
     made = function()
     if isinstance(made, Iterable): return iter(made)
-    raise TypeError(f'frames returned a {type(made).__name__}: expected something to go over, as a generator does')
+    raise TypeError(f'frames returned {made!r:.60}: expected something to go over, as a generator does')
 
 
 def check_player(alt, repeat, autoplay, default_mode) -> str | None:

@@ -128,8 +128,8 @@ def stacked(outs):
     if isinstance(first, (tuple, list)): return tuple(map(stacked, zip(*outs, strict=True)))
     if all(o is None for o in outs): return None
     if not isinstance(first, torch.Tensor):
-        raise TypeError(f'the model returns a {type(first).__name__}: expected tensors, or tuples and dicts of them; '
-                        'ask for one point at a time')
+        raise TypeError(f'the model returns a value of type {type(first).__name__}: expected tensors, or tuples and '
+                        'dicts of them; ask for one point at a time')
     if len({o.shape for o in outs}) > 1:
         raise TypeError(f'the model returns tensors of shapes {[tuple(o.shape) for o in outs]!r:.100}: ask for one '
                         'point at a time')

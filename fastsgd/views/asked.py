@@ -151,5 +151,6 @@ def first_tensor(out) -> torch.Tensor:
     "The prediction among what a model returns: of a dict the logits, of several the first one"
     if isinstance(out, dict): out = next((out[k] for k in ('logits', 'out', 'pred') if k in out), out)
     found = leaves(out) if isinstance(out, (torch.Tensor, tuple, list, dict)) else []
-    if not found: raise ValueError(f'the model returns a {type(out).__name__}: expected a tensor, or several')
+    if not found:
+        raise ValueError(f'the model returns a value of type {type(out).__name__}: expected a tensor, or several')
     return found[0]

@@ -76,7 +76,7 @@ def test_it_is_quiet_and_may_diverge(capsys):
     ((rosenbrock, torch.zeros(2, 2)), {}, ValueError, 'expected finite numbers in a row'),
     ((rosenbrock, (1.,)), {}, ValueError, 'function fails at start: IndexError'),
     ((lambda p: p, (1., 2.)), {}, ValueError, r'function returns a tensor of shape \(2,\): expected a single number'),
-    ((lambda p: 3., (1., 2.)), {}, ValueError, 'function returns a float: expected'),
+    ((lambda p: 3., (1., 2.)), {}, ValueError, 'function returns 3.0: expected'),
     ((rosenbrock, (1., 2.)), dict(steps=0), ValueError, 'steps=0: expected a whole number'),
     ((rosenbrock, (1., 2.)), dict(lr='fast'), ValueError, "lr='fast': expected"),
     ((rosenbrock, (1., 2.)), dict(fit='leave'), ValueError, "fit='leave': expected the name of a method that fits")])

@@ -237,3 +237,11 @@ def test_where_there_is_no_html_the_last_frame_is_shown():
     wanted = next(draw_pixels(anim._fig, lambda _: None, [0], dpi=72))
     assert size == (288, 216) and np.abs(ours - wanted[..., :3].astype(float)).mean() < 2
     assert len(shown['image/png']) < 20_000
+
+
+@pytest.mark.parametrize('error, message, ask', [
+    (TypeError, 'frames returned 5: expected something', lambda: animation(lambda: 5).to_jshtml()),
+    (ValueError, "format='a b': expected what kind", lambda: animation().save(io.BytesIO(), format='a b')),
+    (ValueError, 'savefig_kwargs=.*: expected backend', lambda: animation().save('x.gif', savefig_kwargs={'x': 1}))])
+def test_what_does_not_fit_is_refused(error, message, ask):
+    with pytest.raises(error, match=message): ask()

@@ -56,6 +56,7 @@ X = torch.rand(3, 4)
     (TypeError, 'xs is of type Tensor: expected a tuple', dict(xs=X)),
     (TypeError, 'xs is .*: expected tensors', dict(xs=('x',))),
     (ValueError, 'the same number of rows in each', dict(ys=(X[:2],))),
+    (TypeError, "embeddings has 'w': 'rows', expected name", dict(embeddings={'w': 'rows'})),
     (ValueError, 'at least one item', dict(xs=())),
     (ValueError, 'at least one item', dict(xs=(X[:0],))),
     (ValueError, "input_kind='sound': expected one of", dict(input_kind='sound')),

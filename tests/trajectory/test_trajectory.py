@@ -113,6 +113,16 @@ def test_a_point_that_does_not_exist_is_refused(i, count):
     count('bad inputs refused')
 
 
+@pytest.mark.parametrize('error, message, given', [
+    (ValueError, 'has 2 steps and 1 values: expected the same number of each', {'metrics': {'m': ([1, 2], [0.5])}}),
+    (ValueError, 'steps from 0 to 100,000,000', {'valid': ([10**9], [0.5])}),
+    (ValueError, r"hypers\['lr'\] is torch.float32 of shape \(2,\): expected", {'hypers': {'lr': torch.ones(2)}}),
+    (TypeError, r"buffers\['b'\] is of type str: expected a tensor", {'buffers': {'b': 'x'}})])
+def test_what_does_not_fit_is_refused(error, message, given, count):
+    with pytest.raises(error, match=message): Trajectory({'a': torch.rand(3, 2)}, **given)
+    count('bad inputs refused')
+
+
 @pytest.mark.parametrize('bad', [1, 0, -3, 2.5, True])
 def test_thin_wants_two_points_at_least(bad, count):
     with pytest.raises(ValueError, match='max_frames=.*at least 2'): made().thin(bad)
@@ -227,7 +237,7 @@ def test_outputs_that_are_tuples_are_stacked_part_by_part():
 
 def test_outputs_that_cannot_be_stacked_are_refused(count):
     x = torch.ones(4, 2)
-    for wrap, message in ((lambda o: {'out': str(o)}, 'a str: .* ask for one point at'),
+    for wrap, message in ((lambda o: {'out': str(o)}, 'of type str: .* ask for one point at'),
                           (lambda o: o[o > 1], r'shapes \[\(0,\)')):
         traj = made(model=Several(wrap))
         traj.predict(0, x)

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from torch import nn
 from torch.nn import functional as F
 
-from fastsgd.trajectory.trajectory import Trajectory
+from fastsgd.trajectory import Samples, Trajectory
 from fastsgd.views import ConfusionView, ParityView, SamplesView, choose_views
 from fastsgd.views.asked import as_samples
 
@@ -48,6 +48,23 @@ class Moody(nn.Linear):
 def test_without_a_surface_it_says_why(traj, why_not):
     names, why = chosen(traj)
     assert names == 'LossView ParamsView' and why_not in why
+
+
+def test_filters_that_can_be_made_out_are_the_third_view_beside_masks():
+    x, y = torch.rand(4, 3, 16, 16), torch.randint(2, (4, 16, 16))
+    traj = bare(nn.Conv2d(3, 2, 5, padding=2), ((x,), (y,)), F.cross_entropy)
+    traj.samples = Samples((x,), (y,), 'image', 'mask', list((x * 255).byte().movedim(1, -1)), list(y))
+    views, why = choose_views(traj)
+    assert [type(v).__name__ for v in views] == ['SamplesView', 'WeightsView', 'LossView'] and 'looks for' in why
+    assert views[1].most == 64, 'few points: all that are seen'
+
+
+def test_a_model_that_fails_on_the_samples_costs_no_picture():
+    x, y = torch.rand(4, 3), torch.rand(4, 2)
+    traj = bare(Moody(3, 2), ((x,), (y,)))
+    traj.samples = Samples((x,), (y,), target_kind='value', targets=y.tolist())
+    names, why = chosen(traj)
+    assert names == 'LossView ParamsView' and 'asking the model failed: ' in why and 'not today' in why
 
 
 def test_two_inputs_that_are_no_classification():
