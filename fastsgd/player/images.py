@@ -11,8 +11,10 @@ from PIL import Image, features
 from .palette import with_palette
 
 MOST = 1_400_000 # bytes of all images together: what more of them take is made less by leaving out what is hardly seen
-QUALITIES = 85, 70, 55, 40 # of WebP: below that it is seen
-COLORS = 64 # of images with sharp edges
+QUALITIES = 85, 70, 55, 40, 25 # of WebP, for photographs
+COLORS = 256, 64, 32, 16, 12 # of images with sharp edges, whose colours the former would smear
+BOUNDS = 4, 6, 8, 10, 12 # levels of 255 that pixels are off, in the root of the mean square: more of it is seen
+TRIED = 12 # images of a size that tell how the others will do
 LOSSLESS = {'lossless': True, 'quality': 25, 'method': 2} # smaller ones take ten times as long
 TOKEN = re.compile('href="!([0-9]+)"')
 
@@ -32,13 +34,27 @@ class Images:
     def size(self) -> int: return sum(map(len, self.files)) * 4 // 3
 
     def keep_within_limit(self):
-        "Give up detail if all take more than `MOST` bytes"
-        some = self.files[::max(len(self.files) // 20, 1)]
-        for quality in QUALITIES:
-            if sum(map(len, self.files)) <= MOST or not features.check('webp'): return
-            share = sum(len(with_less_detail(file, quality)) for file in some) / sum(map(len, some))
-            if share * sum(map(len, self.files)) <= MOST or quality == QUALITIES[-1]:
-                self.files = [with_less_detail(file, quality) for file in self.files]
+        "Give up detail if all take more than `MOST` bytes: as little as will do, and no more than is hardly seen"
+        if sum(map(len, self.files)) <= MOST or not features.check('webp'): return
+        groups = {}
+        for k, file in enumerate(self.files): groups.setdefault(opened(file).size, []).append(k)
+        groups = [(numbers, self._tried(numbers)) for numbers in groups.values()]
+        for bound in BOUNDS:
+            chosen = [(numbers, *min((o for o in tried if o[1] <= bound), key=lambda o: o[0]))
+                      for numbers, tried in groups]
+            if sum(share * sum(len(self.files[k]) for k in numbers) for numbers, share, *_ in chosen) <= MOST: break
+        for numbers, _, _, way in chosen:
+            for k in numbers: self.files[k] = min(self.files[k], with_less_detail(self.files[k], *way), key=len)
+
+    def _tried(self, numbers) -> list:
+        "For each way: the share of bytes that some of these images take, how far they are off, and the way"
+        some = [self.files[k] for k in numbers[::-(-len(numbers) // TRIED)]]
+        tried = [(1., 0., (None, None))] # as they are
+        for way in (*((q, None) for q in QUALITIES), *((None, n) for n in COLORS)):
+            files = [with_less_detail(file, *way) for file in some]
+            off = [np.square(np.subtract(opened(a), opened(b), dtype=float)).mean() for a, b in zip(some, files)]
+            tried.append((sum(map(len, files)) / sum(map(len, some)), float(np.mean(off)**0.5), way))
+        return tried
 
     def uris(self) -> list:
         "All images, as an HTML page takes them"
@@ -56,11 +72,12 @@ def compressed(image, **how) -> bytes:
     return file.getvalue()
 
 
-def with_less_detail(file, quality) -> bytes:
-    "`file`, or the same with less detail (of photographs) or fewer colours (of dots), whatever takes the fewest bytes"
-    image = opened(file)
-    few = image.quantize(COLORS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).convert('RGBA')
-    return min(file, compressed(image, quality=quality, method=4), compressed(few, **LOSSLESS), key=len)
+def with_less_detail(file, quality, colors) -> bytes:
+    "`file` with the detail that WebP keeps at this `quality`, or in so many `colors`"
+    if quality is not None: return compressed(opened(file), quality=quality, method=4)
+    if colors is None: return file
+    few = opened(file).quantize(colors, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).convert('RGBA')
+    return compressed(few, **LOSSLESS)
 
 
 def opened(file): return Image.open(io.BytesIO(file)).convert('RGBA')

@@ -6,13 +6,14 @@ import re
 
 import numpy as np
 import pytest
+from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
 from fastsgd import FitAnimation
 from fastsgd.player.draw.svg import draw_svg
-from fastsgd.player.images import MOST, Images
+from fastsgd.player.images import BOUNDS, MOST, Images
 
 N, FRAMES = 16, 6
 
@@ -97,6 +98,32 @@ def test_too_many_bytes_cost_a_little_detail():
     assert images.size() * 3 // 4 <= MOST
     apart = [np.abs(opened(f).astype(int) - one) for f, one in zip(images.files, rgba)]
     assert max(a.mean() for a in apart) < 3
+
+
+def off(files, images):
+    "How far stored images are from what was added, in levels of 255"
+    return max(np.square(np.subtract(opened(f), one, dtype=float)).mean()**0.5 for f, one in zip(files, images))
+
+
+def cells(n, size=16):
+    "Weights in a colour map: neighbours differ in colour, which WebP shares between pixels"
+    values = np.random.default_rng(0).normal(size=(n, size, size)) / 6 + 0.5
+    return [colormaps['RdBu'](one, bytes=True) for one in values]
+
+
+@pytest.mark.parametrize('share', [0.9, 0.6, 0.01])
+@pytest.mark.parametrize('kind', ['cells', 'photographs', 'both'])
+def test_detail_is_given_up_only_as_far_as_it_is_hardly_seen(kind, share, monkeypatch):
+    added = cells(40) if kind != 'photographs' else []
+    if kind != 'cells': added += [np.dstack([o, np.full(o.shape[:2], 255, np.uint8)]) for o in smooth(20, 96)]
+    images = Images()
+    for one in added: images.add(one)
+    before = sum(map(len, images.files))
+    monkeypatch.setattr('fastsgd.player.images.MOST', share * before)
+    images.keep_within_limit()
+    assert off(images.files, added) < 1.5 * BOUNDS[-1], 'the mean of a few is within'
+    assert sum(map(len, images.files)) <= (max(share, 0.8) if kind != 'photographs' else max(share, 0.2)) * before
+    if share == 0.9: assert off(images.files, added) < 1.5 * BOUNDS[0], 'no more than will do'
 
 
 def test_svg_files_hold_png(tmp_path):
