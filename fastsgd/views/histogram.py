@@ -44,7 +44,8 @@ class HistogramView(View):
         names = shown_parameters(trajs[0], self.names, max(self.most // len(trajs), 1))
         check_shared(trajs, names, shapes=False)
         bands = [(k, t, name) for name in names for k, t in enumerate(trajs)]
-        edges = time_edges(trajs[0])
+        longest = max(trajs, key=lambda t: t.n_steps) # each has its own times, and ends where it ended
+        edges = time_edges(longest)
         shares, ticks, rows = [], [], []
         for k, t, name in bands:
             share, limits = self._histogram(t, name)
@@ -53,9 +54,9 @@ class HistogramView(View):
             ticks.append(f'{label}\n{limits[0]:.2g} to {limits[1]:.2g}')
             rows.append((label, np.linspace(*limits, len(share) + 1)))
         norm = LogNorm(1e-3, 1)
-        for j, share in enumerate(reversed(shares)): # from the top down
+        for j, (share, (_, t, _)) in enumerate(zip(reversed(shares), reversed(bands))): # from the top down
             heights = np.linspace(j + 0.04, j + 0.96, len(share) + 1)
-            mesh = ax.pcolormesh(edges, heights, share, norm=norm, cmap='viridis', rasterized=True, zorder=1)
+            mesh = ax.pcolormesh(time_edges(t), heights, share, norm=norm, cmap='viridis', rasterized=True, zorder=1)
         ax.set(xlabel='step', xlim=step_limits(trajs), ylim=(0, len(bands)))
         count_in_whole_steps(ax)
         ax.set_yticks(np.arange(len(bands))[::-1] + 0.5, ticks, fontsize='x-small')
@@ -66,7 +67,7 @@ class HistogramView(View):
         what = f', at most {MOST_ENTRIES:,} entries each' if some else ' of the parameters'
         ax.set_title(f'{KINDS[self.of]}{what}', loc='left', fontsize='small')
         color_bar(ax, mesh, 'share of the entries')
-        tell_steps(ax, edges, trajs[0].shown)
+        tell_steps(ax, edges, longest.shown)
         ax.fmt_ydata = lambda height: _bin(rows[::-1], height)
         draw_to = curtain(ax) # one small patch changes from frame to frame, and not the picture
         return lambda i: draw_to(edges[range(len(edges) - 1)[i] + 1])

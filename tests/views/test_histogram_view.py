@@ -7,7 +7,7 @@ from fits import axes, classes, line, mlp, pixels
 
 from fastsgd.trajectory.columns import Block, Columns
 from fastsgd.trajectory.trajectory import Trajectory
-from fastsgd.views import HistogramView
+from fastsgd.views import HistogramView, animate
 from fastsgd.views.histogram import time_edges
 
 
@@ -109,3 +109,24 @@ def test_errors_teach():
         HistogramView(names='none').plot(Trajectory(empty), axes())
     with pytest.raises(ValueError, match='the parameters hold no numbers'):
         HistogramView().plot(Trajectory({'none': torch.zeros(3, 0)}), axes())
+
+
+@pytest.mark.parametrize('lengths', [(5, 40), (40, 5)])
+def test_fits_of_different_length_keep_their_own_times(lengths):
+    "The columns of the longer one were squeezed into the steps of the shorter one, where that came first"
+    fits = [mlp(n=n, label=f'{n} steps') for n in lengths]
+    anim = animate(fits, HistogramView(names=['0.weight']))
+    ax = anim._fig.axes[0]
+    meshes = [c for c in ax.collections if hasattr(c, 'get_coordinates')][::-1] # drawn from the bottom up
+    for mesh, traj in zip(meshes, fits):
+        times = mesh.get_coordinates()[0, :, 0]
+        assert times[0] == -0.5 and times[-1] == traj.n_steps + 0.5
+        wide = np.diff(times) > 0.9
+        assert wide.sum() == traj.n_steps + (traj.n_steps == 40)
+        shares = mesh.get_array().filled(0)
+        values = traj.params['0.weight'].flatten(1)
+        for i in (0, 3, 4, 30)[:4 if traj.n_steps == 40 else 3]:
+            low, high = float(values.min()), float(values.max())
+            counts = np.histogram(values[i].double(), np.linspace(low, high, len(shares) + 1))[0]
+            assert np.allclose(shares[:, i], counts / values.shape[1], atol=0.13), 'a value on an edge'
+    assert ax.fmt_xdata(39.9) == '40'
