@@ -24,7 +24,9 @@ class ByName:
 
     def __delete__(self, learn):
         cb = vars(learn).pop(self.name, None)
-        if getattr(cb, 'trajectory', None) is None: vars(learn).pop(self.taken_off, None)
+        stays = [o for o in learn.cbs if o.name == self.name and o.learn is not None] # fastai has taken off the other
+        if stays: vars(learn)[self.name] = stays[-1]
+        elif getattr(cb, 'trajectory', None) is None: vars(learn).pop(self.taken_off, None)
         else: vars(learn)[self.taken_off] = cb
 
 

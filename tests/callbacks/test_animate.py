@@ -145,6 +145,16 @@ def test_a_callback_given_to_fit_is_within_reach_afterwards():
     assert recorded.animate_fit.trajectory.n_steps == 5 and recorded.record_params in recorded.cbs
 
 
+def test_a_second_recorder_for_one_fit_leaves_the_first_within_reach():
+    learn = plain_learner(cbs=RecordParamsCallback())
+    first = learn.record_params
+    learn.fit(1)
+    learn.fit(1, cbs=RecordParamsCallback()) # which is silent beside the first
+    assert learn.record_params is first and first.trajectory.n_steps == 10
+    learn.remove_cb(first)
+    assert learn.record_params is first, 'its record can be shown still'
+
+
 def test_a_callback_without_anything_to_show_is_gone_once_it_is_taken_off():
     learn = plain_learner(cbs=AnimateFitCallback())
     learn.remove_cbs([learn.animate_fit, learn.record_params])
