@@ -80,6 +80,7 @@ def activation_of(
     if name == '' and targets is not None: name = _asked(loss_func, out, targets)
     if name != 'sigmoid' and _loss_name(loss_func)[0] != 'poissonnll' and _sums_to_one(out): return 'identity'
     if name == '' and ((out >= 0) & (out <= 1)).all(): return 'identity'
+    if _loss_name(loss_func)[0] == '' and (out <= 0).all() and _sums_to_one(out.exp()): return 'log'
     # logits that happen to be between 0 and 1 are all alike: probabilities reach for both ends
     if name == 'sigmoid' and 0 <= out.min() < 0.2 and 0.8 < out.max() <= 1: return 'identity'
     return name

@@ -20,6 +20,7 @@ COLUMN, SIGNED, HOT = Y[:, None].float(), Y[:, None] * 2. - 1, F.one_hot(Y).floa
 
 def own_bce(p, y): return -(y * p.log() + (1 - y) * (1 - p).log()).mean()
 def own_log_loss(p, y): return -p[range(len(y)), y].log().mean()
+def own_divergence(out, y): return F.kl_div(out, y, reduction='batchmean')
 def hinge(out, y): return (1 - y * out).clamp(min=0).mean()
 def fastbooks(out, y): return torch.where(y == 1, 1 - out.sigmoid(), out.sigmoid()).mean()
 
@@ -48,6 +49,9 @@ CASES = { # loss, last layers, outputs, targets, learning rate, what is shown of
     'softmax and own log loss': (own_log_loss, [nn.Softmax(1)], 2, Y, 1., of_two),
     'softmax twice': (nn.CrossEntropyLoss(), [nn.Softmax(1)], 2, Y, 3., of_two),
     'NLL': (nn.NLLLoss(), [nn.LogSoftmax(1)], 2, Y, 1., lambda out: out.exp()[:, 1]),
+    'own divergence of shares': (own_divergence, [nn.LogSoftmax(1)], 2, HOT, 1., lambda out: out.exp()[:, 1]),
+    'weighted BCE with logits': (nn.BCEWithLogitsLoss(pos_weight=torch.tensor([3.])), [], 1, COLUMN, 1.,
+                                 lambda out: out.sigmoid()[:, 0]),
     'MSE on rows': (nn.MSELoss(), [], 2, HOT, 0.5, lambda out: (1 + out[:, 1] - out[:, 0]) / 2),
 }
 
