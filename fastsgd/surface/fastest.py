@@ -59,7 +59,7 @@ def fastest(objective, points) -> 'Race':
         if make is AtOnce and not may_gain(objective, work) or make is Loop and first is None: continue
         try:
             way = make(objective, first=first)
-            size = min(max(1, int(min(AT_ONCE_BYTES, objective.max_bytes) // way.nbytes)), len(points))
+            size = min(max(1, int(min(AT_ONCE_BYTES, objective.max_bytes // 2) // way.nbytes)), len(points))
             sure = make is Chain and size >= SEVERAL and calls_dominate(work)
             losses, seconds = timed(way, points, 0, 2, device)
             # a first call sets much up, and one for two points takes as long as one for many

@@ -11,7 +11,7 @@ from fastsgd import Plane, loss_surface
 from fastsgd.surface import elementwise
 from fastsgd.surface.chain import Chain
 from fastsgd.surface.elementwise import in_place, sigmoid_is_quicker
-from fastsgd.surface.fastest import first_layers
+from fastsgd.surface.fastest import fastest, first_layers
 from fastsgd.surface.objective import Objective
 from fastsgd.surface.points import PlanePoints, VectorPoints
 from fastsgd.surface.ways import AtOnce, Loop
@@ -220,3 +220,13 @@ def test_an_embedding_bag_can_begin_a_chain():
     way = Chain(objective, first_layers(objective, plane))
     torch.testing.assert_close(way(plane, 0, 40), want, rtol=2e-6, atol=1e-6)
     with pytest.raises(ValueError, match='no chain'): Chain(objective)
+
+
+def test_points_at_a_time_take_half_of_the_memory_at_most():
+    torch.manual_seed(0)
+    model, x, y = stack(nn.Tanh()), rand(500, 3), torch.arange(500) % 3
+    objective = Objective(model, F.cross_entropy, [((x,), (y,))], max_bytes=2**22)
+    points = points_of(model, 2000)[0]
+    objective(points_of(model, 2)[0])
+    chain, = [o for o in fastest(objective, points).runners if isinstance(o.way, Chain)]
+    assert 10 < chain.size * chain.way.nbytes / 2**10 <= 2**11
