@@ -177,6 +177,10 @@ class RecordParamsCallback(OwnCallback):
         if losses and losses[-1][1] is self.learn.yb: losses.pop()
 
     def after_cancel_step(self): self._now.losses = []
+    def after_cancel_batch(self): # it may have changed the weights by itself: the next one begins at its own point
+        if self._now.phase is not Phase.recording or self._now.losses: return
+        if self.recording.n_steps: self.recording.resume()
+        else: self._now.phase = Phase.idle
 
     def _ask(self):
         "The optimiser is about to step"

@@ -158,7 +158,7 @@ class Recording:
             self._result = None
 
     def resume(self):
-        "At the start of a fit, re-take a point whose step never happened: the weights may have changed"
+        "After a cancelled batch or fit, re-take a point whose step never happened: the weights may have changed"
         with _RECORDING:
             if self._points.last != self.n_steps or not self.n_steps: return
             self._points.drop_last()

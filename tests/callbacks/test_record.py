@@ -462,6 +462,26 @@ def test_the_loss_of_a_cancelled_batch_does_not_count(event, order):
     check(traj_of(learn), learn, steps=4)
 
 
+@pytest.mark.parametrize('first', [0, 1])
+def test_weights_that_a_cancelled_batch_changed_by_itself_belong_to_the_next_point(first):
+    "By hand, without the optimiser, in every second batch: the first or the second one"
+    class ByHand(Callback):
+        batch = 0
+        def after_loss(self):
+            self.batch += self.training
+            if not self.training or self.batch % 2 == first: return
+            params = list(self.model.parameters())
+            for p, g in zip(params, torch.autograd.grad(self.learn.loss_grad, params)): p.data -= 0.05 * g
+            raise CancelBatchException
+    learn = net_learner(cbs=[ByHand()], model=nn.Linear(3, 1))
+    learn.fit(2)
+    t = traj_of(learn)
+    assert t.n_steps == len(t.losses) == 5
+    for i in range(5):
+        (x,), (y,) = t.batches[i]
+        assert float(learn.loss_func(t.predict(i, x), y)) == pytest.approx(float(t.losses[i]), rel=1e-6)
+
+
 def test_a_cancelled_backward_still_steps():
     learn = net_learner(cbs=[raising('before_backward', CancelBackwardException, 1)], model=nn.Linear(3, 1))
     learn.fit(1)
