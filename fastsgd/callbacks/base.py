@@ -24,7 +24,8 @@ class ByName:
 
     def __delete__(self, learn):
         cb = vars(learn).pop(self.name, None)
-        stays = [o for o in learn.cbs if o.name == self.name and o.learn is not None] # fastai has taken off the other
+        # fastai has taken off the other, and may keep a None among its callbacks
+        stays = [o for o in learn.cbs if o is not None and o.name == self.name and o.learn is not None]
         if stays: vars(learn)[self.name] = stays[-1]
         elif getattr(cb, 'trajectory', None) is None: vars(learn).pop(self.taken_off, None)
         else: vars(learn)[self.taken_off] = cb
