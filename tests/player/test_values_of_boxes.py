@@ -12,6 +12,7 @@ from read_out import copied, held, note, point_at, shown, text, values_of  # noq
 from test_browser import opened, players  # noqa: F401
 
 from fastsgd import FitAnimation
+from fastsgd.player.draw import values
 from fastsgd.player.draw.artists import CURTAIN, MOST_CELLS
 
 N = 4
@@ -177,6 +178,18 @@ def test_bytes_stay_in_bounds(tell):
     gone = len(values_of(fig, func, n)['numbers'])
     tell('the read-out', f'of 64 x 64 cells that stand still {len(kept["numbers"])} bytes, that move {gone}')
     assert len(kept['numbers']) < 25_000 and gone < 1000
+
+
+@pytest.mark.parametrize('page_bytes, told', [(10**7, True), (10**5, False)])
+def test_a_page_of_many_bytes_leaves_moving_cells_out(page_bytes, told, monkeypatch):
+    monkeypatch.setattr(values, 'PAGE_BYTES', page_bytes)
+    fig, _, n, cells = moving(24, 20)
+    rng, photograph = np.random.default_rng(4), fig.add_axes([0, 0, 0.7, 1]).imshow(np.zeros((300, 300, 3)))
+
+    def func(i):
+        cells(i)
+        photograph.set_data(rng.random((300, 300, 3)))
+    assert bool(held(values_of(fig, func, n), 0, 3, 'v')['image']) == told
 
 
 def test_a_photograph_tells_its_label_and_no_values(shown):  # noqa: F811

@@ -16,6 +16,7 @@ MOST_POINTS = 1000 # of one line: of more, every second, fourth, ... is kept
 FEW_POINTS = 12 # which are kept as they are
 SHARE, LEAST = 0.16, 6000 # bytes to take at the most: a share of the picture's, or so many
 CELLS_SHARE, CELLS_LEAST = 0.25, 24_000 # the same for the cells of images, beside that
+PAGE_BYTES = 1_700_000 # for the picture and the cells: with a still picture and the player a page has 2 MB
 MOST_BYTES = 2**22 # of the cells of one image while they are collected
 AXIS = dict(x=0, u=0, y=1) # which axis these numbers of `Held` are measured along
 
@@ -178,7 +179,7 @@ class Values:
         for panel in self.panels.values(): panel.choose(n_frames)
         cells = {series: series.size() for panel in self.panels.values() for series in panel.series.values()
                  if series.columns}
-        while sum(cells.values()) > max(CELLS_SHARE * size, CELLS_LEAST):
+        while sum(cells.values()) > max(min(CELLS_SHARE * size, PAGE_BYTES - size), CELLS_LEAST):
             series = max(cells, key=cells.get)
             series.leave_out()
             del cells[series]
