@@ -159,7 +159,7 @@ def parts_that_change(transform, known):
 
 
 def known_transforms(figure):
-    "What to begin `known` of `leaves` with: the transforms of `figure` and its axes, whose changes are seen elsewhere"
+    "What `parts_that_change` knows at first: transforms of `figure` and its axes, whose changes are seen elsewhere"
     known, inside = {}, figure.findobj(lambda artist: isinstance(artist, (FigureBase, Axes)), include_self=True)
     for node in (node for owner in inside for node in vars(owner).values() if isinstance(node, TransformNode)):
         for leaf in parts_that_change(node, {}): known[id(leaf)] = leaf, []
