@@ -34,8 +34,9 @@ def one_for_each(draw):
                            parse_math=False)
             parts.append(part)
             updates.append(draw(self, t, part))
-        for k, part in enumerate(parts): _say_once(part, parts[0], k % columns, k % columns == columns - 1
-                                                   or k == len(parts) - 1, k + columns >= len(parts))
+        for k, part in enumerate(parts):
+            column, end = k % columns, k == len(parts) - 1
+            _say_once(part, parts[0], column, end or column == columns - 1, k + columns >= len(parts))
         if not self.page:
             for update in updates: update(len(trajs[0]) - 1)
             _apart(ax, parts, columns)
