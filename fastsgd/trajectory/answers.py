@@ -6,6 +6,7 @@ from functools import partial
 import torch
 
 from ..random_state import random_state_kept
+from .spread import evenly
 
 # What torch's, torchvision's and fastai's losses take, by their names without capitals, '_', 'loss' and 'flat'
 TAKES = {
@@ -138,23 +139,30 @@ def _named(function):
 
 def _asked(loss_func, out, targets):
     "What an unknown loss takes, by its values at a few outputs; '' where these do not tell"
-    n = min(len(out), len(targets), 8)
-    out, targets = out[:n].double().float(), targets[:n].detach().cpu().as_subclass(torch.Tensor)
+    rows = evenly(0, min(len(out), len(targets)) - 1, 8)
+    out, targets = out[rows].double().float(), targets.detach().cpu().as_subclass(torch.Tensor)[rows]
 
     def loss(values, wanted=targets):
         try: return float(loss_func(values, wanted).detach().mean())
         except Exception: return math.nan # outside of what the loss takes
     with random_state_kept():
-        if out.ndim > 1 and out.shape[-1] > 1 and not targets.is_floating_point(): return _of_classes(loss, out)
+        if out.ndim > 1 and out.shape[-1] > 1 and (not targets.is_floating_point() or _sums_to_one(targets)):
+            named = _of_classes(loss, out, classes_of(targets))
+            if named or not targets.is_floating_point(): return named
         return _of_numbers(loss, out, targets) if out.numel() == targets.numel() else ''
 
 
-def _of_classes(loss, out):
-    "A softmax does not see a constant that is added to all outputs; the mean log-probability falls by it"
+def _of_classes(loss, out, classes):
+    """A softmax does not see a constant that is added to all outputs, nor does a margin, which ends where the answer is
+    right by far; the mean log-probability falls by the constant
+    """
     z = torch.linspace(-2, 2, out.numel()).sin().reshape(out.shape) * 2 - 3 # negative: no probabilities
     low, high = loss(z), loss(z + 1)
     near = lambda change: abs(high - low - change) <= 1e-4 * max(abs(low), 1)
-    if near(0) and not near(loss(2 * z) - low): return 'softmax'
+    if near(0) and not near(loss(2 * z) - low):
+        if classes is None or out.ndim > 2 or int(classes.max()) >= out.shape[1]: return 'softmax'
+        right = torch.eye(out.shape[1])[classes]
+        return 'identity' if loss(4 * right) == loss(8 * right) else 'softmax'
     if near(-1): return 'log'
     return 'identity' if math.isnan(low) and not math.isnan(loss(z.softmax(-1))) else ''
 
@@ -162,14 +170,17 @@ def _of_classes(loss, out):
 def _of_numbers(loss, out, targets):
     "A loss of logits falls for ever towards the right class; one of the prediction itself is least at the target"
     at = lambda value, wanted: loss(torch.full_like(out, value), torch.full_like(targets, wanted))
-    if ((targets == 0) | (targets == 1)).all():
-        (a, b, c), (d, e, f) = ([at(v, wanted) for v in (-4., 0., 4.)] for wanted in (1, 0))
-        if a > b > c and d < e < f: return 'sigmoid'
-        if math.isnan(a + c + d + f) and not math.isnan(at(0.5, 1)): return 'identity' # only from 0 to 1
-    wanted = targets.reshape(out.shape).float()
-    best = lambda v: loss(v) <= min(loss(v + 0.3), loss(v - 0.3))
-    if best(wanted): return 'identity'
-    return 'log' if (wanted > 0).all() and best(wanted.log()) else ''
+    least = lambda value, wanted: at(value, wanted) <= min(at(value + 0.3, wanted), at(value - 0.3, wanted))
+    signed = is_signed(targets)
+    if signed or ((targets >= 0) & (targets <= 1)).all():
+        places = (0., 4., 8.) if signed else (-4., 0., 4.) # labels -1 and 1 may have a margin, which ends
+        right, wrong = [at(v, 1) for v in places], [at(-v, -1 if signed else 0) for v in places]
+        falls = all(a > b > c for a, b, c in (right, wrong))
+        alike = all(map(partial(math.isclose, rel_tol=1e-4), right, wrong)) # of smoothed labels it rises again
+        if falls or alike and not signed: return 'sigmoid'
+        if math.isnan(sum(right + wrong)) and not math.isnan(at(0.5, 1)): return 'identity' # only from 0 to 1
+    if all(least(v, v) for v in targets.unique().tolist()): return 'identity'
+    return 'log' if (targets >= 0).all() and all(least(math.log(v), v) for v in (1, 3)) else ''
 
 
 def classes_of(targets) -> torch.Tensor | None:

@@ -9,6 +9,7 @@ from matplotlib.lines import Line2D
 from ..checks import check_whole
 from ..trajectory.answers import classes_of, is_signed
 from ..trajectory.several import as_list, label_of
+from ..trajectory.tables import several
 from .given import check_labels_of, check_points
 from .legends import legend
 from .limits import padded, plain
@@ -123,9 +124,10 @@ class Classifier(Predictions):
         out = super().__call__(-1, x[:1])
         self.single = out.numel() == len(out)
         self.signed = self.single and self.name in ('identity', '') and activation is None and is_signed(data[1][0])
-        if self.single and int(y.max()) > 1:
-            raise ValueError(f'the model answers with one number, and there are {int(y.max()) + 1} classes: expected '
-                             'one number for each')
+        columns, classes = out.numel() // len(out), int(y.max()) + 1
+        if classes > max(columns, 2):
+            raise ValueError(f'the model answers with {several(columns, "number")}, and there are {classes} classes: '
+                             'expected one number for each')
         if self.single and self.name == '':
             raise ValueError('the loss does not tell what the single output of this model means: say so, as in '
                              "BoundaryView(activation='sigmoid')")

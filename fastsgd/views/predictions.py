@@ -1,5 +1,7 @@
 """What a recorded model predicts, in the terms of its targets: outputs through the activation that suits its loss."""
 
+from contextlib import suppress
+
 import torch
 
 from ..trajectory.answers import activate, activation_for, activation_of
@@ -7,6 +9,7 @@ from .limits import plain
 
 NAMES = 'softmax', 'sigmoid', 'identity', 'log'
 ROWS = 1000 # of the data, evenly picked, that tell what the outputs are
+FAR = 100 # times as far from the middle of the data
 
 
 def check_activation(activation):
@@ -42,8 +45,11 @@ class Predictions:
     def _ask_loss(self, targets):
         # outputs early and late in the fit: at first, logits may look like probabilities
         points = sorted({0, len(self.traj) // 2, len(self.traj) - 1})
-        out = torch.cat([ask(self.traj, i, self.inputs) for i in points])
-        targets = torch.cat([targets] * len(points))
+        answers, middle = [ask(self.traj, i, self.inputs) for i in points], self.inputs.mean(0)
+        # far out too: near the data logits may look like probabilities. A model may refuse what is unlike its data
+        with suppress(Exception): answers.append(ask(self.traj, -1, middle + FAR * (self.inputs - middle)))
+        out, targets = torch.cat(answers), torch.cat([targets] * len(points))
+        out = out[out.flatten(1).isfinite().all(1) if out.ndim > 1 else out.isfinite()]
         self.name = activation_of(self.traj.loss_func, out, targets)
         self.function = activation_for(self.traj.loss_func, out, targets)
 

@@ -57,6 +57,14 @@ def own_logistic(out, y): return F.softplus(-(2 * y - 1) * out).mean()
 def hinge(out, y): return (1 - y * out).clamp(min=0).mean()
 def rmse(out, y): return (out - y).pow(2).mean().sqrt()
 def own_poisson(out, y): return (out.exp() - y * out).mean()
+def tweedie(out, y): return (2 * y * (-out / 2).exp() + 2 * (out / 2).exp()).mean()
+def smoothed(out, y, much=0.5): return F.binary_cross_entropy_with_logits(out, y * (1 - much) + much / 2)
+def heavy(out, y): return F.binary_cross_entropy_with_logits(out, y, pos_weight=torch.tensor(20.))
+def logistic(out, y): return F.softplus(-y * out).mean() # of labels -1 and 1
+def margin(out, y): return F.multi_margin_loss(out, y)
+def own_margin(out, y): return (1 + out - out.gather(1, y[:, None])).clamp(min=0).mean()
+def smooth_classes(out, y): return F.cross_entropy(out, y, label_smoothing=0.3)
+def soft(out, y): return -(y * out.log_softmax(1)).sum(1).mean() # of shares
 
 
 KNOWN = [
@@ -78,10 +86,16 @@ KNOWN = [
     ('identity', LOGITS, CLASSES, [nn.MultiMarginLoss()]),
 ]
 OWN = [
-    ('softmax', LOGITS, CLASSES, [Twice(), lambda out, y: F.cross_entropy(out, y) + 1]),
+    ('softmax', LOGITS, CLASSES, [Twice(), lambda out, y: F.cross_entropy(out, y) + 1, smooth_classes]),
+    ('softmax', LOGITS, F.one_hot(CLASSES).float(), [soft]), ('softmax', LOGITS, SHARES, [soft]),
+    ('identity', LOGITS, CLASSES, [margin, own_margin]),
+    ('identity', LOGITS, F.one_hot(CLASSES).float(), [rmse]), ('identity', LOGITS, SHARES, [rmse]),
+    ('sigmoid', LOGITS, F.one_hot(CLASSES).float(), [smoothed, heavy]),
     ('log', LOGITS.log_softmax(-1), CLASSES, [own_nll]),
-    ('log', LOGIT, COUNTS, [own_poisson]),
-    ('sigmoid', LOGIT, LABELS, [fastbooks, own_logistic]),
+    ('log', LOGIT, COUNTS, [own_poisson, tweedie]), ('log', LOGIT, (COUNTS - 4).clamp(min=0), [own_poisson, tweedie]),
+    ('sigmoid', LOGIT, LABELS, [fastbooks, own_logistic, smoothed, heavy]),
+    ('sigmoid', LOGIT, LOGIT.sigmoid(), [smoothed, heavy, F.binary_cross_entropy_with_logits.__call__]),
+    ('sigmoid', LOGIT, LABELS * 2 - 1, [logistic]),
     ('identity', LOGIT.sigmoid(), LABELS, [own_bce, own_bce_cut]),
     ('identity', SHARES, CLASSES, [cross_entropy]),
     ('identity', LOGIT, LABELS, [rmse]), ('identity', LOGIT, COUNTS, [rmse]),

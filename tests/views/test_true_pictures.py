@@ -109,10 +109,35 @@ def test_an_activation_is_checked(View):
         View(activation='tanh')
 
 
-def test_one_number_for_three_classes():
-    t = train(net(1), X, torch.arange(200)[:, None] % 3., nn.MSELoss(), n=1)
-    with pytest.raises(ValueError, match='answers with one number, and there are 3 classes'):
+def ordinal(out, y): return F.binary_cross_entropy_with_logits(out, (y[:, None] > torch.arange(out.shape[1])).float())
+
+
+@pytest.mark.parametrize('outputs, classes, loss', [(1, 3, lambda out, y: F.mse_loss(out[:, 0], y.float())),
+                                                    (2, 3, ordinal), (4, 5, ordinal)])
+def test_fewer_numbers_than_classes(outputs, classes, loss):
+    t = train(net(outputs), X, torch.arange(200) % classes, loss, n=1)
+    with pytest.raises(ValueError, match=f'answers with {outputs} numbers?, and there are {classes} classes'):
         BoundaryView().plot(t, axes())
+    assert not isinstance(choose_views(t)[0][0], BoundaryView)
+
+
+def straight(inputs, slope, bias):
+    model = nn.Linear(inputs, 1)
+    model.weight.data, model.bias.data = torch.full((1, inputs), slope), torch.tensor([bias])
+    return model
+
+
+@pytest.mark.parametrize('loss', [nn.BCEWithLogitsLoss(), lambda out, y: F.binary_cross_entropy_with_logits(out, y)])
+def test_logits_that_look_like_probabilities(loss):
+    "All of them between 0 and 1, at all points of a short fit"
+    t = train(straight(2, 0.24, 0.5), X, COLUMN, loss, n=1, lr=1e-4, valid=False)
+    image, = BoundaryView(n=5).plot(t, axes()).images
+    assert image.get_array().min() > 0.45, 'the sigmoid of what is nearly 0'
+    rows, y = torch.linspace(-1, 1, 40)[:, None], torch.ones(40, 1)
+    ax = FitView().plot(train(straight(1, 0.49, 0.5), rows, y, loss, n=1, lr=1e-4, valid=False), axes())
+    curve = next(a for a in ax.lines if a.get_label() == 'model')
+    at = torch.as_tensor(curve.get_xdata())
+    assert np.allclose(curve.get_ydata(), (0.49 * at + 0.5).sigmoid(), atol=1e-3)
 
 
 def test_names_of_classes_as_recorded():
