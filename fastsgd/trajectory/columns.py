@@ -109,6 +109,12 @@ class Columns(Mapping):
                 parts.append(block.data[key][a:b, left:right].view(b - a, *first.shape))
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
+    def entry(self, name, j):
+        "The `j`-th number of `name` at all points, shape (points,)"
+        res = torch.cat([b.data[b.layout[name][0]][:, b.layout[name][1] + j] if name in b.layout
+                         else self.first[name].flatten()[j].expand(len(b)) for b in self.blocks])
+        return res if self.points is None else res[self.points]
+
     def constant(self, name) -> bool:
         "Did `name` keep its first value all along?"
         return not any(name in b.layout for b in self.blocks)

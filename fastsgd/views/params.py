@@ -8,8 +8,9 @@ from ..checks import check_names, check_whole
 from ..trajectory.several import as_list, check_shared, label_of
 from ..trajectory.tables import entry_name
 from .legends import departure_note, legend
-from .limits import calm, left_at, padded, real, step_limits, with_gaps, within
+from .limits import calm, left_at, padded, plain, real, step_limits, with_gaps, within
 from .marks import mark_steps
+from .steps import extremes
 from .style import GREY, LINESTYLES, meaning, style, tidy
 from .view import View
 
@@ -50,8 +51,9 @@ class ParamsView(View):
     def draw(self, traj, ax):
         trajs = as_list(traj)
         entries, total = self._entries(trajs)
-        curves = {(k, e): real(t, e[0]).reshape(len(t), -1)[:, e[1]] for k, t in enumerate(trajs) for e in entries}
-        limits = padded(torch.cat([c[:calm(trajs[k])].double() for (k, _), c in curves.items()])) or (-1., 1.)
+        whole = [t if t.denser is None else t.denser for t in trajs] # a line has all points, not those of the frames
+        curves = {(k, e): plain(t.params.entry(*e)).double() for k, t in enumerate(whole) for e in entries}
+        limits = padded(torch.cat([c[:calm(whole[k])] for (k, _), c in curves.items()])) or (-1., 1.)
         tidy(ax, xlabel='step', ylabel='parameter value', xlim=step_limits(trajs), ylim=limits)
         height = mark_steps([ax], trajs)
         if len(entries) < total:
@@ -59,19 +61,20 @@ class ParamsView(View):
                          fontsize='small', pad=6 + height)
         lines = []
         for (k, e), curve in curves.items():
-            t, j = trajs[k], entries.index(e)
+            t, j = whole[k], entries.index(e)
             look = style(j if len(trajs) == 1 else k)
             if len(trajs) > 1: look['linestyle'] = LINESTYLES[j % 4]
             label = _label(trajs[0], *e) if len(trajs) == 1 else label_of(t, k)
-            line, = ax.plot([], [], lw=1.8, ms=5, markevery=max(len(t) // 8, 1), label=label, **look)
-            values = within(curve, limits)
-            values[calm(t) + 1:] = np.nan # after the point that leaves the plot it would only come and go
-            lines.append((t, *with_gaps(t.steps.numpy(), values, t), line))
+            kept = np.union1d(extremes(curve.numpy()), np.searchsorted(t.steps.numpy(), trajs[k].steps.numpy()))
+            line, = ax.plot([], [], lw=1.8, ms=5, markevery=max(len(kept) // 8, 1), label=label, **look)
+            lines.append((trajs[k], *with_gaps(t.steps.numpy()[kept], within(curve, limits)[kept], t), line))
         self._legend(ax, trajs, entries, lines)
-        gone = [[left_at(t.steps, curve, ax.get_ylim()) for (j, _), curve in curves.items() if j == k]
-                for k, t in enumerate(trajs)]
-        gone = [min((step for step in steps if step is not None), default=None) for steps in gone]
-        note = departure_note(ax, trajs, gone, ([steps for _, steps, *_ in lines], [values for *_, values, _ in lines]))
+        gone = [left_at(whole[k].steps, curve, ax.get_ylim()) for (k, _), curve in curves.items()]
+        for step, (_, steps, values, _) in zip(gone, lines): # beyond it would only come and go
+            if step is not None: values[np.searchsorted(steps, step) + 1:] = np.nan
+        first = [min((step for step, (j, _) in zip(gone, curves) if j == k and step is not None), default=None)
+                 for k in range(len(trajs))]
+        note = departure_note(ax, trajs, first, ([o[1] for o in lines], [o[2] for o in lines]))
 
         def update(i):
             for t, steps, values, line in lines:

@@ -77,8 +77,7 @@ class PathView(View):
         surface = self._surface(trails)
         log = spans_decades(surface.loss, 2 if self.kind == '3d' else 1) if self.log is None else self.log
         paths = [PathOnSurface(t, surface, trail) for t, trail in zip(trajs, trails)]
-        draw = Solid if self.kind == '3d' else Flat
-        picture = draw(ax, surface, paths, log)
+        picture = (Solid if self.kind == '3d' else Flat)(ax, surface, paths, log)
         labels = [meaning(trajs[0], label) for label in surface.plane.labels]
         # axes are short
         if self.kind == '3d': labels = [label.replace(" of the path's variance", '') for label in labels]
@@ -89,7 +88,8 @@ class PathView(View):
         ax.grid(False)
         for path in paths: path.place(picture.ulim, picture.vlim)
         lines = [picture.lines(path, k, len(paths)) for k, path in enumerate(paths)]
-        gone = departure_note(ax, trajs, [path.departure for path in paths])
+        drawn = ([], []) if self.kind == '3d' else ([p.trail.x for p in paths], [p.trail.y for p in paths])
+        gone = departure_note(ax, trajs, [path.departure for path in paths], drawn)
         told = headline(ax, paths, [line for *_, line, _ in lines])
 
         def update(i):

@@ -19,7 +19,7 @@ def trail_of(traj):
 class ProjectedPath:
     "Where a trajectory is in the plane of a surface"
     def __init__(self, traj, surface):
-        self.traj, uv = traj, surface.plane.project(traj)
+        self.traj, self.surface, uv = traj, surface, surface.plane.project(traj)
         self.u, self.v = uv[:, 0].numpy(), uv[:, 1].numpy()
 
     def __len__(self): return len(self.u)
@@ -35,14 +35,19 @@ class ProjectedPath:
         if surface.objective is None: return np.array([self.traj.loss(i) for i in range(len(self))])
         return surface.loss_at(self.traj).numpy()
 
-    def place(self, ulim, vlim):
-        "Decide what is drawn: up to the point that leaves the picture for good, and at which step that is"
-        self.x, self.y, self.departure = within(self.u, ulim), within(self.v, vlim), None
+    def leaves(self, ulim, vlim) -> int | None:
+        "The point that leaves the picture for good; None if none does, or if the path just ends"
         inside = (self.u >= ulim[0]) & (self.u <= ulim[1]) & (self.v >= vlim[0]) & (self.v <= vlim[1])
-        if inside[-1]: return
-        out = np.flatnonzero(inside)[-1] + 1 if inside.any() else 0
-        self.departure = int(self.traj.steps[out])
-        self.x[out + 1:] = self.y[out + 1:] = np.nan
+        if inside[-1]: return None
+        out = int(np.flatnonzero(inside)[-1]) + 1 if inside.any() else 0
+        return out if np.isfinite(self.u[out] + self.v[out]) else None
+
+    def cut(self, ulim, vlim, departure):
+        "Decide what is drawn: up to the first point that is not before the step of `departure`"
+        self.x, self.y = within(self.u, ulim), within(self.v, vlim)
+        if departure is not None:
+            out = np.searchsorted(self.traj.steps.numpy(), departure)
+            self.x[out + 1:] = self.y[out + 1:] = np.nan
 
 
 class PathOnSurface(ProjectedPath):
@@ -61,10 +66,16 @@ class PathOnSurface(ProjectedPath):
         self.differs = self.leaves_plane or not np.allclose(self.true, self.below, 1e-3, equal_nan=True)
 
     def place(self, ulim, vlim):
-        super().place(ulim, vlim)
-        if self.trail is self: return
-        self.trail.place(ulim, vlim)
-        self.departure = self.trail.departure
+        "Decide what is drawn, and at which step the fit leaves the picture for good"
+        path, out = self.trail, self.trail.leaves(ulim, vlim)
+        if out is not None and self.traj.denser is not None: # between points of the trail it may have come back
+            steps = self.traj.denser.steps
+            last = int(path.traj.steps[out - 1]) if out else -1
+            path = ProjectedPath(self.traj.denser.at(steps[steps > last]), self.surface)
+            out = path.leaves(ulim, vlim)
+        self.departure = None if out is None else int(path.traj.steps[out])
+        self.cut(ulim, vlim, self.departure)
+        if self.trail is not self: self.trail.cut(ulim, vlim, self.departure)
 
 
 def travelled(traj) -> np.ndarray:
