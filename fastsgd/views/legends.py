@@ -150,6 +150,7 @@ def departure_note(ax, trajs: list, departures: list | None = None, drawn: tuple
     texts = [f'{who(name)}left the plot at step {step}' for step, _, name in gone]
     if len(gone) > 3: gone, texts = [max(gone, key=lambda o: o[0])], [f'{len(gone)} fits left the plot']
     free = [c for c in reversed(CORNERS) if c != getattr(ax.get_legend(), 'corner', None)]
+    if ax.name == '3d': free = ['upper left'] # below are the numbers of its axes
     v, h = emptiest(in_axes(ax, *map(_filled, drawn)), _box(ax, max(map(len, texts)), 3 + len(texts)), free).split()
     x, y, up = 0.03 if h == 'left' else 0.97, 0.04 if v == 'lower' else 0.96, 0.08 if v == 'lower' else -0.08
     look = {'color': VERMILION, 'fontsize': 'small', 'ha': h, 'va': 'bottom' if v == 'lower' else 'top', 'zorder': 7,

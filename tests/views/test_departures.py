@@ -66,9 +66,22 @@ def test_a_fit_that_ends_in_the_picture_has_not_left(view):
 def test_the_note_stands_off_a_path_into_the_lower_right_corner():
     way = torch.linspace(0, 1, 12)[:, None]
     t = line(n=11)
-    t.params = Trajectory({'a': torch.cat([torch.tensor([[0., 0.], [0., 4.]]), way * torch.tensor([4., -1.])])[:12]}).params
+    points = torch.cat([torch.tensor([[0., 0.], [0., 4.]]), way * torch.tensor([4., -1.])])[:12]
+    t.params = Trajectory({'a': points}).params
     t.params['a'][11] = torch.tensor([1e6, -1e6])
     t.losses[10] = 1e12
     _, ax, (note,) = drawn(t, PathView(n=4), 200)
     casing = ax.lines[0].get_path().transformed(ax.lines[0].get_transform())
     assert not casing.intersects_bbox(note.get_window_extent(), filled=False)
+
+
+def test_the_note_of_a_solid_covers_none_of_its_numbers():
+    anim = animate(FAST, ParamsView(), PathView(n=4), PathView(n=4, kind='3d'))
+    anim._fig.canvas.draw()
+    anim._func(anim._save_count - 1)
+    anim._fig.draw_without_rendering()
+    ax = next(ax for ax in anim._fig.axes if ax.name == '3d')
+    note, = [o for o in ax.texts if 'left the plot' in o.get_text()]
+    texts = [o for axis in (ax.xaxis, ax.yaxis, ax.zaxis) for o in (axis.label, *axis.get_ticklabels())]
+    box = note.get_window_extent()
+    assert not [o.get_text() for o in texts if o.get_text() and o.get_window_extent().overlaps(box)]
