@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from .cells import DOTS, LINE, MOVING_DOTS, Bar, Frame, few_shades, layer, shorten, write
 from .limits import padded
-from .style import BLUE, COLORS, GREY, ORANGE, VERMILION
+from .style import BLUE, GREY, ORANGE, VERMILION, class_style
 
 GUIDES = { # target kind -> how to read it
     'category': 'true class above, predicted below',
@@ -82,7 +82,7 @@ class Mask(Form):
         counts = torch.cat([m.flatten() for m in self.samples.targets]).clamp(min=0).bincount()
         # the most frequent class stays without colour; those that are nowhere in the data need none
         self.ground, *others = [c for c in counts.argsort(descending=True, stable=True).tolist() if counts[c]]
-        self.colour = {c: COLORS[n % len(COLORS)] for n, c in enumerate(others)}
+        self.colour = {c: class_style(n)['color'] for n, c in enumerate(others)}
 
     def legend(self):
         return [(self.samples.label(c), color) for c, color in ((self.ground, None), *self.colour.items())]

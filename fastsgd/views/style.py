@@ -11,9 +11,10 @@ from matplotlib.colors import to_hex, to_rgb
 # Okabe and Ito, "Color Universal Design", 2008: black is left to text and axes
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = '#0072B2', '#E69F00', '#009E73', '#D55E00', '#CC79A7', '#56B4E9'
 GREY = '#767676'
-# the others are at least 22 apart from these and from one another, in CIELAB
-COLORS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, '#7B2D8E', '#8C564B', '#B5BD00', '#D7263D', '#6B6B6B', '#1B4D2E',
-          '#F7A8B8', '#3A2F9C', '#8FD694', '#A67C1A', '#00274D', '#B39DDB', '#00B8B8', '#5C1A1A')
+# the others are at least 22 apart from these and from one another, in CIELAB. In this order colour-blind readers tell
+# the first twelve by colour, and all of one marker; these differ in grey too
+COLORS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, '#8FD694', '#5C1A1A', '#00274D', '#F7A8B8', '#D7263D', '#3A2F9C',
+          '#1B4D2E', '#6B6B6B', '#00B8B8', '#B39DDB', '#7B2D8E', '#B5BD00', '#8C564B', '#A67C1A')
 MARKERS = ('o', 's', '^', 'D', 'v', 'P', 'X') # as many as share no factor with the colours
 LINESTYLES = ('-', '--', '-.', ':')
 
