@@ -52,7 +52,7 @@ def read_inputs(drawn) -> tuple:
 
 def _without_marks(text) -> str:
     "A decoded text without fastai's marks of its beginning, of capitals and of padding"
-    return ' '.join(w for w in str(text).split(' ') if w not in MARKS)
+    return ' '.join(w for w in as_text(text).split(' ') if w not in MARKS)
 
 
 def _rows_of_table(drawn, dataset):
@@ -61,8 +61,8 @@ def _rows_of_table(drawn, dataset):
     names = [*dataset.cat_names] if pair else [*dataset.cat_names, *dataset.cont_names]
     # that a value was missing is worth a line, that it was not is none
     missing = {n for n in names if n.endswith('_na') and n[:-3] in names}
-    shown = lambda v: f'{v:.4g}' if isinstance(v, float) else str(v)
-    shown_row = lambda row: {str(n): shown(row[n]) for n in names if n not in missing or str(row[n]) == 'True'}
+    shown = lambda v: f'{v:.4g}' if isinstance(v, float) else as_text(v)
+    shown_row = lambda row: {as_text(n): shown(row[n]) for n in names if n not in missing or str(row[n]) == 'True'}
     return 'pair' if pair else 'table', [shown_row(row) for row in rows.to_dict('records')]
 
 
@@ -161,6 +161,11 @@ _READERS = {'none': lambda drawn, y, res: None, 'category': lambda drawn, y, res
 
 # -- names
 
+def as_text(o) -> str:
+    "What no character stands for, as in the names of some folders, as '?'"
+    return str(o).encode('utf-8', 'replace').decode()
+
+
 def class_names(learn, drawn) -> list:
     "Names of the classes, or the vocabulary of a language model"
     dataset, found = getattr(drawn.dl, 'dataset', None), None
@@ -171,12 +176,12 @@ def class_names(learn, drawn) -> list:
     found = [] if found is None else list(found)
     if found and all(isinstance(o, (list, tuple)) or 'L' in types_of(o) or 'CollBase' in types_of(o) for o in found):
         found = list(found[-1]) # several vocabularies: the target's is the last one
-    return [str(o) for o in found]
+    return [as_text(o) for o in found]
 
 
 def embeddings(learn, drawn) -> dict:
     "Parameter name -> (what its rows are, a label for each): categories of a table, words of a text"
-    named = {n: [str(o) for o in labels] for n, labels in _vocabularies(learn, drawn).items()}
+    named = {n: [as_text(o) for o in labels] for n, labels in _vocabularies(learn, drawn).items()}
     if not named: return {}
     res, tables = {}, []
     for prefix, module in learn.model.named_modules():
@@ -199,7 +204,7 @@ def _vocabularies(learn, drawn):
     dataset = getattr(drawn.dl, 'dataset', None)
     if 'Tabular' in types_of(dataset):
         table = getattr(dataset, 'classes', {}) # of the transform that makes numbers of categories
-        return {str(n): list(table[n]) for n in dataset.cat_names if n in table}
+        return {as_text(n): list(table[n]) for n in dataset.cat_names if n in table}
     if 'TensorText' not in types_of(drawn.batch[0]): return {}
     vocab = getattr(learn.dls, 'vocab', None)
     if vocab is None: return {}

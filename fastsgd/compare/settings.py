@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from fastai.basics import OptimWrapper
 
-from ..checks import check_number, check_whole
+from ..checks import check_number, check_string, check_whole
 
 LR_NAMES = ('lr', 'base_lr', 'lr_max') # what the fit methods call the learning rate
 
@@ -26,7 +26,7 @@ class Plan(NamedTuple):
 def named_settings(settings) -> list:
     "Return `(name, settings)` of each fit"
     hint = "expected a dict such as {'SGD': dict(lr=0.1), 'Adam': dict(opt_func=Adam)} or a list such as [dict(lr=0.1)]"
-    if isinstance(settings, Mapping): res = [(str(k), v) for k, v in settings.items()]
+    if isinstance(settings, Mapping): res = [(check_string('settings', str(k)), v) for k, v in settings.items()]
     elif isinstance(settings, (list, tuple)): res = [(None, v) for v in settings]
     else: raise TypeError(f'settings={settings!r}: {hint}')
     if not res: raise ValueError(f'settings is empty: {hint}')

@@ -2,7 +2,6 @@
 
 import io
 from contextlib import closing
-from html import escape
 from pathlib import Path
 
 from PIL import Image
@@ -10,6 +9,7 @@ from PIL import Image
 from ..files import atomic_path
 from .draw.raster import draw_pixels
 from .draw.svg import draw_svg
+from .write.html import as_markup
 
 PAGE = 10.5 # inches: as many frames side by side as a page is wide
 SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}pt" \
@@ -33,7 +33,7 @@ def write_svg(path, figure, func, frames, columns, dpi, alt):
     places = [(k % columns * drawing.width, k // columns * drawing.height) for k in range(len(frames))]
     picture = ''.join(f'<g transform="translate({x:g} {y:g})">{drawing.frame(k)}</g>'
                       for k, (x, y) in enumerate(places)).replace('#@', '#i')
-    text = SVG.format(width=columns * drawing.width, height=rows * drawing.height, alt=escape(alt or 'Frames'),
+    text = SVG.format(width=columns * drawing.width, height=rows * drawing.height, alt=as_markup(alt or 'Frames'),
                       defs=drawing.defs.replace('id="@', 'id="i').replace('#@', '#i'), picture=picture)
     path.write_text(text, encoding='utf-8')
 

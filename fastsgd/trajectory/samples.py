@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ..checks import check_in_list, check_type, check_whole, refuse_kind
+from ..checks import check_in_list, check_string, check_type, check_whole, refuse_kind
 
 INPUT_KINDS = 'image', 'text', 'table', 'pair', 'values'
 TARGET_KINDS = 'category', 'categories', 'mask', 'points', 'image', 'new image', 'value', 'next word', 'none'
@@ -92,7 +92,8 @@ class Samples:
         self._check_embeddings()
         labels = {'classes': self.classes, **{f'embeddings[{k!r}]': e[1] for k, e in self.embeddings.items()}}
         for name, given in labels.items():
-            for label in check_type(name, given, list, 'a list of strings'): check_type(name, label, str, 'strings')
+            for label in check_type(name, given, list, 'a list of strings'):
+                check_string(name, check_type(name, label, str, 'strings'))
 
     def _check_embeddings(self):
         for name, told in check_type('embeddings', self.embeddings, dict, 'a dict, name -> (what, labels)').items():

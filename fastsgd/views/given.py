@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from matplotlib.artist import Artist
 
-from ..checks import check_tensor, is_array, refuse, refuse_kind
+from ..checks import check_string, check_tensor, is_array, refuse, refuse_kind
 from ..trajectory.samples import Samples, leaves
 from .view import View
 
@@ -87,5 +87,5 @@ def check_labels_of(name, value) -> list | None:
     if isinstance(value, str): value = [value]
     if isinstance(value, np.ndarray): value = value.tolist()
     if isinstance(value, (list, tuple)) and all(isinstance(o, (str, int, float)) for o in value):
-        return list(map(str, value))
+        return [check_string(name, str(o)) for o in value]
     refuse_kind(name, value, 'names in a row', ('cat', 'dog'))

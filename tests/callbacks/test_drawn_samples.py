@@ -2,6 +2,8 @@
 them.
 """
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -24,6 +26,7 @@ from torch import nn
 
 from fastsgd import RecordParamsCallback, tensor_dls
 from fastsgd.callbacks import samples as drawing
+from fastsgd.callbacks.readable import class_names
 
 KINDS = {
     'vision': ('image', 'category', 'softmax'), 'vision_normalized': ('image', 'category', 'softmax'),
@@ -53,6 +56,12 @@ def test_kinds(name):
     with torch.no_grad(): out = model(*x)
     model.train(was)
     assert len(out[0] if isinstance(out, tuple) else out) == samples.n and len(y) == 1
+
+
+def test_names_with_signs_that_no_character_stands_for():
+    "Folders made elsewhere may have such names"
+    learn = SimpleNamespace(dls=SimpleNamespace(vocab=['caf\udce9', 3, 'נכון']))
+    assert class_names(learn, SimpleNamespace(dl=None, n_inp=1)) == ['caf?', '3', 'נכון']
 
 
 # -- what a person sees is what there is

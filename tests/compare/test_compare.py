@@ -316,6 +316,7 @@ def test_diverged_fit_is_drawn():
     (TypeError, {'a': 0.1}, {}, r"settings\['a'\] is 0.1: expected a dict, for instance dict\(lr=0.1\)"),
     (TypeError, [0.1], {}, r'settings has 0.1: expected a dict'),
     (ValueError, [dict(lr=1.), dict(lr=1.)], {}, r"settings has 'lr=1.0' twice"),
+    (ValueError, {'\udce9': dict(lr=1.)}, {}, 'settings=.*: expected a string that UTF-8 can hold'),
     (ValueError, {'a': dict(lrr=1)}, {},
      r"settings\['a'\] has lrr=1: expected settings among \['bs', 'cbs', 'fit', 'lr'"),
     (ValueError, {'a': dict()}, dict(div=2), r'shared settings has div=2: expected settings among'),

@@ -21,6 +21,7 @@ from fastsgd.player.drawing import ChangingText, common_prefix, common_suffix
 from fastsgd.player.write.moving_svg import animated_svg
 
 EVIL = '</script><script>alert(1)</script><!-- <script> "quoted" \'single\' & @1 #@1 ]]> \\u003c {x}'
+UNHEARD_OF = '\0\x08\x1b\x7f\x9f\ufffe' # signs that no document may hold
 
 
 def player(name='line_points_text', n=4, **kwargs):
@@ -80,8 +81,9 @@ def test_user_text_injects_nothing():
     assert tags.all('svg')[0]['aria-label'] == EVIL and len(tags.all('script')) == 3
     assert not any(name.startswith('on') for _, attrs in tags.tags for name in attrs)
     assert not any('script' in (attrs.get('href') or '') for _, attrs in tags.tags)
-    moving = animated_svg(drawing, alt=EVIL + '\x00\x1b')
+    moving = animated_svg(drawing, alt=EVIL + UNHEARD_OF)
     root = ElementTree.fromstring(moving)
+    assert not set(UNHEARD_OF) & set(player_page(player_html(drawing, alt=UNHEARD_OF), UNHEARD_OF))
     assert not list(root.iter('{http://www.w3.org/2000/svg}script'))
     assert 'javascript' not in moving.replace(EVIL, '')
 

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from fastsgd import FitAnimation, LossView, animate, linear_learner
 from fastsgd.player import draw_pixels, draw_svg
 
 
-def made(n=11, width=4):
+def made(n=11, width=4, alt='a <line>'):
     fig = Figure(figsize=(width, 2), dpi=50)
     FigureCanvasAgg(fig)
     ax = fig.subplots()
@@ -26,7 +27,12 @@ def made(n=11, width=4):
         line.set_ydata([0, i / 10])
         title.set_text(f'frame {i}')
         return [line, title]
-    return FitAnimation(fig, update, n, alt='a <line>'), update
+    return FitAnimation(fig, update, n, alt=alt), update
+
+
+def test_signs_that_no_document_may_hold(tmp_path):
+    path = made(alt='a\0\x1b\ufffe <line>')[0].save_strip(tmp_path/'strip.svg')
+    assert ElementTree.parse(path).getroot()[0].text == 'a <line>'
 
 
 def test_pixels_are_those_of_the_frames(tmp_path):

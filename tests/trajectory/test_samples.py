@@ -70,6 +70,7 @@ X = torch.rand(3, 4)
     (ValueError, r'inputs\[0\] is .*: expected uint8', dict(input_kind='image', inputs=[X.byte().expand(3, 3, 4)] * 3)),
     (ValueError, r'targets\[0\] is .*: expected float tensors', dict(target_kind='points', targets=[X] * 3)),
     (TypeError, 'classes is of type int: expected strings', dict(classes=[1, 2])),
+    (ValueError, 'classes=.*: expected a string that UTF-8 can hold', dict(classes=['caf\udce9'])),
     (TypeError, r"embeddings\['e'\] is of type int", dict(embeddings={'e': ('user', [1, 2])})),
     (TypeError, 'note is of type NoneType', dict(note=None)),
 ])

@@ -13,6 +13,7 @@ from .shorten import INDENT, shorten_script
 
 MODES = ('loop', 'once', 'reflect')
 HERE = Path(__file__).parent
+UNHEARD_OF = re.compile('[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff]') # in XML
 ICONS = dict(first='M3 3h2v10H3zM14 3v10L6 8z', back='M11 3v10L3 8zM12 3h2v10h-2z',
              next='M5 3v10l8-5zM2 3h2v10H2z', last='M11 3h2v10h-2zM2 3v10l8-5z',
             values='M7 1h2v4H7zM7 11h2v4H7zM1 7h4v2H1zM11 7h4v2h-4z', copy='M2 2h9v2H4v7H2zM6 6h8v8H6z')
@@ -79,7 +80,7 @@ def player_html(
     "Write HTML that plays `drawing`; where scripts don't run it shows the drawing's still picture"
     name = 'f' + uuid.uuid4().hex[:10] # ids are shared by all of a page; a uuid leaves random state alone
     moving = [part for part in drawing.parts if len(part) > 1]
-    css_width, alt = round(drawing.width / 72 * drawing.dpi), escape(alt or 'Animation')
+    css_width, alt = round(drawing.width / 72 * drawing.dpi), as_markup(alt or 'Animation')
     still = STILL.format(alt=alt, css_width=css_width, src=uri(drawing.still)) if drawing.still else ''
     legible = round(min(css_width, LEGIBLE * drawing.width))
     data = dict(frames=drawing.n_frames, width=css_width, legible=legible, interval=interval, pause=pause, mode=mode,
@@ -106,6 +107,11 @@ def in_layers(parts):
                    for moves, texts in runs)
 
 
+def as_markup(text) -> str:
+    "`text` for an element or an attribute, without signs that no document may hold"
+    return escape(UNHEARD_OF.sub('', text))
+
+
 def write_page(path, drawing, interval, loop, *, title='', **settings):
     "Write `drawing` as a page that plays it, with the further `settings` of `player_html`"
     path.write_text(player_page(player_html(drawing, interval, **settings), title), encoding='utf-8')
@@ -113,7 +119,7 @@ def write_page(path, drawing, interval, loop, *, title='', **settings):
 
 def player_page(player, title):
     "Put a whole page around what `player_html` returned"
-    return PAGE.format(title=escape(title), player=player)
+    return PAGE.format(title=as_markup(title), player=player)
 
 
 @cache

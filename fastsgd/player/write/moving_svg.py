@@ -1,7 +1,8 @@
 """A drawing -> one SVG file that moves by itself, also inside an <img>: style sheets only, no script."""
 
 from bisect import bisect_right
-from html import escape
+
+from .html import as_markup
 
 MOST_FRAMES = 50 # evenly spread, first and last among them
 SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" \
@@ -34,9 +35,8 @@ def animated_svg(
         if len(part) == 1: picture.append(part.last)
         else: picture.append(strip(part, shown, interval / (n * interval + pause), 2 * drawing.width, rules))
     css_width, css_height = (round(side / 72 * drawing.dpi) for side in (drawing.width, drawing.height))
-    text = ''.join(ch for ch in alt or 'Animation' if ch.isprintable() or ch in '\n\t')
     return SVG.format(width=drawing.width, height=drawing.height, css_width=css_width, css_height=css_height,
-                      alt=escape(text), style=style_sheet(rules, n * interval + pause, loop),
+                      alt=as_markup(alt or 'Animation'), style=style_sheet(rules, n * interval + pause, loop),
                       defs=drawing.defs.replace('id="@', 'id="i').replace('#@', '#i'),
                       picture=drawing.images.read(drawing.spelling.read(''.join(picture))).replace('#@', '#i'))
 
