@@ -1,19 +1,22 @@
 """Every kind of artist, and what belongs to one: each change is drawn, said to be one or not, as in a fresh drawing."""
 
+import warnings
+
 import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib import patheffects
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PatchCollection
-from matplotlib.colors import Normalize
+from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure
-from matplotlib.offsetbox import AnchoredText, AnnotationBbox, OffsetImage
+from matplotlib.offsetbox import AnchoredOffsetbox, AnchoredText, AnnotationBbox, DrawingArea, OffsetImage
 from matplotlib.patches import Circle, FancyArrowPatch, PathPatch
 from matplotlib.path import Path
 from matplotlib.ticker import Formatter, FuncFormatter, MultipleLocator
 from matplotlib.transforms import Affine2D, Bbox, TransformedBbox
 from matplotlib.widgets import CheckButtons, RadioButtons, RangeSlider, Slider, TextBox
+from mpl_toolkits.axes_grid1.inset_locator import BboxPatch
 from test_raster import matplotlib_frame
 from test_svg import resolved
 
@@ -459,6 +462,86 @@ def text_of_the_figure(ax):
 def bar_of_colours(ax):
     bar = ax.figure.colorbar(ax.imshow(np.outer(T, T)))
     return lambda i: bar.outline.set(linewidth=1 + 3 * i), bar.outline
+
+
+@kind
+def font_changed_in_place(ax):
+    t = text(ax)
+    return lambda i: t.get_fontproperties().set_size(10 + 5 * i), t
+
+
+@kind
+def norm_changed_in_place(ax):
+    image = ax.imshow(np.outer(T, T), norm=PowerNorm(1.))
+    return lambda i: setattr(image.norm, 'gamma', 1 / (i + 1)), image
+
+
+@kind
+def colours_of_a_map_changed_in_place(ax):
+    colours = mpl.colormaps['viridis'].copy()
+    dots = ax.scatter(T, T, c=T, cmap=colours, vmax=3)
+
+    def func(i):
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', PendingDeprecationWarning)
+            colours.set_over(f'C{i}')
+    return func, dots
+
+
+@kind
+def colours_masked_elsewhere(ax):
+    dots = ax.scatter(T, T, c=np.ma.array(T))
+    return lambda i: dots.set_array(np.ma.masked_equal(np.arange(9), i)), dots
+
+
+@kind
+def triangles_shaded_from_corner_to_corner(ax):
+    mesh = ax.tripcolor([0, 1, 0, 1], [0, 0, 1, 1], [0, 1, 2, 3], shading='gouraud')
+    return lambda i: mesh.set_array([i, 1, 2, 3]), mesh
+
+
+@kind
+def cells_shaded_from_corner_to_corner(ax):
+    mesh = ax.pcolormesh(np.outer(T, T), shading='gouraud')
+    return lambda i: mesh.set_array(np.outer(T, T ** i)), mesh
+
+
+@kind
+def artist_that_an_arrow_ends_at(ax):
+    circle = ax.add_patch(Circle((0.7, 0.7), 0.1, alpha=0.5))
+    ax.annotate('note', (0.7, 0.7), (0.1, 0.1), arrowprops=dict(arrowstyle='->', patchB=circle))
+    return lambda i: circle.set_radius(0.05 + 0.06 * i), circle
+
+
+@kind
+def place_from_a_function(ax):
+    place = [50, 50, 9, 9]
+    note = ax.annotate('note', (0, 0), (0.1, 0.1), lambda renderer: Bbox.from_bounds(*place), 'axes fraction', dict())
+    return lambda i: place.__setitem__(0, 50 + 20 * i), note
+
+
+@kind
+def one_more_in_a_drawing(ax):
+    area = DrawingArea(60, 20)
+    box = ax.add_artist(AnchoredOffsetbox('center', child=area))
+    return lambda i: area.add_artist(Circle((5 + 20 * i, 10), 5)), box
+
+
+@kind
+def transform_of_an_artist_in_a_drawing(ax):
+    area, turn = DrawingArea(60, 20), Affine2D()
+    circle = Circle((20, 10), 5)
+    area.add_artist(circle)
+    circle.set_transform(turn + area.get_transform())
+    box = ax.add_artist(AnchoredOffsetbox('center', child=area))
+    return lambda i: turn.translate(5, 0), box
+
+
+@kind
+def limits_of_other_axes(ax):
+    other = ax.figure.add_axes([0.7, 0.7, 0.2, 0.2])
+    region = ax.add_patch(BboxPatch(TransformedBbox(other.viewLim, ax.transData)))
+    return lambda i: other.set_xlim(0, 0.2 + 0.3 * i), region
 
 
 @kind

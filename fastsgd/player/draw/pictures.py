@@ -3,6 +3,8 @@
 from contextlib import contextmanager
 
 import numpy as np
+from matplotlib import cbook
+from matplotlib.collections import TriMesh
 from matplotlib.image import AxesImage
 from PIL import Image
 
@@ -13,7 +15,13 @@ PIXELS = 'image-rendering:crisp-edges;image-rendering:pixelated'
 
 @contextmanager
 def as_it_is(part, renderer):
-    "Let `part`, if it is an image, be drawn pixel for pixel; whether the page is to enlarge it smoothly is noted"
+    """Let `part`, if it is an image, be drawn pixel for pixel; whether the page is to enlarge it smoothly is noted
+
+    What shades from corner to corner is drawn as an image: no browser knows what matplotlib would write.
+    """
+    if isinstance(part, TriMesh) or getattr(part, '_shading', '') == 'gouraud':
+        with cbook._setattr_cm(part, _rasterized=True): yield
+        return
     smooth = _smooth(part, renderer.image_dpi)
     if isinstance(part, AxesImage): part._imcache = None # its pixels may have been changed in place
     if smooth is None:

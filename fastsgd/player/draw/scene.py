@@ -3,18 +3,20 @@
 from contextlib import ExitStack, contextmanager
 from functools import partial, wraps
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib import cbook
 from matplotlib.artist import Artist
-from matplotlib.axes import Axes
+from matplotlib.axes._secondary_axes import SecondaryAxis
 from matplotlib.collections import Collection
-from matplotlib.figure import FigureBase
+from matplotlib.figure import FigureBase, SubFigure
 from matplotlib.offsetbox import AnnotationBbox
 from matplotlib.patches import ConnectionPatch, Patch
+from matplotlib.scale import FuncTransform
 from matplotlib.text import Annotation
 
 from .margins import Margins, can_be_known, may_push_titles
-from .watch import Watch, known_transforms
+from .watch import Watch, alike, curves, is_axes, known_transforms, settings
 
 MOVED, SETTLED = 1e-4, 1e-8 # pixels: what is seen, and what an engine may still change while it is at rest
 
@@ -57,7 +59,7 @@ def hooked(parts, hook):
 def drawn_parts(container):
     "Yield the artists that figures and axes draw one by one: all that is neither a figure nor axes itself"
     for child in container.get_children():
-        if isinstance(child, (FigureBase, Axes)) or hasattr(child, '_axis_map'): yield from drawn_parts(child)
+        if isinstance(child, FigureBase) or is_axes(child): yield from drawn_parts(child)
         else: yield child
 
 
@@ -72,22 +74,24 @@ class Scene:
     def __init__(self, figure):
         self.figure = figure
         self.parts = list(drawn_parts(self.figure))
-        self.axes = [ax for ax in self.figure.findobj(Axes)]
-        parts, known = set(self.parts), known_transforms(figure)
-        self.watches = {part: Watch(part, parts, known) for part in self.parts}
-        self.owners, self.clipped_by, self.followers = {}, {}, []
+        self.axes, self.subfigures = self.figure.findobj(is_axes), self.figure.findobj(SubFigure)
+        self.of_axes = {ax: {p for p in drawn_parts(ax)} for ax in self.axes}
+        in_axes = {part: ax for ax, parts in reversed(self.of_axes.items()) for part in parts}
+        self.loose = {p for p in self.parts if p not in in_axes} - {self.figure.patch}
+        parts, known = set(self.parts), {ax: known_transforms(figure, ax) for ax in (None, *self.axes)}
+        self.watches = {part: Watch(part, parts, known[in_axes.get(part)]) for part in self.parts}
+        self.owners, self.shaped_by, self.followers = {}, {}, []
         for part in self.parts:
             for artist in self.watches[part].artists:
                 self.owners.setdefault(artist, set()).add(part)
         for artist, part in [(artist, part) for artist, owners in self.owners.items() for part in owners]:
-            clips = self.owners.get(getattr(artist._clippath, '_patch', None), set()) - {part}
-            for clip in clips: self.clipped_by.setdefault(clip, set()).add(part)
+            for other in (getattr(artist._clippath, '_patch', None), *vars(artist).values()):
+                for shape in self.owners.get(other, ()) if isinstance(other, Artist) else ():
+                    if shape is not part: self.shaped_by.setdefault(shape, set()).add(part)
             if follows_others(artist): self.followers.append(part)
         self.nested = any(ax.child_axes for ax in self.axes) # these follow the limits of others
-        self.of_axes = {ax: {p for p in drawn_parts(ax)} for ax in self.axes}
-        in_axes = set().union(*self.of_axes.values())
-        self.loose = {p for p in self.parts if p not in in_axes} - {self.figure.patch}
-        self.look = {ax: self.axes_look(ax) for ax in self.axes}
+        self.look, self.state = {ax: self.axes_look(ax) for ax in self.axes}, self.state_now()
+        self.rc = dict.copy(mpl.rcParams)
         self.zorder = {part: part.zorder for part in self.parts}
         self.depth = {ax: depths(ax) for ax in self.axes if is_3d(ax)}
         self.title_bottom, self.legend_box = {}, {}
@@ -101,37 +105,57 @@ class Scene:
         for artist in self.owners: artist._stale = False # measuring sets it, too
 
     def axes_look(self, ax):
-        "Return what places everything inside `ax`: limits, position, and whether it is drawn at all"
-        frame = (ax.bbox.bounds, ax.get_position(original=True).bounds, ax.get_aspect(), ax.get_adjustable(),
-                 ax.get_anchor(), ax.get_box_aspect(), ax.zorder, ax.get_visible(), ax.axison, ax._frameon,
-                 *(axis.get_transform() for axis in ax._axis_map.values()))
+        "Return what places everything inside `ax`: position, scales and limits, as drawing it would set them"
+        if isinstance(ax, SecondaryAxis): ax._set_lims(), ax._set_scale()
+        locator = ax.get_axes_locator()
+        if locator is not None: ax.apply_aspect(locator(ax, self.figure._get_renderer()))
         view = ax.get_proj() if is_3d(ax) else ax.viewLim.get_points()
-        return frame, np.array(view)
+        scales = map(scale_of, ax._axis_map.values())
+        return (ax.bbox.bounds, ax.get_position(original=True).bounds, curves(ax), *scales), np.array(view)
+
+    def state_now(self):
+        "Return what else is seen of figures and axes, without a part that shows it"
+        engine, owners = self.figure.get_layout_engine(), (*self.axes, *self.subfigures)
+        pads = engine and (engine, engine.get().copy())
+        return pads, [figure.bbox.bounds for figure in self.subfigures], list(map(settings, owners))
+
+    def state_changed(self):
+        "Did a setting change of the figure, of axes, or of matplotlib?"
+        *state, held = self.state_now()
+        *old, old_held = self.state
+        return state != old or not all(map(alike, held, old_held)) or dict.__ne__(mpl.rcParams, self.rc)
 
     def changed(self, returned):
         """Return the parts to draw anew after an update that returned `returned`, or None for the whole figure
 
-        None means: artists came or went, axes moved, or the order in which things are drawn is another one.
+        None means: artists came or went, axes moved, or the order in which things are drawn is another one. So it is
+        where axes draw others that are not among their children.
         """
-        if list(drawn_parts(self.figure)) != self.parts: return None
+        if any(getattr(ax, 'parasites', ()) for ax in self.axes): return None
+        if list(drawn_parts(self.figure)) != self.parts or self.state_changed(): return None
+        looks = {ax: self.axes_look(ax) for ax in self.axes} # first: it brings limits up to date
         changed = {part for part, watch in self.watches.items() if watch.changed()}
         for artist in artists_in(returned):
             if artist in self.owners: changed |= self.owners[artist]
             elif artist in self.of_axes: changed |= self.of_axes[artist]
             elif artist is self.figure: return None
         for ax in self.axes:
-            moved = self.axes_changed(ax, changed)
+            moved = self.axes_changed(ax, looks[ax], changed)
             if moved is None: return None
             changed |= moved
-        if not changed and (self.margins or self.figure.get_layout_engine() is None): return changed
-        for part in list(changed): changed |= self.clipped_by.get(part, set())
         changed.update(self.followers)
+        if not changed and (self.margins or self.figure.get_layout_engine() is None): return changed
+        waiting = list(changed)
+        while waiting:
+            shaped = self.shaped_by.get(waiting.pop(), set()) - changed
+            changed |= shaped
+            waiting += shaped
         if any(part.zorder != self.zorder[part] for part in changed): return None
         return None if self.layout_moved(changed) else changed
 
-    def axes_changed(self, ax, changed):
+    def axes_changed(self, ax, look, changed):
         "Return the further parts of `ax` that change along with `changed`, or None when the whole figure does"
-        frame, view = self.axes_look(ax)
+        frame, view = look
         (old_frame, old_view), parts = self.look[ax], self.of_axes[ax]
         if frame[2:] != old_frame[2:] or far(frame[0], old_frame[0]) > MOVED: return None
         if far(frame[1], old_frame[1]) > MOVED / 1000: return None # a share of the figure
@@ -187,6 +211,12 @@ class Scene:
             if box != self.legend_box.get(legend): changed = changed | {legend}
             self.legend_box[legend] = box
         return changed
+
+
+def scale_of(axis):
+    "The scale of an axis; where functions are its own, also what they make of its limits"
+    scale = axis.get_transform()
+    return scale, scale.transform(axis.get_view_interval()).tolist() if isinstance(scale, FuncTransform) else ()
 
 
 def far(bounds, others): return max(abs(a - b) for a, b in zip(bounds, others))

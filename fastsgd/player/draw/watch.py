@@ -5,19 +5,21 @@ from operator import is_, itemgetter
 
 import numpy as np
 from matplotlib.artist import Artist
-from matplotlib.axes import Axes
 from matplotlib.axis import Axis, Tick, Ticker
+from matplotlib.colorizer import Colorizer
+from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import FigureBase
+from matplotlib.font_manager import FontProperties
 from matplotlib.patches import ArrowStyle, BoxStyle, ConnectionStyle
 from matplotlib.path import Path
 from matplotlib.patheffects import AbstractPathEffect
 from matplotlib.ticker import Formatter, FuncFormatter, Locator, TickHelper
-from matplotlib.transforms import Affine2D, Bbox, TransformNode
+from matplotlib.transforms import Affine2D, Bbox, LockableBbox, TransformNode
 
 # What merely measuring an artist sets, what follows from the rest, or is not looked at when it is drawn
-UNSEEN = {'_renderer', '_transformed_path', '_xorig', '_yorig', '_xy', 'stale_callback', '_children',
-          'majorTicks', 'minorTicks', '_major_tick_kw', '_minor_tick_kw', 'texts', 'legend_handles', '_sticky_edges',
-          '_levels', 'layers', 'cvalues', '_mins', '_maxs', '_urls'}
+UNSEEN = {'_renderer', '_transformed_path', '_xorig', '_yorig', '_xy', 'stale_callback', 'majorTicks', 'minorTicks',
+          '_major_tick_kw', '_minor_tick_kw', 'texts', 'legend_handles', '_sticky_edges', '_levels', 'layers',
+          'cvalues', '_mins', '_maxs', '_urls', '_stale'}
 STYLES = tuple(style for kind in (ArrowStyle, BoxStyle, ConnectionStyle) for style in kind.get_styles().values())
 
 
@@ -54,7 +56,7 @@ class Watch:
             if role is None: continue
             for helper in value if role is list else [value]:
                 if isinstance(helper, HELPERS): self.hold(helper)
-            if role is TransformNode and thing is self.part: marks += parts_that_change(value, self.known)
+            if role is TransformNode and isinstance(thing, Artist): marks += parts_that_change(value, self.known)
             elif can_change(value): marks.append(value)
         self.held[id(thing)] = attributes, len(attributes), pick, values, [(value, mark(value)) for value in marks]
 
@@ -81,9 +83,12 @@ def differs(held):
     "Is anything unlike what `Watch.hold` noted?"
     attributes, n, pick, values, marks = held
     if len(attributes) != n: return True
-    now = pick(attributes)
-    if not all(map(is_, now, values)) and not all(map(same, now, values)): return True
+    if not alike(pick(attributes), values): return True
     return any([mark(value) != seen for value, seen in marks])
+
+
+def alike(values, others):
+    return len(values) == len(others) and (all(map(is_, values, others)) or all(map(same, values, others)))
 
 
 def family(part, parts):
@@ -92,16 +97,20 @@ def family(part, parts):
     while waiting:
         artist = waiting.pop()
         elsewhere = artist in parts and artist is not part
-        if elsewhere or artist in found or isinstance(artist, (FigureBase, Axes)): continue
+        if elsewhere or artist in found or isinstance(artist, FigureBase) or is_axes(artist): continue
         found[artist] = True
         waiting += artist.get_children()
         if not isinstance(artist, (Axis, Tick)): waiting += [v for v in vars(artist).values() if isinstance(v, Artist)]
     return list(found)
 
 
+def is_axes(artist): return hasattr(artist, '_axis_map') # a secondary axis is no `Axes`
+
+
 def same(a, b):
     "Are two values of an attribute alike?"
     if a is b: return True
+    if isinstance(a, np.ma.MaskedArray): return mark(a) == mark(b)
     if isinstance(a, np.ndarray): return isinstance(b, np.ndarray) and np.array_equal(a, b)
     return type(a) is type(b) and isinstance(a, (int, float, str)) and a == b
 
@@ -132,16 +141,20 @@ def way_to_mark(kind): return next(way for kinds, way in WAYS if issubclass(kind
 
 
 PLAIN = {int, float, str, bool, type(None)}
-HELPERS = AbstractPathEffect, Ticker, TickHelper, *STYLES
-CAN_CHANGE = np.ndarray, Path, list, dict
+HELPERS = AbstractPathEffect, Ticker, TickHelper, Colorizer, Normalize, *STYLES
+CAN_CHANGE = np.ndarray, Path, FontProperties, Colormap, list, dict
+LEAVES = Affine2D, Bbox, LockableBbox # transforms that hold numbers of their own
+PLACES = 'dataLim', '_position', '_originalPosition' # of axes, and seen elsewhere
 WAYS = [(np.ma.MaskedArray, lambda v: (hash(v.data.tobytes()), mark(v.mask))),
         ((np.ndarray, np.generic), lambda v: hash(v.tobytes())),
         (tuple(PLAIN), lambda v: v),
         ((list, tuple), lambda v: tuple(map(mark, v))),
         (dict, lambda v: (*v, *map(mark, v.values()))),
         (Path, lambda v: (hash(v.vertices.tobytes()), v.codes is not None and hash(v.codes.tobytes()))),
+        (FontProperties, hash),
+        (Colormap, lambda v: mark([one for one in vars(v).values() if isinstance(one, (tuple, np.ndarray))])),
         (Affine2D, lambda v: v.get_matrix().tobytes()),
-        (Bbox, lambda v: v.get_points().tobytes()),
+        ((Bbox, LockableBbox), lambda v: v.get_points().tobytes()),
         (Formatter, said),
         (Locator, lambda v: mark(np.asarray(v()))),
         (object, id)]
@@ -150,7 +163,7 @@ WAYS = [(np.ma.MaskedArray, lambda v: (hash(v.data.tobytes()), mark(v.mask))),
 def parts_that_change(transform, known):
     "What `transform` is made of that can be changed in place, but for what axes and figures change"
     if id(transform) in known: return known[id(transform)][1]
-    if isinstance(transform, (Affine2D, Bbox)): found = [transform]
+    if isinstance(transform, LEAVES): found = [transform]
     else:
         nodes = [v for k, v in vars(transform).items() if isinstance(v, TransformNode) and k not in UNSEEN]
         found = [leaf for node in nodes for leaf in parts_that_change(node, known)]
@@ -158,9 +171,25 @@ def parts_that_change(transform, known):
     return found
 
 
-def known_transforms(figure):
-    "What `parts_that_change` knows at first: transforms of `figure` and its axes, whose changes are seen elsewhere"
-    known, inside = {}, figure.findobj(lambda artist: isinstance(artist, (FigureBase, Axes)), include_self=True)
+def known_transforms(figure, ax=None):
+    """What `parts_that_change` knows at first: transforms of `figure` and of `ax`, whose changes are seen elsewhere
+
+    What stands in no axes is drawn anew with the limits of any.
+    """
+    known, inside = {}, figure.findobj(lambda o: isinstance(o, FigureBase) or (is_axes(o) if ax is None else o is ax))
     for node in (node for owner in inside for node in vars(owner).values() if isinstance(node, TransformNode)):
         for leaf in parts_that_change(node, {}): known[id(leaf)] = leaf, []
     return known
+
+
+def settings(owner):
+    "What axes or a figure hold themselves, apart from limits and places: is there a grid, are they visible, ..."
+    return picker(tuple(vars(owner)))(vars(owner))
+
+
+def curves(ax):
+    "Numbers of the transforms of axes that are not straight, such as which way angles run and from where"
+    if ax.name == 'rectilinear': return ()
+    known = {id(vars(ax)[name]): (vars(ax)[name], []) for name in PLACES}
+    nodes = [value for value in vars(ax).values() if isinstance(value, TransformNode)]
+    return [mark(leaf) for node in nodes for leaf in parts_that_change(node, known)]
