@@ -4,14 +4,19 @@ import torch
 
 
 class Watch:
-    "Look at what `model` returns, once"
-    def __init__(self, model): self.out, self.handle = None, model.register_forward_hook(self._see)
+    "Look at what `model` returns, once; a scripted one lets nobody look"
+    def __init__(self, model):
+        self.out, self.handle = None, None
+        if not isinstance(model, torch.jit.ScriptModule): self.handle = model.register_forward_hook(self._see)
+
+    def leave(self):
+        if self.handle is not None: self.handle.remove()
 
     def _see(self, module, inputs, out): self.out = out
 
     def part(self, pred) -> tuple:
         "Where `pred`, which the loss is about to see, stands in what the model returned; () if it is all of it, or new"
-        self.handle.remove()
+        self.leave()
         out, self.out = self.out, None # it holds the graph of this step
         return (None if out is None else place_of(pred, out)) or ()
 

@@ -131,7 +131,7 @@ class RecordParamsCallback(OwnCallback):
         self._now.opt = None
 
     def _leave_model(self):
-        if self._now.watch is not None: self._now.watch.handle.remove()
+        if self._now.watch is not None: self._now.watch.leave()
         self._now.watch = None
 
     def before_batch(self):

@@ -146,7 +146,12 @@ def _twin(learn) -> Learner:
         for part in [o, *(o if isinstance(o, (list, tuple)) else ())]: memo[id(part)] = None
     silent = [cb for cb in learn.cbs if SIT_OUT & {kind.__name__ for kind in type(cb).__mro__}]
     memo.update({id(cb): None for cb in silent})
-    twin = copy.deepcopy(learn, memo)
+    try:
+        with torch.no_grad(): twin = copy.deepcopy(learn, memo) # scripted parts would keep a history
+    except Exception as e:
+        raise ValueError(f'learn cannot be copied: {type(e).__name__}: {str(e)[:200]}; expected a model, data and '
+                         'callbacks that copy.deepcopy takes') from e
+    for own, p in zip(twin.model.parameters(), learn.model.parameters()): own.requires_grad_(p.requires_grad)
     for cb in silent:
         if hasattr(twin, cb.name): delattr(twin, cb.name)
     twin.cbs, twin.opt = L(cb for cb in twin.cbs if cb is not None), None

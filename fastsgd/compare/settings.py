@@ -10,6 +10,7 @@ from fastai.basics import OptimWrapper
 
 from ..checks import check_number, check_string, check_whole
 
+STARS = inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD
 LR_NAMES = ('lr', 'base_lr', 'lr_max') # what the fit methods call the learning rate
 
 
@@ -77,30 +78,24 @@ def plan_fit(learn, name, own, shared) -> Plan:
 
 def check_opt_func(opt_func, where, params):
     "Return a function that makes a fastai optimiser, or None: torch's are wrapped"
-    made_by = opt_func
-    while isinstance(made_by, partial): made_by = made_by.keywords.get('opt', made_by.func)
-    is_torch = isinstance(made_by, type) and issubclass(made_by, torch.optim.Optimizer)
-    if isinstance(opt_func, OptimWrapper) or not (opt_func is None or callable(opt_func)):
-        raise ValueError(f'{where} has opt_func={opt_func!r:.100}: expected a function of parameters and lr, for '
-                         'instance SGD, partial(SGD, mom=0.9) or torch.optim.Adagrad')
-    if is_torch and issubclass(made_by, torch.optim.LBFGS):
-        raise ValueError(f'{where} has opt_func=LBFGS, which evaluates the loss by itself several times a step: '
-                         'expected an optimiser that takes one step for each batch, for instance SGD')
-    if is_torch and not (isinstance(opt_func, partial) and opt_func.func is OptimWrapper):
-        # fastai looks up the lr of a partial
-        lr = {k: v for k, v in getattr(opt_func, 'keywords', {}).items() if k == 'lr'}
-        opt_func = partial(OptimWrapper, opt=opt_func, **lr)
-    if opt_func is not None: _try_optimiser(opt_func, where, params)
-    return opt_func
-
-
-def _try_optimiser(opt_func, where, params):
-    "Raise ValueError unless `opt_func` makes an optimiser that fastai can use: it does nothing before its first step"
+    if opt_func is None: return None
+    told = f'{where} has opt_func={getattr(opt_func, "__qualname__", None) or repr(opt_func):.150}'
+    if isinstance(opt_func, OptimWrapper) or not callable(opt_func):
+        raise ValueError(f'{told}: expected a function of parameters and lr, for instance SGD, partial(SGD, mom=0.9) '
+                         'or torch.optim.Adagrad')
     try: made, why = opt_func([p for p in params if p.requires_grad], lr=0.1), ''
-    except Exception as e: made, why = None, f' ({type(e).__name__}: {str(e)[:100]})'
-    if not all(hasattr(made, o) for o in ('step', 'zero_grad', 'hypers')):
-        raise ValueError(f'{where} has opt_func={opt_func!r:.100}: expected a function of parameters and lr that '
-                         f'makes an optimiser, for instance SGD{why}')
+    except Exception as e: made, why = None, f' ({type(e).__name__}: {str(e)[:200]})'
+    is_torch, inner = isinstance(made, torch.optim.Optimizer), getattr(made, 'opt', made)
+    if not is_torch and not all(hasattr(made, o) for o in ('step', 'zero_grad', 'hypers')):
+        raise ValueError(f'{told}: expected a function of parameters and lr that makes an optimiser, for instance '
+                         f'SGD{why}')
+    if any(p.default is p.empty for p in inspect.signature(inner.step).parameters.values() if p.kind not in STARS):
+        raise ValueError(f'{where} has opt_func={type(inner).__name__}, which evaluates the loss by itself several '
+                         'times a step: expected an optimiser that takes one step for each batch, for instance SGD')
+    if not is_torch: return opt_func
+    # fastai looks up the lr of a partial
+    lr = {k: v for k, v in getattr(opt_func, 'keywords', {}).items() if k == 'lr'}
+    return partial(OptimWrapper, opt=opt_func, **lr)
 
 
 def _checked(given, where, allowed, lr_name) -> dict:

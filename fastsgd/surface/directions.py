@@ -58,14 +58,14 @@ def filter_normalised(state: dict, frozen: set, seed: int) -> list:
     moved = [n for n in free if state[n].dim() > 1 and state[n].norm() > 0]
     if sum(state[n].numel() for n in moved) < 2: moved = [n for n in free if state[n].norm() > 0]
     if sum(state[n].numel() for n in moved) < 2: moved = free
-    res = []
-    for _ in range(2):
-        d = {n: torch.randn(t.shape, generator=gen, dtype=torch.float64) for n, t in state.items()}
-        if all(state[n].numel() == 1 for n in moved): # each number kept at its size, all directions would be parallel
-            both = _like_filters(*(torch.cat([o[n].reshape(-1) for n in moved]) for o in (d, state)))
-            res.append({n: t.reshape(state[n].shape) for n, t in zip(moved, both)})
-        else: res.append({n: _like_filters(d[n], state[n]) for n in moved})
-    return res
+    draws = [{n: torch.randn(t.shape, generator=gen, dtype=torch.float64) for n, t in state.items()} for _ in range(2)]
+    res = [{n: _like_filters(d[n], state[n]) for n in moved} for d in draws]
+    flat = lambda tensors: torch.cat([tensors[n].reshape(-1).double() for n in moved])
+    a, b = map(flat, res)
+    if abs(a @ b) < (1 - 1e-9) * a.norm() * b.norm(): return res
+    # parallel: of filters with a single number chance decides on no more than the signs
+    wholes = [_like_filters(flat(d), flat(state)).split([state[n].numel() for n in moved]) for d in draws]
+    return [{n: t.to(state[n].dtype).reshape(state[n].shape) for n, t in zip(moved, whole)} for whole in wholes]
 
 
 def _like_filters(d, weight):

@@ -79,10 +79,10 @@ class Counted(TorchDispatchMode):
 
 
 def tensors_in(values) -> list:
-    "The tensors among `values`, also in lists and tuples"
+    "The tensors among `values`, also in lists and tuples; sparse ones have no memory that could be told apart"
     res = []
     for v in values:
-        if isinstance(v, torch.Tensor): res.append(v)
+        if isinstance(v, torch.Tensor): res += [v] if v.layout is torch.strided else []
         elif isinstance(v, list | tuple): res += tensors_in(v)
     return res
 

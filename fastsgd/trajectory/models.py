@@ -1,7 +1,9 @@
 """Copy a model, and let the copy answer with the weights of any point. Torch only."""
 
 import copy
+import io
 import threading
+import types
 import weakref
 from collections.abc import Mapping
 from contextlib import nullcontext
@@ -13,6 +15,9 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 from ..random_state import random_state_kept
 from .reads import Reads
 
+# What can't be copied, and tells nothing of what a model answers: a copy has the same one
+SHARED = (types.ModuleType, io.IOBase, threading.local, threading.Event, threading.Condition, threading.Semaphore,
+          type(threading.Lock()), type(threading.RLock()))
 _ANSWERING = threading.RLock() # one copy answers for all threads: its weights change from call to call
 
 
@@ -25,12 +30,14 @@ def unwrapped(model) -> nn.Module:
 
 
 def copy_memo(model) -> dict: # For `copy.deepcopy`
-    """Copies of the tensors that modules keep as attributes and `copy.deepcopy` refuses, since they have a history.
+    """What modules keep as attributes and `copy.deepcopy` refuses: copies of tensors with a history, and the same locks
+    and open files.
 
     The old `weight_norm` and `spectral_norm` leave such tensors behind, and so does fastai's AWD_LSTM.
     """
-    return {id(t): t.detach().clone() for m in model.modules() for t in tree_leaves(vars(m))
-            if isinstance(t, torch.Tensor) and not t.is_leaf}
+    kept = [o for m in model.modules() for o in tree_leaves(vars(m))]
+    tensors = {id(t): t.detach().clone() for t in kept if isinstance(t, torch.Tensor) and not t.is_leaf}
+    return tensors | {id(o): o for o in kept if isinstance(o, SHARED)}
 
 
 def copy_model(
@@ -42,10 +49,14 @@ def copy_model(
     Raises ValueError where that fails.
     """
     model = unwrapped(model)
-    try: res = copy.deepcopy(model, copy_memo(model))
+    try:
+        with torch.no_grad(): res = copy.deepcopy(model, copy_memo(model)) # scripted parts would keep a history
     except Exception as e: raise ValueError(f'the model cannot be copied: {type(e).__name__}: {str(e)[:200]}') from e
-    for m in res.modules(): m.training = False
-    res.requires_grad_(False)
+    for m in res.modules():
+        m.training = False
+        # compiling a copy would take longer than asking it
+        if isinstance(getattr(m, '_orig_mod', None), nn.Module): vars(m)['forward'] = m._orig_mod.__call__
+    for p in res.parameters(): p.requires_grad_(False) # a scripted model has no such method itself
     return res if device is None else res.to(device)
 
 

@@ -7,27 +7,42 @@ from .memory import total_bytes
 LONG = 2**12 # numbers: from here on NumPy compares in half the time
 
 
+class Scripted:
+    "The tensors or modules of a scripted module, which has no dict for them"
+    def __init__(self, given): self.given = given
+    def __len__(self): return len(self.given)
+    def __getitem__(self, key): return self.given[key]
+    def get(self, key): return self.given[key] if key in self.given else None
+    def items(self): return self.given.items()
+
+
+def dict_of(module, kind):
+    given = getattr(module, kind)
+    return given if isinstance(given, dict) else Scripted(given)
+
+
 class Slots:
     """Where the parameters and buffers of a model are: name, the dict of its module, and the key in it.
 
     `model.to(...)` and `module.p = nn.Parameter(...)` put others in their place.
     """
     def __init__(self, model):
-        self._dicts = [d for m in model.modules() for d in (m._parameters, m._buffers, m._modules)]
+        self._dicts = [dict_of(m, kind) for m in model.modules() for kind in ('_parameters', '_buffers', '_modules')]
         self._sizes = [*map(len, self._dicts)]
-        self._children = [(m._modules, key, child) for m in model.modules() for key, child in m._modules.items()]
+        self._children = [(children, key, child) for children in self._dicts[2::3] for key, child in children.items()]
         self.slots, self.params, self.buffers, self.aliases, seen, passing = [], [], [], {}, {}, set()
         for kind, names in (('_parameters', self.params), ('_buffers', self.buffers)):
             for prefix, module in model.named_modules(remove_duplicate=False):
-                for key, t in getattr(module, kind).items():
+                held = dict_of(module, kind)
+                for key, t in held.items():
                     if t is None or t.layout is not torch.strided: continue
                     name = f'{prefix}.{key}' if prefix else key
-                    if key in module._non_persistent_buffers_set: passing.add(name)
+                    if key in vars(module).get('_non_persistent_buffers_set', ()): passing.add(name)
                     if id(t) in seen: self.aliases[name] = seen[id(t)]
                     else:
                         seen[id(t)] = name
                         names.append(name)
-                        self.slots.append((name, getattr(module, kind), key))
+                        self.slots.append((name, held, key))
         self.persistent = frozenset({*self.params, *self.buffers, *self.aliases} - passing)
 
     def same_modules(self) -> bool:

@@ -1,6 +1,7 @@
 """`RecordParamsCallback`: exact, bounded, the same fit bit for bit, whatever the Learner does."""
 
 import copy
+import warnings
 from functools import partial
 
 import numpy as np
@@ -36,7 +37,15 @@ from learners import (
 from torch import nn
 from torch.nn import functional as F
 
-from fastsgd import AnimateFitCallback, RecordParamsCallback, linear_dls, linear_learner, loss_surface, tensor_dls
+from fastsgd import (
+    AnimateFitCallback,
+    RecordParamsCallback,
+    compare_fits,
+    linear_dls,
+    linear_learner,
+    loss_surface,
+    tensor_dls,
+)
 from fastsgd.trajectory.recording import Recording
 
 
@@ -662,3 +671,20 @@ def test_sparse_gradients_and_half_integer_and_idle_parameters(model, x):
     same_state(without.model.state_dict(), learn.model.state_dict())
     assert not torch.equal(traj_of(learn).flat[0], traj_of(learn).flat[-1]) # it was trained
     learn.animate_fit.animation._func(5)
+
+
+@pytest.mark.parametrize('part', [False, True])
+def test_scripted_models(part):
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore') # `torch.jit` is old
+        inner = torch.jit.script(nn.Sequential(nn.Linear(1, 4), nn.BatchNorm1d(4), nn.Linear(4, 1)))
+    seed_all()
+    x = torch.linspace(-1, 1, 40)[:, None]
+    model = nn.Sequential(inner, nn.Tanh()) if part else inner
+    learn = silent(Learner(tensor_dls((x, x.square()), bs=8, seed=0), model, MSELossFlat(), SGD, lr=0.1,
+                           cbs=AnimateFitCallback()))
+    learn.fit(2)
+    check(traj_of(learn), learn, steps=10)
+    compared = compare_fits(learn, [dict(lr=0.1)], 1)[0]
+    assert torch.equal(compared.predict(0, x), traj_of(learn).predict(-1, x))
+    assert not torch.equal(compared.flat[0], compared.flat[-1])

@@ -143,7 +143,10 @@ def test_own_settings_before_shared_ones():
 @pytest.mark.parametrize('opt_func, fastais', [
     (torch.optim.Adam, partial(OptimWrapper, opt=torch.optim.Adam)),
     (partial(torch.optim.SGD, momentum=0.9), partial(OptimWrapper, opt=partial(torch.optim.SGD, momentum=0.9))),
-    (partial(torch.optim.SGD, lr=0.07), partial(OptimWrapper, opt=torch.optim.SGD, lr=0.07))])
+    (partial(torch.optim.SGD, lr=0.07), partial(OptimWrapper, opt=torch.optim.SGD, lr=0.07)),
+    (lambda params, lr: torch.optim.SGD(params, lr, 0.9),
+     partial(OptimWrapper, opt=partial(torch.optim.SGD, momentum=0.9))),
+])
 def test_torch_optimisers_are_wrapped(opt_func, fastais):
     bare, wrapped = compare_fits(quiet_linear(), {'a': dict(opt_func=opt_func), 'b': dict(opt_func=fastais)}, 5)
     assert same(bare, wrapped) and float(bare.losses[-1]) < float(bare.losses[0])
@@ -328,6 +331,10 @@ def test_diverged_fit_is_drawn():
     (ValueError, {'a': dict(opt_func='Adam')}, {}, r"has opt_func='Adam': expected a function of parameters and lr"),
     (ValueError, {'a': dict(opt_func=torch.optim.LBFGS)}, {}, r'has opt_func=LBFGS, which evaluates the loss'),
     (ValueError, {'a': dict(opt_func=partial(OptimWrapper, opt=torch.optim.LBFGS))}, {}, r'has opt_func=LBFGS'),
+    (ValueError, {'a': dict(opt_func=lambda params, lr: OptimWrapper(params, torch.optim.LBFGS, lr=lr))}, {},
+     r'has opt_func=LBFGS, which evaluates the loss'),
+    (ValueError, {'a': dict(opt_func=partial(torch.optim.SGD, momentom=0.9))}, {},
+     r"has opt_func=functools.partial\(<class 'torch.optim.sgd.SGD'>, momentom=0.9\): .*unexpected keyword.*momentom"),
     (ValueError, {'a': dict(n_epoch=1.5)}, {}, r'has n_epoch=1.5: expected a whole number of at least 1'),
     (ValueError, {'a': dict(bs=101)}, {}, r'has bs=101: expected a whole number from 1 to 100, the number of items'),
     (ValueError, {'a': dict()}, dict(seed='x'), r"seed='x': expected a whole number"),

@@ -140,6 +140,15 @@ def test_random_is_filter_normalised_and_leaves_the_random_state():
     assert Plane.random(zero).d1.norm() > 0
 
 
+@pytest.mark.parametrize('model', [nn.Linear(1, 2), nn.Linear(1, 3), nn.Sequential(nn.Linear(1, 2), nn.Linear(1, 2))])
+def test_random_directions_of_filters_with_a_single_number_are_not_parallel(model):
+    for seed in range(20):
+        plane = Plane.random(model, seed=seed)
+        norms = plane.d1.norm(), plane.d2.norm()
+        torch.testing.assert_close(norms[0], norms[1])
+        assert abs(plane.d1 @ plane.d2) < (1 - 1e-6) * norms[0] * norms[1]
+
+
 def test_custom_plane_from_names_and_its_errors():
     state = {'w': rand(2, 2), 'b': rand(2)}
     plane = Plane(state, {'w': rand(2, 2, seed=1)}, {'b': torch.ones(2)})

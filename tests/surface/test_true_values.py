@@ -127,7 +127,8 @@ MODELS = {
     'old weight norm': lambda: old_weight_norm(nn.Linear(3, 1)), 'counting': Counting,
     'spectral norm': lambda: nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(3, 4)), nn.Linear(4, 1)),
     'DataParallel': lambda: nn.DataParallel(nn.Linear(3, 1)), 'double': lambda: nn.Linear(3, 1),
-    'matmul': lambda: Matmul(), 'tied': lambda: Tied(), 'GRU': lambda: Recurrent(),
+    'scripted': lambda: scripted(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))),
+    'sparse': lambda: Sparse(), 'matmul': lambda: Matmul(), 'tied': lambda: Tied(), 'GRU': lambda: Recurrent(),
 }
 
 
@@ -136,6 +137,21 @@ class Matmul(nn.Module):
         super().__init__()
         self.a, self.b = nn.Parameter(rand(3, 4)), nn.Parameter(rand(4, 1))
     def forward(self, x): return torch.tanh(x @ self.a) @ self.b
+
+
+class Sparse(nn.Module):
+    "Its buffer is sparse, as in networks on graphs"
+    def __init__(self):
+        super().__init__()
+        self.lin = nn.Linear(3, 1)
+        self.register_buffer('near', torch.eye(3).to_sparse())
+    def forward(self, x): return self.lin(torch.sparse.mm(self.near, x.T).T)
+
+
+def scripted(module):
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore') # `torch.jit` is old
+        return torch.jit.script(module)
 
 
 class Tied(nn.Module):
@@ -165,8 +181,8 @@ def in_place(model, vector):
     "A copy of the model with these parameters written into its memory"
     memo = {id(t): t.detach().clone() for m in model.modules() for t in vars(m).values()
             if isinstance(t, torch.Tensor) and not t.is_leaf}
-    model, start = copy.deepcopy(model, memo).eval(), 0
     with torch.no_grad():
+        model, start = copy.deepcopy(model, memo).eval(), 0
         for p in model.parameters():
             p.copy_(vector[start:start + p.numel()].view_as(p))
             start += p.numel()

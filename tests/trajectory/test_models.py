@@ -1,11 +1,17 @@
 """Any kind of model answers from its record as it answered itself, and neither record nor inputs are written to."""
 
 import copy
+import math
+import os
 import pickle
 import threading
+import warnings
+import weakref
+from types import SimpleNamespace
 
 import pytest
 import torch
+from fastai.basics import Learner
 from fastai.text.models.awdlstm import AWD_LSTM
 from learners import Closure
 from torch import nn
@@ -13,7 +19,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrizations, spectral_norm, weight_norm
 from torch.utils._pytree import tree_leaves
 
-from fastsgd import Trajectory, loss_surface
+from fastsgd import Trajectory, compare_fits, loss_surface, tensor_dls
 from fastsgd.trajectory import Recording
 from fastsgd.trajectory.models import copy_model, unwrapped
 
@@ -72,6 +78,37 @@ class Texts(nn.Module):
     def forward(self, x): return self.head(self.body(x))
 
 
+class Keeps(nn.Module):
+    "It keeps what can't be copied, as people's models do: a module, a file, locks"
+    def __init__(self):
+        super().__init__()
+        self.lin, self.log, self.tools = nn.Linear(3, 2), open(os.devnull, 'w'), {'math': math}
+        weakref.finalize(self, self.log.close)
+        self.locks = [threading.Lock(), threading.RLock(), (threading.Event(), threading.Condition())]
+    def forward(self, x):
+        with self.locks[0]: self.log.write('asked\n')
+        return self.lin(x) * self.tools['math'].e
+
+
+def quiet_script(make, *args):
+    "`torch.jit` warns that it is old, and people have such models"
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        return make(*args)
+
+
+def layers(): return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 2))
+
+
+class Sparse(nn.Module):
+    "As in networks on graphs"
+    def __init__(self):
+        super().__init__()
+        self.lin = nn.Linear(3, 2)
+        self.register_buffer('near', torch.eye(3).to_sparse())
+    def forward(self, x): return self.lin(torch.sparse.mm(self.near, x.T).T)
+
+
 X, WORDS = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)), torch.arange(20).reshape(4, 5)
 HALF = X.half(), X.bfloat16()
 KINDS = {
@@ -87,6 +124,12 @@ KINDS = {
     'transformer': (lambda: nn.TransformerEncoderLayer(4, 2, 8, batch_first=True), torch.randn(2, 3, 4)),
     'DataParallel': (lambda: nn.DataParallel(nn.Linear(3, 2)), X),
     'compiled': (lambda: torch.compile(nn.Linear(3, 2), backend='eager'), X),
+    'compiled part': (lambda: nn.Sequential(torch.compile(nn.Linear(3, 4), backend='eager'), nn.Linear(4, 2)), X),
+    'scripted': (lambda: quiet_script(torch.jit.script, layers()), X),
+    'traced': (lambda: quiet_script(torch.jit.trace, layers().eval(), X), X),
+    'scripted part': (lambda: nn.Sequential(quiet_script(torch.jit.script, nn.Linear(3, 4)), nn.Linear(4, 2)), X),
+    'keeps locks and files': (Keeps, X),
+    'sparse buffer': (Sparse, X),
     'half': (lambda: nn.Linear(3, 2).half(), HALF[0]),
     'bfloat16': (lambda: nn.Linear(3, 2).bfloat16(), HALF[1]),
     'complex': (lambda: Calls(lambda self, x: (x.cfloat() @ self.a).abs(), torch.complex64), X),
@@ -181,10 +224,24 @@ def test_copying_touches_nothing_and_shares_nothing():
                g in zip(model.parameters(), grads))
 
 
+def test_compiled_parts_of_a_copy_are_not_compiled():
+    compiled = []
+    model = nn.Sequential(torch.compile(nn.Linear(3, 4), backend=lambda graph, xs: compiled.append(1) or graph.forward),
+                          nn.Linear(4, 2))
+    traj, answers = fitted(model, X)
+    seen = len(compiled)
+    assert seen and same(traj.predict(1, X), answers[1])
+    loss_surface(SimpleNamespace(model=model, loss_func=nn.MSELoss()), 'random', n=2, data=(X, X[:, :2]))
+    assert len(compiled) == seen
+
+
 def test_a_model_that_cannot_be_copied_is_refused_in_one_sentence(count):
     model = nn.Linear(3, 2)
-    model.lock = threading.Lock()
+    model.numbers = iter(range(3)), (i for i in range(3))
     with pytest.raises(ValueError, match='the model cannot be copied: TypeError: cannot pickle'): copy_model(model)
+    learn = Learner(tensor_dls((X, X[:, :2]), bs=5, seed=0), model, nn.MSELoss())
+    with pytest.raises(ValueError, match='learn cannot be copied: TypeError: .*; expected a model, data and callbacks'):
+        compare_fits(learn, [dict(lr=0.1)], 1)
     count('bad inputs refused')
 
 
