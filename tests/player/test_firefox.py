@@ -111,5 +111,6 @@ def test_keys(player):
 
 def test_values_are_read_out(player):
     page = player(animation())
+    while page.js(f'{PLAYER}.dataset.values') != 'true': page.wait(20) # they are unpacked after the first picture
     page.press('values')
     assert 'y = ' in page.js(f"{PLAYER}.querySelector('[data-do=live]').textContent")
