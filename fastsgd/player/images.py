@@ -1,9 +1,10 @@
-"""Images of a drawing: each stored once, compressed, with no more pixels than are seen."""
+"""Images of a drawing: each stored once, in sheets of several, compressed, with no more pixels than are seen."""
 
 import base64
 import hashlib
 import io
 import re
+from itertools import chain, zip_longest
 
 import numpy as np
 from PIL import Image, features
@@ -16,53 +17,105 @@ COLORS = 256, 64, 32, 16, 12 # of images with sharp edges, whose colours the for
 BOUNDS = 4, 6, 8, 10, 12 # levels of 255 that pixels are off, in the root of the mean square: more of it is seen
 TRIED = 12 # images of a size that tell how the others will do
 LOSSLESS = {'lossless': True, 'quality': 25, 'method': 2} # smaller ones take ten times as long
+IN_HASTE = {'lossless': True, 'quality': 0, 'method': 0} # until all are known
+PIXELS, HIGHEST = 240_000, 16_383 # of a sheet: a browser decodes all of it; WebP has no higher one
+SEEN = 16_000_000 # pixels of all sheets that are seen at a time: Chromium keeps 32,000,000 decoded
 TOKEN = re.compile('href="!([0-9]+)"')
 
 
 class Images:
-    "Keep images as bytes, and say what stands for them in the text of a drawing: `!` and a number"
-    def __init__(self): self.files, self._known = [], {}
+    """Keep images as bytes, and say what stands for them in the text of a drawing: `!` and a number
+
+    When all are known they go into sheets, one below the other: on a page an image that changes is then another part of
+    the same sheet, with nothing to load or decode, and headers and colours are stored once for all of a sheet.
+    """
+    def __init__(self): self.sheets, self._files, self._known = [], [], {} # sheets: bytes, and which images are in them
 
     def add(self, pixels: np.ndarray) -> str:
         "Keep an image of `pixels`, (H, W, 4) in uint8, without loss"
         key = pixels.shape[:2], hashlib.blake2b(pixels.tobytes(), digest_size=16).digest()
         if key not in self._known:
-            self._known[key] = len(self.files)
-            self.files.append(compressed(Image.fromarray(pixels), **LOSSLESS))
+            self._known[key] = len(self._files)
+            self._files.append(compressed(Image.fromarray(pixels), **IN_HASTE))
         return f'!{self._known[key]}'
 
-    def size(self) -> int: return sum(map(len, self.files)) * 4 // 3
+    def size(self) -> int: return sum(len(file) for file, _ in self.sheets) * 4 // 3
 
-    def keep_within_limit(self):
-        "Give up detail if all take more than `MOST` bytes: as little as will do, and no more than is hardly seen"
-        if sum(map(len, self.files)) <= MOST or not features.check('webp'): return
-        groups = {}
-        for k, file in enumerate(self.files): groups.setdefault(opened(file).size, []).append(k)
-        groups = [(numbers, self._tried(numbers)) for numbers in groups.values()]
-        for bound in BOUNDS:
-            chosen = [(numbers, *min((o for o in tried if o[1] <= bound), key=lambda o: o[0]))
-                      for numbers, tried in groups]
-            if sum(share * sum(len(self.files[k]) for k in numbers) for numbers, share, *_ in chosen) <= MOST: break
-        for numbers, _, _, way in chosen:
-            for k in numbers: self.files[k] = min(self.files[k], with_less_detail(self.files[k], *way), key=len)
+    def gather(self, parts):
+        """Put images that follow one another in a place of the `parts` of a drawing into sheets
+
+        If all take more than `MOST` bytes, they lose detail: as little as will do, and no more than is hardly seen.
+        """
+        sizes, places, groups = [size for size, _ in self._known], [*places_of(parts)], {}
+        for k in dict.fromkeys([*chain(*places), *range(len(sizes))]): groups.setdefault(sizes[k], []).append(k)
+        room = min(PIXELS, SEEN // max(len(places), 1))
+        can_lose = sum(map(len, self._files)) > MOST and features.check('webp')
+        ways = [self._tried(numbers) if can_lose else [(1., 0., (None, None))] for numbers in groups.values()]
+        for bound in (0, *BOUNDS):
+            chosen = [min((way for way in tried if way[1] <= bound), key=lambda way: way[0]) for tried in ways]
+            likely = sum(share * self._taken(numbers) for numbers, (share, *_) in zip(groups.values(), chosen))
+            if can_lose and likely > MOST and bound < BOUNDS[-1]: continue
+            self.sheets = [self._sheet(run, *way) for (size, numbers), (*_, way) in zip(groups.items(), chosen)
+                           for run in runs(size, numbers, room)]
+            if not can_lose or self.size() <= MOST * 4 // 3: break
+
+    def _taken(self, numbers): return sum(len(self._files[k]) for k in numbers)
+
+    def _strip(self, numbers):
+        "The images `numbers` one below the other; each has its first and last row twice, to end in its own colours"
+        images = [np.asarray(opened(self._files[k])) for k in numbers]
+        if len(images) == 1: return Image.fromarray(images[0])
+        return Image.fromarray(np.concatenate([image[[0, *range(len(image)), -1]] for image in images]))
+
+    def _sheet(self, numbers, quality, colors):
+        file = with_less_detail(self._strip(numbers), quality, colors)
+        if quality and len(file) > self._taken(numbers): file = with_less_detail(self._strip(numbers), None, None)
+        return file, numbers
 
     def _tried(self, numbers) -> list:
         "For each way: the share of bytes that some of these images take, how far they are off, and the way"
-        some = [self.files[k] for k in numbers[::-(-len(numbers) // TRIED)]]
-        tried = [(1., 0., (None, None))] # as they are
-        for way in (*((q, None) for q in QUALITIES), *((None, n) for n in COLORS)):
-            files = [with_less_detail(file, *way) for file in some]
-            off = [np.square(np.subtract(opened(a), opened(b), dtype=float)).mean() for a, b in zip(some, files)]
-            tried.append((sum(map(len, files)) / sum(map(len, some)), float(np.mean(off)**0.5), way))
+        some = numbers[::-(-len(numbers) // TRIED)]
+        strip, taken, tried = self._strip(some), self._taken(some), []
+        for way in ((None, None), *((q, None) for q in QUALITIES), *((None, n) for n in COLORS)):
+            file = with_less_detail(strip, *way)
+            off = np.square(np.subtract(strip, opened(file), dtype=float)).mean()**0.5
+            tried.append((len(file) / taken, float(off), way))
         return tried
 
-    def uris(self) -> list:
-        "All images, as an HTML page takes them"
-        return [uri(file) for file in self.files]
+    def written(self) -> list:
+        "All sheets as an HTML page takes them: the image and which ones are in it, from its top down"
+        return [(uri(file), numbers) for file, numbers in self.sheets]
+
+    def pixels(self, wanted) -> dict:
+        "The pixels of the images whose numbers are `wanted`"
+        found = [cut(file, numbers) for file, numbers in self.sheets if not wanted.isdisjoint(numbers)]
+        return {k: image for images in found for k, image in images if k in wanted}
 
     def read(self, text) -> str:
         "Return `text` with images in it, as PNG: programs for SVG may know no other kind"
-        return TOKEN.sub(lambda found: f'href="{uri(as_png(self.files[int(found[1])]))}"', text)
+        uris = {k: uri(as_png(image)) for k, image in self.pixels({*map(int, TOKEN.findall(text))}).items()}
+        return TOKEN.sub(lambda found: f'href="{uris[int(found[1])]}"', text)
+
+
+def places_of(parts):
+    "Yield for each place of images in `parts`, each of which may have several, the numbers of those that come there"
+    for part in parts:
+        if not any('!' in entry[2] for entry in part.entries if not isinstance(entry, int)): continue
+        for place in zip_longest(*(TOKEN.findall(text) for _, text in part.texts())): yield [int(k) for k in place if k]
+
+
+def runs(size, numbers, room):
+    "Yield as many of the `numbers` of images of this `size` at a time as go into a sheet of `room` pixels"
+    height, width = size
+    n = max(min(room // width, HIGHEST) // (height + 2), 1)
+    for k in range(0, len(numbers), n): yield numbers[k:k + n]
+
+
+def cut(file, numbers):
+    "Yield each image of a sheet: its number and its pixels"
+    sheet, edge = np.asarray(opened(file)), int(len(numbers) > 1)
+    step = len(sheet) // len(numbers)
+    for n, k in enumerate(numbers): yield k, sheet[n * step + edge:(n + 1) * step - edge]
 
 
 def compressed(image, **how) -> bytes:
@@ -72,21 +125,21 @@ def compressed(image, **how) -> bytes:
     return file.getvalue()
 
 
-def with_less_detail(file, quality, colors) -> bytes:
-    "`file` with the detail that WebP keeps at this `quality`, or in so many `colors`"
-    if quality is not None: return compressed(opened(file), quality=quality, method=4)
-    if colors is None: return file
-    few = opened(file).quantize(colors, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).convert('RGBA')
-    return compressed(few, **LOSSLESS)
+def with_less_detail(image, quality, colors) -> bytes:
+    "`image` with the detail that WebP keeps at this `quality`, or in so many `colors`, or all of it"
+    if quality is not None: return compressed(image, quality=quality, method=4)
+    if colors is not None:
+        image = image.quantize(colors, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).convert('RGBA')
+    return compressed(image, **LOSSLESS)
 
 
 def opened(file): return Image.open(io.BytesIO(file)).convert('RGBA')
 
 
-def as_png(file) -> bytes:
-    if few := with_palette(np.asarray(opened(file))): return few
+def as_png(pixels) -> bytes:
+    if few := with_palette(pixels): return few
     png = io.BytesIO()
-    opened(file).save(png, 'PNG')
+    Image.fromarray(pixels).save(png, 'PNG')
     return png.getvalue()
 
 

@@ -153,7 +153,7 @@ def draw_svg(
             result.n_frames = i + 1
         if not result.n_frames: raise ValueError('frames is empty: there is nothing to draw')
         result.defs, result.parts = camera.develop()
-        result.images.keep_within_limit()
+        result.images.gather(result.parts)
         size = result.images.size() + sum(part.size() for part in result.parts)
         result.values = camera.values.written(result.n_frames, size)
     return result

@@ -43,7 +43,7 @@ stroke-linejoin="round" stroke-linecap="butt"><defs>{defs}</defs>{picture}</svg>
 <span class="fastsgd-pick"><select data-do="speed" aria-label="Speed" title="Speed">{speeds}</select></span>
 <span class="fastsgd-pick"><select data-do="mode" aria-label="At the end" title="At the end">{modes}</select></span>
 {note}</div></script>
-<script>{script}("{id}", {read_out});</script>
+<script>{script}("{id}", {sheets}, {read_out});</script>
 </div>"""
 STILL = '<img alt="{alt}" width="{css_width}" src="{src}" style="max-width:100%;height:auto">'
 # The policy forbids what the page does not do: load anything.
@@ -86,13 +86,14 @@ def player_html(
     data = dict(frames=drawing.n_frames, width=css_width, legible=legible, interval=interval, pause=pause, mode=mode,
                 autoplay=autoplay, labels=None if labels is None else [str(label) for label in labels],
                 parts=[(part.frames, part.entries) for part in moving], letters=drawing.spelling.letters,
-                images=drawing.images.uris(), values=drawing.values)
+                images=drawing.images.written(), values=drawing.values)
     html = PLAYER.format(
         id=name, alt=alt, width=drawing.width, height=drawing.height, style=asset('player.css'),
         still=still, script=asset('player.js'),
         defs=drawing.defs.replace('id="@', f'id="{name}-').replace('#@', f'#{name}-'),
         picture=in_layers(drawing.parts).replace('#@', f'#{name}-'), last=drawing.n_frames - 1,
-        buttons=buttons('first', 'back', 'play', 'next', 'last'), read_out=asset('values.js') if drawing.values else '',
+        sheets=asset('sheets.js') if drawing.images.sheets else 'null',
+        read_out=asset('values.js') if drawing.values else '', buttons=buttons('first', 'back', 'play', 'next', 'last'),
         note=f'<span class="fastsgd-buttons">{buttons("values", "copy")}</span>{NOTE}' if drawing.values else '',
         speeds=options([(s, f'{s}×') for s in SPEEDS]), modes=options([(m, m) for m in MODES]), data=script_json(data))
     return html.replace('\n', ' ') # one line: JupyterLite joins several by commas

@@ -1,5 +1,5 @@
 // Plays what html.py wrote: swaps the contents of the parts of the picture that change from frame to frame.
-(function (id, readOut) {
+(function (id, sheets, readOut) {
   "use strict";
 
   // All texts of one part, put together the first time they are shown. Entries are differences: see drawing.py.
@@ -76,9 +76,10 @@
     const find = (name) => root.querySelector("[data-do=" + name + "]");
     const data = JSON.parse(written("application/json"));
     for (const child of [...root.children]) if (child.tagName !== "SCRIPT") child.remove();   // the still picture
-    const lines = reader(data.letters), image = (found, k) => 'href="' + data.images[k] + '"';
-    const read = (text) => lines(text).replace(/href="!([0-9]+)"/g, image);
-    root.insertAdjacentHTML("afterbegin", read(written("text/html")));
+    const read = reader(data.letters), shell = document.createElement("div");
+    const put = sheets ? sheets(data.images) : (node, text) => { node.innerHTML = text; };
+    put(shell, read(written("text/html")));
+    root.prepend(...shell.childNodes);
     root.style.width = data.width + "px";
     root.style.setProperty("--fastsgd-legible", data.legible + "px");
     root.tabIndex = 0;
@@ -87,12 +88,11 @@
     if (window.frameElement && root.parentNode === document.body) follow(window.frameElement);
     root.dataset.lmSuppressShortcuts = "true";      // of JupyterLab, while the player has the focus
     const nodes = root.querySelectorAll("svg [data-part]");
-    const parts = data.parts.map((part, k) => ({
-      node: nodes[k], starts: part[0], text: history(part[1]), shown: -1
-    }));
+    const parts = data.parts.map((part, k) => ({ node: nodes[k], starts: part[0], text: history(part[1]), shown: -1 }));
     const picture = find("picture"), slider = find("seek"), label = find("label"), speed = find("speed"), mode = find("mode");
     const last = data.frames - 1;
     const values = data.values && readOut(root, find, data.values, changing, () => [frame, called()]);
+    const apart = document.implementation.createHTMLDocument("");     // which loads no image
     let told = 0, frame = 0, direction = 1, playing = false, seen = false, before = 0, waited = 0, timer = 0;
 
     function called() { return data.labels ? data.labels[frame] : "frame " + frame; }
@@ -102,8 +102,8 @@
       for (const part of parts) {
         const k = entryAt(part.starts, frame);
         if (k === part.shown) continue;
-        const fresh = part.node.cloneNode();
-        fresh.innerHTML = read(part.text(k));
+        const fresh = apart.importNode(part.node);
+        put(fresh, read(part.text(k)));
         renew(part.node, fresh);
         part.shown = k;
       }
