@@ -64,9 +64,10 @@ class Chain:
         block = min(self.block * torch.get_num_threads(), n)
         res = x.new_empty(n, self.widths[-1], x.shape[-1])
         room = [x.new_empty(block, width, x.shape[-1]) for width in self.widths[:-1]]
-        for a in range(0, n, block):
-            few, h = {name: w[a:a + block] for name, w in weights.items()}, x
-            for layer, out in zip(self.layers, [*(t[:n - a] for t in room), res[a:a + block]]):
+        parts = {name: w.split(block) for name, w in weights.items()}
+        for k, last in enumerate(res.split(block)):
+            few, h = {name: w[k] for name, w in parts.items()}, x
+            for layer, out in zip(self.layers, [*(t[:len(last)] for t in room), last]):
                 _linear(h, few, layer.names, out)
                 h = out
                 if layer is self.layers[-1]: break
@@ -83,9 +84,8 @@ class Chain:
 def _linear(x, weights, names, out):
     if names[0] not in weights: torch.mm(weights[None], x.flatten(1), out=out.flatten(1)) # known of the first layer
     else:
-        x = x.expand(len(out), *x.shape[-2:])
-        if len(names) == 1: torch.bmm(weights[names[0]], x, out=out)
-        else: torch.baddbmm(weights[names[1]][:, :, None], weights[names[0]], x, out=out)
+        torch.bmm(weights[names[0]], x.expand(len(out), *x.shape[-2:]), out=out)
+        if len(names) > 1: out.add_(weights[names[1]][:, :, None]) # `baddbmm` would write it there first
 
 
 def _function(x, weights, func, args, kwargs):

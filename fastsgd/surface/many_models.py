@@ -56,6 +56,6 @@ def _cross_entropy(input, target, *args, ignore_index=-100, reduction='mean', la
                                label_smoothing=label_smoothing, **kwargs)
     input, target = input.as_subclass(torch.Tensor), target.as_subclass(torch.Tensor)
     log_p, counts = F.log_softmax(input.t().contiguous(), 0), target != ignore_index
-    res = log_p.gather(0, torch.where(counts, target, 0)[None])[0]
-    res = -torch.where(counts, res, 0.)
-    return res if reduction == 'none' else res.sum() if reduction == 'sum' else res.sum() / counts.sum()
+    if counts.all(): res = log_p.gather(0, target[None])[0]
+    else: res = torch.where(counts, log_p.gather(0, torch.where(counts, target, 0)[None])[0], 0.)
+    return -res if reduction == 'none' else -res.sum() if reduction == 'sum' else -res.sum() / counts.sum()
