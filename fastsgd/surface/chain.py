@@ -25,6 +25,7 @@ class Chain:
         self.objective, self.first, self.model = objective, first, objective.fresh_model()
         self.buffers = {n: b.clone() for n, b in self.model.named_buffers()}
         self.layers, self.inputs = None, [] # of each piece of the data, feature by feature
+        self.kept = {} # memory for answers, the same in each call: allocators may leave freed pieces unused
         objective.loss(self.model, self._follow)
         names, pieces = set() if first is None else first.names, objective.pieces
         self.spec = [(n, p.shape, p.dtype, p.numel()) for n, p in self.model.named_parameters() if n not in names]
@@ -53,21 +54,29 @@ class Chain:
         "The losses at points i to j"
         rest = points if self.first is None else self.first.rest(points)
         parts = rest.vectors(i, j).split([size for *_, size in self.spec], 1)
-        weights = {n: part.view(j - i, *shape).to(dtype) for (n, shape, dtype, _), part in zip(self.spec, parts)}
+        weights = {n: part.view(j - i, *shape, *(1,) * (len(shape) == 1)).to(dtype) # biases as columns
+                   for (n, shape, dtype, _), part in zip(self.spec, parts)}
         if self.first is not None: weights[None] = points.coefficients(i, j).to(self.inputs[0].dtype)
-        return vmap(self._loss, randomness='same')([self._answers(x, weights, j - i) for x in self.inputs])
+        answers = [self._answers(piece, x, weights, j - i) for piece, x in enumerate(self.inputs)]
+        return vmap(self._loss, randomness='same')(answers).clone() # a loss may be a part of them
 
-    def _answers(self, x, weights, n: int) -> torch.Tensor:
+    def _room(self, key, like, *shape) -> torch.Tensor:
+        kept = self.kept.get(key)
+        if kept is None or len(kept) < shape[0]: kept = self.kept[key] = like.new_empty(shape)
+        return kept[:shape[0]]
+
+    def _answers(self, piece: int, x, weights, n: int) -> torch.Tensor:
         "What the last layer says at n points, shape (n, features, samples)"
         if len(self.layers) == 1 and self.first is not None: # whatever its shape
             return torch.mm(weights[None], x.flatten(1)).view(n, *x.shape[1:])
         block = min(self.block * torch.get_num_threads(), n)
-        res = x.new_empty(n, self.widths[-1], x.shape[-1])
-        room = [x.new_empty(block, width, x.shape[-1]) for width in self.widths[:-1]]
+        res = self._room((piece, 'last'), x, n, self.widths[-1], x.shape[-1])
+        room = [self._room((k, x.shape[-1]), x, block, width, x.shape[-1]) for k, width in enumerate(self.widths[:-1])]
         parts = {name: w.split(block) for name, w in weights.items()}
         for k, last in enumerate(res.split(block)):
             few, h = {name: w[k] for name, w in parts.items()}, x
-            for layer, out in zip(self.layers, [*(t[:len(last)] for t in room), last]):
+            if len(last) < block: room = [t[:len(last)] for t in room]
+            for layer, out in zip(self.layers, (*room, last)):
                 _linear(h, few, layer.names, out)
                 h = out
                 if layer is self.layers[-1]: break
@@ -85,14 +94,14 @@ def _linear(x, weights, names, out):
     if names[0] not in weights: torch.mm(weights[None], x.flatten(1), out=out.flatten(1)) # known of the first layer
     else:
         torch.bmm(weights[names[0]], x.expand(len(out), *x.shape[-2:]), out=out)
-        if len(names) > 1: out.add_(weights[names[1]][:, :, None]) # `baddbmm` would write it there first
+        if len(names) > 1: out.add_(weights[names[1]]) # `baddbmm` would write it there first
 
 
 def _function(x, weights, func, args, kwargs):
     if func is not F.batch_norm: return in_place(x, func, args, kwargs)
     mean, var, weight, bias = args
-    scale, shift = scale_and_shift(mean, var, weights[weight], weights[bias], **kwargs)
-    return x.mul_(scale[:, :, None]).add_(shift[:, :, None])
+    scale, shift = scale_and_shift(mean[:, None], var[:, None], weights[weight], weights[bias], **kwargs)
+    return x.mul_(scale).add_(shift)
 
 
 class Given(TorchFunctionMode):

@@ -103,6 +103,7 @@ LOSSES = {
     'weights': (nn.CrossEntropyLoss(weight=torch.tensor([1., 10., 100.])), torch.arange(50) % 3),
     'ignored': (nn.CrossEntropyLoss(ignore_index=1), torch.arange(50) % 3),
     'sum': (nn.L1Loss(reduction='sum'), rand(50, 3)),
+    'own labels': (lambda p, y: F.cross_entropy(p, p.argmax(1)), torch.arange(50) % 3),
     'own': (lambda p, y: ((p - y)**2).mean(0).sqrt().max(), rand(50, 3)),
 }
 
@@ -230,3 +231,13 @@ def test_points_at_a_time_take_half_of_the_memory_at_most():
     objective(points_of(model, 2)[0])
     chain, = [o for o in fastest(objective, points).runners if isinstance(o.way, Chain)]
     assert 10 < chain.size * chain.way.nbytes / 2**10 <= 2**11
+
+
+@pytest.mark.parametrize('max_bytes', [2**28, 2**12])
+def test_what_one_call_answers_another_one_leaves_alone(max_bytes):
+    torch.manual_seed(0)
+    model, x, y, loss_func = stack(nn.Tanh()).double(), rand(50, 3).double(), rand(50, 3).double(), lambda p, y: p[0, 0]
+    objective, (_, vectors), want = asked(model, x, y, loss_func, max_bytes)
+    way = Chain(objective)
+    parts = [way(vectors, i, i + 10) for i in range(0, 40, 10)]
+    torch.testing.assert_close(torch.cat(parts), want, rtol=2e-6, atol=1e-6)
