@@ -11,6 +11,7 @@ from ..trajectory.several import name_of
 from .style import VERMILION, letters, literal, shortened
 
 MOST = 40 # entries of a legend
+DENSE = 1000 # points of a line that are close enough to tell where it passes
 LETTER, ROW = 0.068, 0.2 # inches: about the width of a small letter, and the height of a row
 AROUND = 0.7, 0.9 # inches: about what stands beside axes, and below and above them
 CORNERS = ('upper right', 'upper left', 'lower left', 'lower right')
@@ -35,12 +36,8 @@ def legend(ax, x: list, y: list, handles: list | None = None, grow: bool = True)
     where = {'loc': 'upper center', 'bbox_to_anchor': (0.5, -0.17)}
     small = box[0] <= 0.62 and box[1] <= 0.45
     box = _after_layout(ax, box)
-    loc = emptiest(points, box)
-    if fits := small and (grow or not len(_inside(points, loc, box))):
-        if len(_inside(points, loc, box)):
-            loc = emptiest(points, box, CORNERS[:2]) # room is made above: zero stays below
-            make_room(ax, _inside(points, loc, box), box[1])
-        where = {'loc': loc}
+    if fits := small and (grow or not len(_inside(points, emptiest(points, box), box))):
+        where = {'loc': cleared(ax, points, box)}
     res = small_legend(ax.legend, entries, labels, ax, **where)
     res.entries, res.corner = entries, where['loc'] if fits else None
     res.set_zorder(6)
@@ -98,16 +95,17 @@ def in_axes(ax, x, y):
     return points[(points[:, 1] >= 0) & (points[:, 1] <= 1)]
 
 
-def _filled(parts):
-    "Nine more numbers between each two of a line, which passes there too"
+def filled(parts):
+    "Nine more numbers between each two of a line that has few, which passes there too"
     parts = [np.asarray(part, dtype=float).ravel() for part in parts]
-    return [np.interp(np.linspace(0, len(p) - 1, 10 * len(p)), np.arange(len(p)), p) if len(p) else p for p in parts]
+    return [np.interp(np.linspace(0, len(p) - 1, 10 * len(p)), np.arange(len(p)), p) if 0 < len(p) < DENSE else p
+            for p in parts]
 
 
 def _box(ax, n_letters, rows):
     "Width and height of so many rows of text beside a line, in fractions of `ax`, which a layout may make smaller yet"
     width, height = ax.get_window_extent().size / ax.figure.dpi
-    return letters() * (0.6 + LETTER * n_letters) / width, letters() * (0.2 + ROW * rows) / height
+    return letters() * (0.6 + LETTER * n_letters) / width, letters() * (0.25 + ROW * rows) / height
 
 
 def _after_layout(ax, box):
@@ -128,6 +126,15 @@ def _inside(points, corner, box):
 def emptiest(points, box, corners=CORNERS) -> str:
     "The corner in which a box of this width and height covers the fewest of the points"
     return min(corners, key=lambda o: len(_inside(points, o, box)))
+
+
+def cleared(ax, points, box, corners=CORNERS) -> str:
+    "The emptiest corner of `ax` for a box of this width and height; where none is empty, room is made above"
+    loc = emptiest(points, box, corners)
+    if not len(_inside(points, loc, box)): return loc
+    loc = emptiest(points, box, CORNERS[:2]) # zero stays below
+    make_room(ax, _inside(points, loc, box), box[1])
+    return loc
 
 
 def make_room(ax, reach, height):
@@ -151,7 +158,7 @@ def departure_note(ax, trajs: list, departures: list | None = None, drawn: tuple
     if len(gone) > 3: gone, texts = [max(gone, key=lambda o: o[0])], [f'{len(gone)} fits left the plot']
     free = [c for c in reversed(CORNERS) if c != getattr(ax.get_legend(), 'corner', None)]
     if ax.name == '3d': free = ['upper left'] # below are the numbers of its axes
-    v, h = emptiest(in_axes(ax, *map(_filled, drawn)), _box(ax, max(map(len, texts)), 3 + len(texts)), free).split()
+    v, h = emptiest(in_axes(ax, *map(filled, drawn)), _box(ax, max(map(len, texts)), 3 + len(texts)), free).split()
     x, y, up = 0.03 if h == 'left' else 0.97, 0.04 if v == 'lower' else 0.96, 0.08 if v == 'lower' else -0.08
     look = {'color': VERMILION, 'fontsize': 'small', 'ha': h, 'va': 'bottom' if v == 'lower' else 'top', 'zorder': 7,
             'bbox': {'fc': ax.get_facecolor(), 'ec': 'none', 'alpha': 0.85, 'pad': 1.5}}

@@ -39,6 +39,8 @@ class LossView(StepView):
 
     def _name(self, traj, k, total): return 'training' if total == 1 else label_of(traj, k)
 
+    def _more(self, traj): return traj.valid
+
     def _name_more(self, ax, trajs):
         if len(trajs) > 1 and any(len(t.valid[0]) for t in trajs): # one entry, in no fit's colour
             ax.plot([], [], marker='D', ms=4.5, ls='none', mec=ink(), mfc='none', label='validation')

@@ -8,7 +8,7 @@ from ..checks import check_in_list
 from ..trajectory.several import as_list, label_of, name_of
 from ..trajectory.tables import by_part
 from .cells import CHAR, LINE, SIZE
-from .legends import emptiest, in_axes, labels_of, legend, make_room, small_legend
+from .legends import CORNERS, cleared, emptiest, filled, in_axes, labels_of, legend, small_legend
 from .limits import finite, padded, within
 from .marks import mark_steps
 from .steps import extremes, spans_decades
@@ -81,16 +81,18 @@ class MetricsView(View):
         return shows
 
     def _legend(self, ax, handles, shows):
-        "Names of the lines: in a row above them where the panel is low and wide, else in the corner where fewest pass"
+        "Names of the lines in the corner where fewest pass, side by side where the panel is low; room is made for them"
         labels, (width, height) = labels_of(handles), ax.get_window_extent().size / ax.figure.dpi
-        in_a_row = height < LOW and sum(0.55 + CHAR * len(name) for name in labels) < width - 0.7 # what a layout takes
-        places = in_axes(ax, [show.x for show in shows], [show.y for show in shows])
-        loc = emptiest(places, (0.5, 0.5))
-        if in_a_row:
-            make_room(ax, places[:, 1], min(LINE * 1.9 / max(height - 0.2, 0.3), 0.5))
-            loc = 'upper right'
+        width, height = width - 0.7, max(height - 0.2, 0.3) # once a layout took its part
+        wide, columns = [0.45 + CHAR * len(name) for name in labels], 1
+        if height < LOW: columns = len(labels) if sum(wide) < width else max(int(width / max(wide)), 1)
+        rows = -(-len(labels) // columns)
+        row, high = rows == 1 < columns, (0.12 + 1.1 * LINE * rows) / height # a row is above all lines
+        box = (1, min(high, 0.5)) if row else (min(columns * max(wide) / width, 1), high)
+        places = in_axes(ax, filled(show.x for show in shows), filled(show.y for show in shows))
+        loc = cleared(ax, places, box, CORNERS[:2] if row else CORNERS) if box[1] < 0.6 else emptiest(places, box)
         small_legend(ax.legend, handles, labels, ax, loc=loc, fontsize=SIZE, framealpha=0.7, borderpad=0.2,
-                     labelspacing=0.25, columnspacing=1., ncols=len(handles) if in_a_row else 1).set_zorder(6)
+                     labelspacing=0.25, columnspacing=1., ncols=columns).set_zorder(6)
 
     def _legend_of_fits(self, ax, trajs, groups):
         "Below all panels: the fits by colour and marker, what is measured by the kind of line"

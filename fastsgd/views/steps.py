@@ -5,7 +5,7 @@ import torch
 
 from ..checks import check_flag, check_log
 from ..trajectory.several import as_list, label_of
-from .legends import departure_note, entries_of, legend
+from .legends import departure_note, entries_of, filled, legend
 from .limits import finite, left_at, padded, plain, step_limits, with_gaps, within
 from .marks import mark_steps
 from .style import BLUE, LINESTYLES, VERMILION, style, tidy
@@ -48,6 +48,7 @@ class StepView(View):
     def _values(self, traj): raise NotImplementedError
     def _lines(self, traj, k, total): return [along(self._name(traj, k, total), self._values(traj))]
     def _shown(self, traj): return self._values(traj)
+    def _more(self, traj): return [], [] # steps and values that are drawn beside the lines
     def _name_more(self, ax, trajs): pass # further entries of the legend
 
     def draw(self, traj, ax):
@@ -67,7 +68,8 @@ class StepView(View):
         self._name_more(ax, trajs)
         mark_steps([ax], trajs)
         lines = [line for k, t in enumerate(trajs) for line in self._lines(t, k, len(trajs))]
-        drawn = [steps for _, steps, _ in lines], [plain(values).double() for *_, values in lines]
+        lines += [('', *self._more(t)) for t in trajs]
+        drawn = [filled(steps for _, steps, _ in lines), filled(plain(values).double() for *_, values in lines)]
         if len(entries_of(ax)) > 1: legend(ax, *drawn, grow=len(trajs) == 1)
         gone = [left_at(np.arange(len(v)), v, ax.get_ylim()) for v in (plain(self._values(t)) for t in trajs)]
         shows.append(departure_note(ax, trajs, gone, drawn))

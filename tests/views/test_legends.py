@@ -36,6 +36,36 @@ HOSTILE = ['$5 and $6', '$x^$', r'a\b\frac{', '_hidden', '100 %', 'a_b^c', 'two\
            '$', r'\$', '']
 
 
+def moved(n=60, level=None):
+    "A fit whose lines cross, or whose losses hardly change, with metrics that cross too"
+    x = torch.linspace(0, 1, n + 1)
+    losses = 5 * (-6 * x[:-1]).exp() + 0.1 if level is None else torch.full((n,), level)
+    at = torch.arange(5, n + 1, 5)
+    t = Trajectory({'a': torch.stack([x, 1 - x, -x, x / 2], 1)}, losses=losses, lrs=[0.1] * n,
+                   valid=(at, losses[at - 1] * 0.9))
+    t.metrics = {'accuracy': (at, x[at]), 'f1_score_of_all': (at, 0.9 - 0.8 * x[at]), 'rmse': (at, 50 * losses[at - 1])}
+    return t
+
+
+def under_the_legend(ax):
+    "Names of the lines that pass under the legend of `ax`"
+    box = ax.get_legend().get_window_extent().padded(-1)
+    drawn = [a for a in ax.lines if len(a.get_xdata()) > 1 and a.get_transform() == ax.transData]
+    return [a.get_label() for a in drawn if a.get_path().transformed(a.get_transform()).intersects_bbox(box, False)]
+
+
+@pytest.mark.parametrize('views', [[LossView()], [MetricsView()], [LossView(), ParamsView(), MetricsView()]], ids=len)
+@pytest.mark.parametrize('level', [None, 2.])
+def test_no_line_passes_under_a_legend(level, views):
+    anim = animate(moved(level=level), *views)
+    anim._fig.canvas.draw()
+    anim._func(anim._save_count - 1)
+    anim._fig.draw_without_rendering()
+    panels = [part for ax in anim._fig.axes for part in (ax, *ax.child_axes) if part.get_legend()]
+    assert len(panels) == {1: len(views[0:1]) + isinstance(views[0], MetricsView), 3: 4}[len(views)]
+    assert [under_the_legend(ax) for ax in panels] == [[]] * len(panels)
+
+
 class CrossingView(View):
     def draw(self, traj, ax):
         line, = ax.plot([0, 1], [0, 0], label='line')
