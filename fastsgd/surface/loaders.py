@@ -1,6 +1,7 @@
 """Batches from a DataLoader: all, or a bounded sample, at random wherever that is possible. Torch only."""
 
 import copy
+from collections.abc import Sequence
 
 import torch
 from torch.utils.data import (
@@ -22,7 +23,7 @@ WAY_OUT = 'give data=(xs, ys), tensors or tuples of tensors, or a DataLoader'
 
 def from_loader(dl, max_samples: int, max_bytes: int, seed: int) -> tuple:
     "`(batches, source)` from a DataLoader, a Dataset or anything that gives batches, which goes on as it was"
-    if isinstance(dl, Dataset): dl = DataLoader(dl, 64)
+    if is_dataset(dl): dl = DataLoader(dl, 64)
     total, limits = size_of(dl), (max_samples, max_bytes)
     with random_state_kept(), GeneratorsKept(dl):
         at_random, drawn, more = shuffled(dl, total), 0, True
@@ -37,6 +38,12 @@ def from_loader(dl, max_samples: int, max_bytes: int, seed: int) -> tuple:
     if not drawn: raise ValueError(f'the training data is empty: {WAY_OUT}')
     if not more and drawn >= total: return joined(batches), Source(drawn)
     return joined(batches), Source(total, 0 if at_random is not None else drawn)
+
+
+def is_dataset(data) -> bool:
+    "Torch's, fastai's, or a list of samples: anything that says how many there are, and hands out each"
+    if isinstance(data, Sequence): return isinstance(data, list | tuple) # and no text or range
+    return isinstance(data, Dataset) or hasattr(type(data), '__getitem__') and hasattr(type(data), '__len__')
 
 
 def collected(dl, max_samples: int, max_bytes: int, whole: int = 0) -> tuple:

@@ -85,10 +85,12 @@ def check_model(model, loss_func):
 
 
 def check_batch(name, batch):
-    "Return `(xs, ys)`. Raises TypeError unless these are tuples of tensors."
+    "Return `(xs, ys)`, tuples of tensors also where each is a single tensor. Raises TypeError for anything else."
     sides = batch if isinstance(batch, (tuple, list)) and len(batch) == 2 else [None]
+    if any(isinstance(side, torch.Tensor) for side in sides):
+        sides = batch = tuple((side,) if isinstance(side, torch.Tensor) else side for side in sides)
     if not all(isinstance(side, (tuple, list)) and is_nest(side) for side in sides):
-        refuse_kind(name, batch, '(xs, ys), two tuples of tensors')
+        refuse_kind(name, batch, '(xs, ys), tensors or tuples of tensors')
     return batch
 
 

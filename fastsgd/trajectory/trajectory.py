@@ -42,7 +42,7 @@ class Trajectory(HowItWent, HowFast):
         *,
         model: torch.nn.Module | None = None, # The architecture, for `predict`; its own weights don't matter
         loss_func=None, # The loss of predictions and targets
-        data: tuple | None = None, # `(xs, ys)`: a sample of the training data as two tuples of tensors
+        data: tuple | None = None, # `(xs, ys)`: a sample of the training data, tensors or tuples of them
         batches: dict | None = None, # Step -> `(xs, ys)`, the batch of that step
         valid: tuple | None = None, # `(steps, losses)` of the validations, both of shape (validations,)
         aliases: dict | None = None, # Other name -> name, for shared parameters

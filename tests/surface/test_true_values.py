@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from fastai.data.core import DataLoaders, Datasets, TfmdDL
 from learners import Closure
 from torch import nn
 
-from fastsgd import Plane, Surface, Trajectory, loss_surface
+from fastsgd import Plane, Surface, Trajectory, loss_surface, tensor_dls
 from fastsgd.surface.objective import Objective
 from fastsgd.surface.points import PlanePoints
 from fastsgd.surface.ways import AtOnce, Loop
@@ -275,6 +276,11 @@ class Pairs(torch.utils.data.Dataset):
     def __getitem__(self, i): return self.x[i], self.y[i]
 
 
+def fastais(x, y, splits=None):
+    "Items with transforms, as a DataBlock makes them"
+    return Datasets(list(range(len(x))), [[lambda i: x[i]], [lambda i: y[i]]], splits=splits)
+
+
 FORMS = {
     'tensors': lambda x, y: (x, y), 'list of two': lambda x, y: [x, y], 'tuples': lambda x, y: ((x,), (y,)),
     'lists': lambda x, y: ([x], [y]), 'arrays': lambda x, y: (x.double().numpy(), y.double().numpy()),
@@ -282,6 +288,10 @@ FORMS = {
     'two batches': lambda x, y: [(x[:7], y[:7]), (x[7:], y[7:])], 'batches': lambda x,
     y: list(zip(x.split(4), y.split(4))),
     'loader': lambda x, y: torch.utils.data.DataLoader(Pairs(x, y), 5),
+    'samples': lambda x, y: list(zip(x, y)), 'arrays of samples': lambda x, y: list(zip(x.numpy(), y.numpy())),
+    'data set of fastai': lambda x, y: fastais(x, y), 'loader of fastai': lambda x, y: TfmdDL(fastais(x, y), bs=8),
+    'loaders of fastai': lambda x, y: DataLoaders.from_dsets(Pairs(x, y), Pairs(x[:3], y[:3]), bs=8),
+    'validation of fastai': lambda x, y: fastais(x, y, [[0, 1], range(20)]).dataloaders(bs=8, num_workers=0).valid,
     'loaders': lambda x, y: SimpleNamespace(train=torch.utils.data.DataLoader(Pairs(x, y), 5), valid=None),
 }
 
@@ -295,7 +305,23 @@ def test_data_in_the_forms_that_people_have(form):
     assert float(surface.loss[1, 1]) == pytest.approx(nn.MSELoss()(model(x), y).item(), rel=1e-5)
 
 
+class Sum(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.lin = nn.Linear(3, 2)
+    def forward(self, x, z): return self.lin(x) + z
+
+
+@pytest.mark.parametrize('form', [lambda x, z, y: ((x, z), y), lambda x, z, y: (x, z, y), lambda x, z, y: [(x, z, y)],
+                                  lambda x, z, y: tensor_dls((x, z, y), bs=8).train])
+def test_data_of_several_inputs(form):
+    model, x, z, y = Sum(), rand(20, 3), rand(20, 2), rand(20, 2, seed=1)
+    surface = loss_surface(SimpleNamespace(model=model, loss_func=nn.MSELoss()), 'random', n=3, data=form(x, z, y))
+    assert float(surface.loss[1, 1]) == pytest.approx(nn.MSELoss()(model(x, z), y).item(), rel=1e-5)
+
+
 @pytest.mark.parametrize('data, error, match', [
+    ({'x': rand(5, 3)}, TypeError, 'data is of type dict'),
     ((rand(5, 3), rand(4, 2)), ValueError, '5 and 4'), ((rand(0, 3), rand(0, 2)), ValueError, 'no samples'),
     ((rand(5, 3), 'y'), TypeError, 'holds a str'), ([], ValueError, 'is empty'), (3, TypeError, 'data is of type int'),
     ((rand(5, 3), np.array(['a'] * 5)), TypeError, 'holds a ndarray')])

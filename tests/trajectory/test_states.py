@@ -57,6 +57,23 @@ def test_each_point_is_a_checkpoint(wrap):
         assert float(loss_surface(traj, n=3, data=data).loss_at(traj)[-1]) == pytest.approx(wanted, rel=1e-5)
 
 
+def eager(model): return torch.compile(model, backend='eager')
+
+
+@pytest.mark.parametrize('given', [lambda m: m, nn.DataParallel, eager])
+@pytest.mark.parametrize('saved', [nn.DataParallel, eager, lambda m: eager(nn.DataParallel(m))])
+def test_states_of_a_wrapped_model(saved, given):
+    torch.manual_seed(0)
+    model, x = Shared(), torch.randn(20, 4)
+    states = [copy.deepcopy(wrapped.state_dict()) for wrapped in (saved(model), model)]
+    assert states[0].keys().isdisjoint(states[1])
+    traj = Trajectory.from_states(states, given(model), loss_func=F.mse_loss, data=(x, x)) # also some wrapped, some not
+    model.eval()
+    with torch.no_grad(): answer = model(x)
+    assert torch.equal(traj.predict(0, x), answer) and torch.equal(traj.predict(1, x), answer)
+    assert float(loss_surface(traj, 'random', n=2).loss_at(traj)[0]) == pytest.approx(float(F.mse_loss(answer, x)))
+
+
 def test_without_a_model_all_that_is_fractional_is_a_parameter():
     states, _ = checkpoints(Shared(), torch.randn(9, 4), torch.randn(9, 4), n=2)
     traj = Trajectory.from_states(states)
@@ -71,7 +88,9 @@ ONE = {'weight': torch.ones(1, 2), 'bias': torch.ones(1)}
     ([3], None, TypeError, r'states\[0\] is .*expected a state dict'),
     ([ONE, {'weight': torch.ones(1, 2)}], None, ValueError, r"'bias' has shape \(1,\) in states\[0\] and no tensor in"),
     ([ONE, {**ONE, 'bias': torch.ones(2)}], None, ValueError, r"'bias' has shape \(1,\) .* and shape \(2,\) in states"),
-    ([{'epoch': 3}], None, ValueError, "'epoch' has no tensor"),
+    ([{'epoch': 3}], None, ValueError, r"states\[0\]\['epoch'\] is of type int: expected a tensor$"),
+    ([{'model': ONE, 'epoch': 3}], nn.Linear(2, 1), ValueError,
+     r"states\[0\]\['model'\] is of type dict: expected a tensor; for the .* in it, give states\[0\]\['model'\]$"),
     ([ONE], nn.BatchNorm1d(2), ValueError, "states.0. lacks 'num_batches_tracked', which the model has"),
     ([{**ONE, 'more': torch.ones(1)}], nn.Linear(2, 1), ValueError, "has 'more', which the model has not"),
     ([ONE], 'Linear', TypeError, 'model is .*expected a torch.nn.Module')])
