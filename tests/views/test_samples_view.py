@@ -170,7 +170,8 @@ def test_pictures_that_do_not_change_are_stored_once():
     t = looked_at.pictures(n=19)
     few, many = (len(animate(t.thin(n), SamplesView()).to_jshtml()) for n in (2, 20))
     page = animate(t, SamplesView()).to_jshtml()
-    assert page.count('data:image/') == 12 + 1 # with the still one, for where no script runs
+    assert page.count('data:image/') == 1 + 1 # all in one sheet, and the still one, for where no script runs
+    assert f',{[*range(12)]}]]'.replace(' ', '') in page
     assert many < few + 18 * 12 * 600
 
 
