@@ -39,7 +39,8 @@ def as_samples(xs, ys, loss_func=None, classes=(), most=None) -> Samples:
     x, y = leaves(xs)[0], (leaves(ys) or [None])[0]
     kind, targets = 'none', None
     classes_there = None if y is None else classes_of(y)
-    if classes_there is not None and not (y.is_floating_point() and activation_of(loss_func) == 'identity'):
+    are_numbers = ('identity', 'log') if y is not None and y.numel() == len(y) else ('identity',) # of counts logarithms
+    if classes_there is not None and not (y.is_floating_point() and activation_of(loss_func) in are_numbers):
         kind, targets = 'category', classes_there.tolist()
     elif y is not None and y.ndim < 3 and y.is_floating_point() and y.numel() <= 16 * len(y):
         kind, targets = 'value', [v[0] if len(v) == 1 else v for v in y.double().reshape(len(y), -1).tolist()]

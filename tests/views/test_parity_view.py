@@ -4,7 +4,7 @@ import looked_at
 import numpy as np
 import pytest
 import torch
-from fits import axes, classes, line, pixels
+from fits import axes, classes, line, pixels, train
 from torch.nn import functional as F
 
 from fastsgd.views import ParityView
@@ -92,3 +92,12 @@ def test_what_is_not_finite_is_left_out():
                                 lrs=t.lrs,
                                 model=t.model, loss_func=t.loss_func, samples=t.samples)
     ParityView().plot(lost, axes()).figure.canvas.draw()
+
+
+def test_counts_of_a_loss_of_logarithms_are_numbers_and_no_classes():
+    x = torch.randn(60, 3, generator=torch.Generator().manual_seed(0))
+    counts = (x.sum(1, keepdim=True) * 0.4).exp().round()
+    t = train(torch.nn.Linear(3, 1), x, counts, torch.nn.PoissonNLLLoss(), n=9)
+    ax = ParityView().plot(t, axes())
+    low, high = ax.get_ylim()
+    np.testing.assert_allclose(dots(ax)[0].get_ydata(), t.predict(-1, x).exp().flatten().clamp(low, high), rtol=1e-5)
