@@ -1,6 +1,7 @@
 """`Recording`: collects a model's points step by step, within a byte budget, into a `Trajectory`. Torch only."""
 
 import threading
+import warnings
 from array import array
 
 import torch
@@ -16,12 +17,13 @@ from .memory import total_bytes
 from .models import unwrapped
 from .pace import Pace
 from .points import Points
-from .slots import Flat, Slots, same
+from .slots import Flat, Slots, same, same_values
 from .trajectory import Trajectory
 
 LARGE_BYTES = 2**20 # of a point: from here on copying it takes a noticeable part of a step
 LARGE_POINTS = 64 # of a large model: enough for a film
 LARGE_STRIDE = 16 # steps apart at the most before the budget is full, since a fit may be interrupted early
+OTHERS = "the model's parameters are others by now, and recording stopped: make a new Recording of it"
 LEAST_POINTS = 3 # of a short fit, whatever they cost
 COPIED_BYTES = 12 * 2**20 # for each step, on average: takes some 5 ms, and a step of such a model 100 and more
 # Another thread may read the record while the fit goes on. One lock for all: it is never held for long, and can't be
@@ -69,7 +71,7 @@ class Recording:
         self._pace = Pace(self._slots.params, self.max_bytes) if check_flag('norms', norms) else None
         self._first = {n: t.detach().to('cpu', copy=True) for n, t in self._live().items()}
         self._points, self._tail, self._result = Points(self._first, self.max_bytes), None, None
-        self._flat = None
+        self._flat, self._versions, self._context = None, None, {}
 
     def _live(self): return {name: slot[key] for name, slot, key in self._slots.slots}
     def _live_params(self): return {name: slot[key] for name, slot, key in self._slots.slots[:len(self._slots.params)]}
@@ -86,7 +88,7 @@ class Recording:
         if model is not self.model and unwrapped(model) is not self.model: return False
         slots = self._slots if self._slots.same_modules() else Slots(self.model)
         if not slots.match(self._first): return False
-        self._slots = slots
+        if slots is not self._slots: self._slots, self._flat = slots, None
         return True
 
     # -- recording
@@ -109,10 +111,15 @@ class Recording:
             self.stride *= 2
 
     def point(self):
-        "Keep the point that the coming loss belongs to, if its turn has come"
+        "Keep the point that the coming loss belongs to, if its turn has come; anew where its step never came"
         with _RECORDING:
-            self._thread = threading.get_ident()
+            if self.stopped: return
+            self.stopped = not (self._slots.as_many(self._first) or self.follows(self.model))
+            if self.stopped: return warnings.warn(OTHERS, stacklevel=2)
+            self._thread, versions = threading.get_ident(), self._slots.versions()
+            if versions != self._versions: self.resume()
             if self._points.last != self.n_steps and self.n_steps % self.stride == 0: self._keep(self._snapshot())
+            self._versions = versions
 
     def gradients(self):
         "Keep the norms of the gradients that the optimiser is about to see: after clipping and unscaling them"
@@ -125,6 +132,7 @@ class Recording:
         part: str = '', # Whose loss it is where a model has several, such as a GAN's 'generator' and 'critic'
     ):
         "Count an optimiser step. Raises ValueError for a loss or a rate that is no number, TypeError for another part."
+        if self.stopped: return
         if type(lr) is not float: lr = check_number('lr', lr, finite=False, example=0.1)
         loss = self._losses.plain(loss)
         if type(part) is not str or part: check_string('part', part)
@@ -169,7 +177,7 @@ class Recording:
         with _RECORDING:
             if self.stopped or not self._slots.match(self._first): return
             self.resume()
-            self._tail = _cloned(self._snapshot()) if self._points.last != self.n_steps else None
+            self._tail = self._snapshot().cloned() if self._points.last != self.n_steps else None
             self._flat = None
             self._result = None
 
@@ -216,18 +224,18 @@ class Recording:
         Another thread than the one that trains gets the points that are kept: the model may be in the middle of a step.
         """
         with _RECORDING:
-            if self._result is not None: return self._result
+            if self._result is not None and same_values(context, self._context): return self._result
             elsewhere = (self._thread != threading.get_ident()
                          and any(t.ident == self._thread for t in threading.enumerate()))
             result = self._record(context, elsewhere)
-            if not elsewhere: self._result = result
+            if not elsewhere: self._result, self._context = result, context
             return result
 
     def _record(self, context, elsewhere):
         n, tail = self.n_steps, self._tail
         known = not self.stopped and self._slots.match(self._first) # else the tensors were replaced by others
         if tail is None and self._points.last != n and known and not elsewhere:
-            self._tail = tail = _cloned(self._snapshot())
+            self._tail = tail = self._snapshot().cloned()
         points = Columns(self._first, self._points.blocks(tail and (n, *tail)))
         valid = list(zip(*self.valid)) or [(), ()]
         given = {**self.batches.known('data' not in context), 'model': self.model, 'samples': self.samples,
@@ -239,7 +247,3 @@ class Recording:
         return Trajectory(points.only(self._slots.params), steps, self._losses.series(n),
                           torch.tensor(self.lrs[:n], dtype=torch.float64), points.only(self._slots.buffers),
                           aliases=dict(self._slots.aliases), persistent=self._slots.persistent, **(given | context))
-
-
-def _cloned(flat):
-    return flat.layout, {key: [torch.cat(ts)] for key, ts in flat.parts.items()}

@@ -1,5 +1,7 @@
 """`Slots`: where the tensors of a model are, and whether they are still there; `Flat` views on them. Torch only."""
 
+from operator import is_
+
 import torch
 
 from .memory import total_bytes
@@ -52,6 +54,17 @@ class Slots:
             if children.get(key) is not child: return False
         return True
 
+    def versions(self) -> list:
+        "How often each parameter was written to"
+        live = (slot[key] for _, slot, key in self.slots[:len(self.params)])
+        return [0 if t.is_inference() else t._version for t in live]
+
+    def as_many(self, first) -> bool:
+        "Are the modules still those, with as many numbers of the same types as in `first`, maybe in other shapes?"
+        live = [(slot.get(key), first[name]) for name, slot, key in self.slots]
+        return self.same_modules() and all(t is not None and t.numel() == like.numel() and t.dtype == like.dtype
+                                           for t, like in live)
+
     def match(self, first) -> bool:
         "Are there tensors of the shapes and types of `first`, and no others?"
         if len(self.slots) != len(first): return False
@@ -66,6 +79,12 @@ def same(a, b) -> bool:
     # numpy compares several at a time, torch one by one
     if a.numel() < LONG or a.dtype not in (torch.float32, torch.float64): return torch.equal(a, b)
     return bool((a.numpy() == b.numpy()).all())
+
+
+def same_values(a: dict, b: dict) -> bool:
+    "Do two dicts hold the same things, also where these stand in tuples made anew?"
+    flat = lambda d: [o for key in sorted(d) for o in (key, *(d[key] if isinstance(d[key], tuple) else (d[key],)))]
+    return a.keys() == b.keys() and len(flat(a)) == len(flat(b)) and all(map(is_, flat(a), flat(b)))
 
 
 class Flat:
@@ -96,3 +115,7 @@ class Flat:
             if slot.get(key) is not t or t.data_ptr() != start or t.numel() != size or not t.is_contiguous():
                 return False
         return True
+
+    def cloned(self):
+        "`layout` and `parts` of tensors of their own"
+        return self.layout, {key: [torch.cat(ts)] for key, ts in self.parts.items()}

@@ -1,11 +1,14 @@
 """`Recording`: every step within the budget, in any loop, without waiting for the device."""
 
+import copy
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from learners import DEVICES, check, same_state
 from torch import nn
+from torch.nn import functional as F
 
 from fastsgd.trajectory.recording import Recording
 
@@ -223,6 +226,60 @@ def test_replaced_parameters_are_noticed(swap, same, count):
         traj = recording.trajectory()
         for i, state in enumerate(states): same_state(traj.state(i), state)
     count('replacements of parameters noticed')
+
+
+@pytest.mark.parametrize('swap', [lambda m: setattr(m, '1', nn.Linear(3, 1)),
+                                  lambda m: setattr(m[1], 'weight', nn.Parameter(torch.ones(1, 3)))])
+def test_layers_put_in_place_of_others_between_two_steps_are_followed(swap):
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    recording = Recording(model)
+    states = train(model, recording, 4)[:-1]
+    swap(model)
+    states += train(model, recording, 4)
+    traj = recording.trajectory()
+    for i, state in enumerate(states): same_state(traj.state(i), state)
+
+
+@pytest.mark.parametrize('swap', [lambda m: m.append(nn.Linear(1, 1)), lambda m: m.double(),
+                                  lambda m: setattr(m[1], 'weight', nn.Parameter(torch.ones(2, 3)))])
+def test_a_model_with_other_parameters_stops_the_recording_and_not_the_loop(swap):
+    model = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1))
+    recording = Recording(model)
+    states = train(model, recording, 4)
+    swap(model)
+    with pytest.warns(UserWarning, match='parameters are others by now, and recording stopped: make a new Recording'):
+        train(model, recording, 4)
+    traj = recording.trajectory()
+    assert traj.n_steps == 4 and len(traj) == 4
+    for i in range(4): same_state(traj.state(i), states[i])
+
+
+def test_a_point_whose_step_failed_is_taken_anew():
+    model, states = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Linear(3, 1)), []
+    recording, opt = Recording(model), torch.optim.SGD(model.parameters(), 0.1)
+    for i in range(8):
+        recording.point()
+        before = copy.deepcopy(model.state_dict())
+        loss = model(torch.randn(9, 2)).square().mean()
+        loss.backward()
+        opt.step()
+        opt.zero_grad()
+        if i == 4: continue # as after an error that the loop survives
+        recording.step(loss, 0.1)
+        states.append(before)
+    traj = recording.trajectory()
+    for i, state in enumerate(states): same_state(traj.state(i), state)
+
+
+def test_what_a_trajectory_is_asked_with_counts_each_time():
+    model, data = nn.Linear(2, 1), ((torch.rand(5, 2),), (torch.rand(5, 1),))
+    recording = Recording(model)
+    train(model, recording, 3)
+    assert recording.trajectory() is recording.trajectory() and recording.trajectory().loss_func is None
+    traj = recording.trajectory(loss_func=F.mse_loss, data=data)
+    assert traj.loss_func is F.mse_loss and traj.data is not None
+    assert recording.trajectory(loss_func=F.mse_loss, data=data) is traj
+    assert recording.trajectory(loss_func=F.l1_loss, data=data).loss_func is F.l1_loss
 
 
 def test_without_an_end_the_last_point_of_a_replaced_model_is_left_out():
