@@ -12,9 +12,9 @@ from PIL import Image, features
 from .palette import with_palette
 
 MOST = 1_400_000 # bytes of all images together: what more of them take is made less by leaving out what is hardly seen
-QUALITIES = 85, 70, 55, 40, 25 # of WebP, for photographs
+QUALITIES = 85, 70, 55, 40, 25, 10 # of WebP, for photographs
 COLORS = 256, 64, 32, 16, 12 # of images with sharp edges, whose colours the former would smear
-BOUNDS = 4, 6, 8, 10, 12 # levels of 255 that pixels are off, in the root of the mean square: more of it is seen
+BOUNDS = 4, 6, 8, 10, 12, 14, 16 # levels of 255 that pixels are off, in the root of the mean square: more is seen
 TRIED = 12 # images of a size that tell how the others will do
 LOSSLESS = {'lossless': True, 'quality': 25, 'method': 2} # smaller ones take ten times as long
 IN_HASTE = {'lossless': True, 'quality': 0, 'method': 0} # until all are known

@@ -154,6 +154,16 @@ def test_detail_is_given_up_only_as_far_as_it_is_hardly_seen(kind, share, monkey
     if share == 0.9: assert off(images, added) < 1.5 * BOUNDS[0], 'no more than will do'
 
 
+def test_coloured_noise_which_is_the_hardest_to_store_takes_a_third_at_the_most(monkeypatch):
+    images, noise = Images(), np.random.default_rng(0).integers(0, 256, (20, 64, 64, 4), dtype=np.uint8)
+    noise[..., 3] = 255
+    for one in noise: images.add(one)
+    before = all_of(images).size()
+    monkeypatch.setattr('fastsgd.player.images.MOST', 0)
+    images.gather([])
+    assert images.size() < before / 3 and off(images, noise) < 1.2 * BOUNDS[-1]
+
+
 def test_svg_files_hold_png(tmp_path):
     anim = FitAnimation(*grid(smooth(2, 20), smooth(2, 20, 1), 2), 3)
     anim.save(tmp_path/'a.svg')
