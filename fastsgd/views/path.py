@@ -191,13 +191,13 @@ class Solid(Flat):
             ax.plot_surface(u, v, z, facecolors=shade, rcount=len(surface.v), ccount=len(surface.u), linewidth=0,
                             antialiased=False, shade=False, zorder=0)
         ax.set_zlim(self.zlim)
-        ax.set_zlabel(loss_label(surface), fontsize='small') # one line: beside it stands the next panel
+        ax.set_zlabel(loss_label(surface), fontsize='small', labelpad=2) # one line: beside it stands the next panel
         if log and levels is not None:
             ticks = [t for t in decade_ticks(levels) if levels[0] <= t <= levels[-1]]
             ax.set_zticks(np.log10(ticks), [f'{t:.3g}' for t in ticks])
         ax.view_init(elev=42, azim=-60)
         ax.tick_params(labelsize='small')
-        ax.set_box_aspect(None, zoom=0.88) # room for the labels
+        ax.set_box_aspect(None, zoom=0.88 if ax.bbox.width > 4 * ax.figure.dpi else 0.76) # room for the labels
 
     def _heights(self, levels, paths):
         "The lowest and the highest loss to show: of the surface, and of the paths until they diverge"

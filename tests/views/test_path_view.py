@@ -278,3 +278,16 @@ def test_help_names_the_settings_of_the_surface():
     shown = inspect.signature(PathView).parameters
     assert list(shown)[:5] == ['surface', 'kind', 'log', 'n', 'plane'] and {'max_samples', 'seed'} < set(shown)
     assert shown['n'].default == 50 and 'learn' not in shown
+
+
+FLAT, SOLID = PathView(n=6), PathView(n=6, kind='3d')
+
+
+@pytest.mark.parametrize('views', [[SOLID], [FLAT, FLAT, SOLID]], ids=len)
+def test_all_labels_of_a_solid_are_in_the_figure(views):
+    fig = animate(line(n=100), *views)._fig
+    fig.draw_without_rendering()
+    ax = next(ax for ax in fig.axes if ax.name == '3d')
+    for axis in (ax.xaxis, ax.yaxis, ax.zaxis):
+        box = axis.label.get_window_extent()
+        assert box.x0 >= 0 and box.x1 <= fig.bbox.x1 and box.y0 >= 0
