@@ -5,7 +5,7 @@ import torch
 from .objective import Objective
 from .pieces import cut, rows_of, widest
 from .source import paths_model_and_loss
-from .work import affordable, work_of
+from .work import OPERATIONS, TooMuch, affordable, work_of
 
 
 def affordable_surface(traj, sizes, seconds: float, more: int = 0) -> tuple | None:
@@ -18,7 +18,8 @@ def affordable_surface(traj, sizes, seconds: float, more: int = 0) -> tuple | No
     data, res = [traj.data, *traj.ragged], None
     total, objective = sum(map(rows_of, data)), Objective(model, loss_func, [two_of(widest(data))])
     for n, samples in sizes:
-        work = work_of(objective, min(samples, total))
+        try: work = work_of(objective, min(samples, total), seconds * OPERATIONS / (n * n + more))
+        except TooMuch: break
         calls = work.operations * min(samples, len(data)) # batches of other shapes are asked one by one
         if n * n + more > affordable(work._replace(operations=calls), seconds): break
         res = n, samples

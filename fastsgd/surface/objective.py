@@ -1,5 +1,6 @@
 """`Objective`: the loss of one model over fixed data, at many points. No fastai, no matplotlib."""
 
+import math
 import random
 import warnings
 import weakref
@@ -16,7 +17,7 @@ from ..trajectory.models import copy_model, unwrapped
 from .fastest import SEVERAL, Race, Runner, checked_loop, fastest
 from .pieces import Pieces, concatenated, cut, rows_of
 from .points import PlanePoints
-from .work import Work, counted
+from .work import TooMuch, Work, counted
 
 MAX_BYTES = 2**28
 
@@ -124,15 +125,19 @@ class Objective:
         loss = self.loss_func(output, *ys).as_subclass(torch.Tensor)
         return loss.mean() if loss.dim() else loss
 
-    def work(self, samples: int) -> Work:
-        "Count the work for some samples of the first batch: on a device without numbers, else where the data is"
+    def work(self, samples: int, most=math.inf) -> Work:
+        """Count the work for some samples of the first batch: on a device without numbers, else where the data is.
+
+        Raises TooMuch for more than `most` operators.
+        """
         xs, ys = cut(self.data[0], 0, samples)
         with random_state_kept(), warnings.catch_warnings():
             warnings.simplefilter('ignore')
             for device in ('meta', self.device):
                 model = self.fresh_model().to(device)
                 x, y = ([t.to(device) for t in side] for side in (xs, ys))
-                try: return counted(lambda m=model, x=x, y=y: self.loss_of(self.call(m, x), y)).work
+                try: return counted(lambda m=model, x=x, y=y: self.loss_of(self.call(m, x), y), most=most).work
+                except TooMuch: raise
                 except Exception: # a model that looks at numbers
                     if device != 'meta': raise
 

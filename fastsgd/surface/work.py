@@ -29,6 +29,10 @@ class Work(NamedTuple):
         return self.flops / FLOPS + self.moved / BYTES + self.operations / OPERATIONS
 
 
+class TooMuch(Exception):
+    "Counting alone would take long: without numbers too, each operator takes its time"
+
+
 class Counted(TorchDispatchMode):
     """Counts the work of all that runs inside, in `work`, and in `most` the bytes that new tensors hold at a time.
 
@@ -38,14 +42,16 @@ class Counted(TorchDispatchMode):
     @classmethod
     def _should_skip_dynamo(cls): return False
 
-    def __init__(self):
+    def __init__(self, most=math.inf): # Raises TooMuch after so many operators
         super().__init__()
         from torch.utils.flop_counter import flop_registry  # imports much
+        self.most_operations = most
         self.rules, self.work, self.touched = flop_registry, Work(), set()
         self.holders, self.users, self.live, self.most = {}, Counter(), 0, 0
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
+        if self.work.operations >= self.most_operations: raise TooMuch
         res = func(*args, **kwargs)
         rule = self.rules.get(func._overloadpacket)
         made, read = tensors_in((res,)), tensors_in((*args, *kwargs.values()))
@@ -87,17 +93,17 @@ def tensors_in(values) -> list:
     return res
 
 
-def counted(function, *args) -> Counted:
-    "Call `function` and count"
-    with torch.no_grad(), Counted() as count: function(*args)
+def counted(function, *args, most=math.inf) -> Counted:
+    "Call `function` and count. Raises TooMuch after `most` operators."
+    with torch.no_grad(), Counted(most) as count: function(*args)
     return count
 
 
-def work_of(objective, samples: int | None = None) -> Work:
+def work_of(objective, samples: int | None = None, most=math.inf) -> Work:
     """What the loss at one point costs, over `samples` samples or all; from two runs with one and two of them, without
-    numbers
+    numbers. Raises TooMuch for more than `most` operators.
     """
-    one, two = (objective.work(k) for k in (1, 2))
+    one, two = (objective.work(k, most) for k in (1, 2))
     rows = (samples or objective.n_samples) - 1
     grown = Work(*(a + max(b - a, 0) * rows for a, b in zip(one, two)))
     # origin and two directions are read for each parameter, and their sum is written

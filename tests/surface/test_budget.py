@@ -62,6 +62,19 @@ def test_nothing_large_is_begun():
     assert set(Seen.seen) == {'meta'}
 
 
+def test_counting_ends_where_it_is_too_much():
+    calls = []
+    class Long(nn.Linear):
+        "Many small operators, each of which takes longer to count than to do"
+        def forward(self, x):
+            for _ in range(5000):
+                calls.append(1)
+                x = super().forward(x)
+            return x
+    assert affordable_surface(traj_of(Long(3, 3), torch.zeros(9, 3), torch.arange(9) % 3), SIZES, SECONDS) is None
+    assert 100 < len(calls) < 1000
+
+
 @pytest.mark.parametrize('speed', [1e-3, 1., 1e3])
 def test_the_choice_does_not_depend_on_the_clock(speed, monkeypatch):
     begin = time.perf_counter()
