@@ -49,15 +49,26 @@ def copy_model(
     Raises ValueError where that fails.
     """
     model = unwrapped(model)
-    try:
-        with torch.no_grad(): res = copy.deepcopy(model, copy_memo(model)) # scripted parts would keep a history
+    try: res = _deep_copy(model)
     except Exception as e: raise ValueError(f'the model cannot be copied: {type(e).__name__}: {str(e)[:200]}') from e
     for m in res.modules():
         m.training = False
         # compiling a copy would take longer than asking it
         if isinstance(getattr(m, '_orig_mod', None), nn.Module): vars(m)['forward'] = m._orig_mod.__call__
     for p in res.parameters(): p.requires_grad_(False) # a scripted model has no such method itself
+    if any(p.is_meta for p in res.parameters()): return res.to_empty(device=device or 'cpu') # a point has the numbers
     return res if device is None else res.to(device)
+
+
+@torch.no_grad() # scripted parts would keep a history
+def _deep_copy(model):
+    "Where what its hooks hold can't be copied, such as a learner or activations, the copy has the same hooks"
+    try: return copy.deepcopy(model, copy_memo(model))
+    except Exception:
+        hooks = [hook for m in model.modules() for name, held in vars(m).items() if name.endswith('_hooks')
+                 for hook in held.values()]
+        owners = [getattr(hook, '__self__', hook) for hook in hooks]
+        return copy.deepcopy(model, copy_memo(model) | {id(o): o for o in owners if not isinstance(o, nn.Module)})
 
 
 class Answering:

@@ -224,6 +224,35 @@ def test_copying_touches_nothing_and_shares_nothing():
                g in zip(model.parameters(), grads))
 
 
+class Sees:
+    "A hook that keeps activations with their history, and something that can't be copied"
+    def __init__(self): self.learn, self.out = (i for i in range(3)), None
+    def __call__(self, module, xs, out): self.out = out
+    def see(self, module, xs, out): self.out = out
+
+
+@pytest.mark.parametrize('hook', [Sees(), Sees().see])
+def test_hooks_that_hold_what_cannot_be_copied(hook):
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))
+    model[0].register_forward_hook(hook)
+    model[2].register_forward_hook(lambda module, xs, out: out * 2)
+    traj, answers = fitted(model, X)
+    model(X)
+    for i in range(4): assert same(traj.predict(i, X), answers[i])
+    loss_surface(SimpleNamespace(model=model, loss_func=nn.MSELoss()), 'random', n=2, data=(X, X[:, :2]))
+
+
+def test_a_model_without_numbers_is_enough():
+    torch.manual_seed(0)
+    traj, answers = fitted(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2)), X)
+    with torch.device('meta'): traj.model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+    traj.loss_func, traj.data = nn.MSELoss(), ((X,), (X[:, :2],))
+    for i in range(4): assert same(traj.predict(i, X), answers[i])
+    wanted = [float(nn.MSELoss()(answer[0], X[:, :2])) for answer in answers]
+    assert loss_surface(traj, n=3).loss_at(traj).tolist() == pytest.approx(wanted, rel=1e-5)
+
+
 def test_compiled_parts_of_a_copy_are_not_compiled():
     compiled = []
     model = nn.Sequential(torch.compile(nn.Linear(3, 4), backend=lambda graph, xs: compiled.append(1) or graph.forward),
