@@ -35,7 +35,7 @@ def named_settings(settings) -> list:
         if not isinstance(own, Mapping):
             which = 'settings has' if name is None else f'settings[{name!r}] is'
             raise TypeError(f'{which} {own!r}: expected a dict, for instance dict(lr=0.1)')
-    res = [(_describe(own) if name is None else name, own) for name, own in res]
+    res = [(name or _describe(own), own) for name, own in res]
     names = [name for name, _ in res]
     for name in names:
         if names.count(name) > 1: raise ValueError(f'settings has {name!r} twice: expected fits that differ')

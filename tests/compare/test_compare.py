@@ -105,6 +105,11 @@ def test_batch_size_of_a_full_batch_is_shuffled():
     assert torch.equal(torch.cat(tens).sort(0).values, x.sort(0).values)
 
 
+def test_a_fit_without_a_name_is_named_by_what_it_sets():
+    fits = compare_fits(quiet_linear(), {'first': dict(lr=0.2), '': dict(lr=0.1)}, n_epoch=1)
+    assert [t.label for t in fits] == ['first, lr=0.2', 'lr=0.1']
+
+
 def test_same_as_the_learner_itself():
     learn = quiet_linear()
     res, = compare_fits(learn, [dict(opt_func=Adam, lr=0.05)], 20)
