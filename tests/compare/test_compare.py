@@ -19,6 +19,7 @@ from fastai.basics import (
     TfmdDL,
 )
 from fastai.callback.core import Callback
+from fastai.callback.progress import ProgressCallback
 from fastai.callback.tracker import SaveModelCallback
 from fastai.test_utils import synth_learner
 from torch import nn
@@ -35,7 +36,7 @@ FOUR = {'SGD': dict(), 'momentum': dict(opt_func=partial(SGD, mom=0.9), lr=0.03)
 def quiet_linear(bs=None, **kwargs):
     "The lesson without output and with a seed"
     learn = linear_learner(linear_dls(seed=3, bs=bs), log_every=None, **kwargs)
-    learn.remove_cb(learn.progress)
+    learn.remove_cbs(ProgressCallback)
     return learn
 
 
@@ -48,7 +49,7 @@ def noisy_learner(**kwargs):
                       TfmdDL(items, bs=60, num_workers=0))
     model = nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 2))
     learn = Learner(dls, model, loss_func=CrossEntropyLossFlat(), opt_func=SGD, lr=0.1, **kwargs)
-    learn.remove_cb(learn.progress)
+    learn.remove_cbs(ProgressCallback)
     return learn
 
 
@@ -250,7 +251,7 @@ def test_given_callbacks_are_copied():
 
 def test_unmodified_fastai_learner():
     learn = synth_learner()
-    learn.remove_cb(learn.progress)
+    learn.remove_cbs(ProgressCallback)
     a, b = compare_fits(learn, {'a': dict(), 'b': dict(opt_func=SGD)}, 2, lr=0.01)
     assert a.n_steps == b.n_steps == 20 and not same(a, b)
 
@@ -380,7 +381,7 @@ def test_no_batches():
     dls = tensor_dls((torch.randn(5, 1), torch.randn(5, 1)))
     dls.loaders[0] = DataLoader(dls.train.dataset, bs=10, drop_last=True)
     learn = Learner(dls, nn.Linear(1, 1), loss_func=nn.functional.mse_loss, opt_func=SGD)
-    learn.remove_cb(learn.progress)
+    learn.remove_cbs(ProgressCallback)
     with pytest.raises(ValueError,
                        match="the fit 'a' took no step: expected at least one batch in learn.dls.train, which has 0"):
         compare_fits(learn, {'a': dict(lr=0.1)}, 2)
@@ -392,7 +393,7 @@ def test_torch_dataloader():
     train = torch.utils.data.DataLoader(ds, 10, shuffle=True, generator=torch.Generator().manual_seed(1))
     learn = Learner(DataLoaders(train, torch.utils.data.DataLoader(ds, 40)), nn.Linear(1, 1),
                     loss_func=nn.functional.mse_loss)
-    learn.remove_cb(learn.progress)
+    learn.remove_cbs(ProgressCallback)
     state = train.generator.get_state()
     first, again = (compare_fits(learn, [dict(lr=0.1)], 2)[0] for _ in range(2))
     assert same(first, again) and torch.equal(state, train.generator.get_state())
