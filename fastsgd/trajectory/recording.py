@@ -114,11 +114,12 @@ class Recording:
         "Keep the point that the coming loss belongs to, if its turn has come; anew where its step never came"
         with _RECORDING:
             if self.stopped: return
-            self.stopped = not (self._slots.as_many(self._first) or self.follows(self.model))
+            held = self._flat is not None and self._slots.same_modules() and self._flat.hold()
+            self.stopped = not (held or self._slots.as_many(self._first) or self.follows(self.model))
             if self.stopped: return warnings.warn(OTHERS, stacklevel=2)
             self._thread, versions = threading.get_ident(), self._slots.versions()
             if versions != self._versions: self.resume()
-            if self._points.last != self.n_steps and self.n_steps % self.stride == 0: self._keep(self._snapshot())
+            if self._points.last != self.n_steps and self.n_steps % self.stride == 0: self._keep(self._snapshot(held))
             self._versions = versions
 
     def gradients(self):
@@ -189,10 +190,10 @@ class Recording:
             return not all(torch.equal(t.detach().cpu(), kept.row(n, kept.n_points - 1)) for n,
                            t in self._live().items())
 
-    def _snapshot(self):
+    def _snapshot(self, held=False):
         "`Flat` views on what moves in the model"
         changed = self._points.changed
-        if self._flat is None or not self._flat.hold(): self._flat = Flat(self._slots.slots, changed)
+        if not held and (self._flat is None or not self._flat.hold()): self._flat = Flat(self._slots.slots, changed)
         # a GPU would have to be waited for: there the comparison comes after the transfer
         begun = [name for name, t in self._flat.still if not same(t, self._first[name])]
         if begun:
