@@ -19,7 +19,7 @@ from matplotlib.transforms import Affine2D, Bbox, LockableBbox, TransformNode
 # What merely measuring an artist sets, what follows from the rest, or is not looked at when it is drawn
 UNSEEN = {'_renderer', '_transformed_path', '_xorig', '_yorig', '_xy', 'stale_callback', 'majorTicks', 'minorTicks',
           '_major_tick_kw', '_minor_tick_kw', 'texts', 'legend_handles', '_sticky_edges', '_levels', 'layers',
-          'cvalues', '_mins', '_maxs', '_urls', '_stale'}
+          'cvalues', '_mins', '_maxs', '_urls', '_stale', 'titleOffsetTrans'}
 STYLES = tuple(style for kind in (ArrowStyle, BoxStyle, ConnectionStyle) for style in kind.get_styles().values())
 
 
