@@ -133,7 +133,11 @@ def with_less_detail(image, quality, colors) -> bytes:
     return compressed(image, **LOSSLESS)
 
 
-def opened(file): return Image.open(io.BytesIO(file)).convert('RGBA')
+def opened(file):
+    "The image in `file`, black where nobody sees it: there WebP puts any colour"
+    pixels = np.array(Image.open(io.BytesIO(file)).convert('RGBA'))
+    pixels[pixels[..., 3] == 0] = 0
+    return Image.fromarray(pixels)
 
 
 def as_png(pixels) -> bytes:
