@@ -33,6 +33,15 @@ class Net(nn.Module):
         return self.head(x) * self.fixed.mean()
 
 
+class Sparse(nn.Module):
+    "Three inputs and a sparse buffer, as in networks on graphs"
+    def __init__(self, n_out):
+        super().__init__()
+        self.lin = nn.Linear(3, n_out)
+        self.register_buffer('near', torch.eye(3).to_sparse())
+    def forward(self, x): return self.lin(torch.sparse.mm(self.near, x.T).T)
+
+
 class Closure(nn.Module):
     "Reads its weights through a closure"
     def __init__(self):

@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from fastai.data.core import DataLoaders, Datasets, TfmdDL
-from learners import Closure
+from learners import Closure, Sparse
 from torch import nn
 
 from fastsgd import Plane, Surface, Trajectory, loss_surface, tensor_dls
@@ -129,7 +129,7 @@ MODELS = {
     'spectral norm': lambda: nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(3, 4)), nn.Linear(4, 1)),
     'DataParallel': lambda: nn.DataParallel(nn.Linear(3, 1)), 'double': lambda: nn.Linear(3, 1),
     'scripted': lambda: scripted(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1))),
-    'sparse': lambda: Sparse(), 'matmul': lambda: Matmul(), 'tied': lambda: Tied(), 'GRU': lambda: Recurrent(),
+    'sparse': lambda: Sparse(1), 'matmul': lambda: Matmul(), 'tied': lambda: Tied(), 'GRU': lambda: Recurrent(),
 }
 
 
@@ -138,15 +138,6 @@ class Matmul(nn.Module):
         super().__init__()
         self.a, self.b = nn.Parameter(rand(3, 4)), nn.Parameter(rand(4, 1))
     def forward(self, x): return torch.tanh(x @ self.a) @ self.b
-
-
-class Sparse(nn.Module):
-    "Its buffer is sparse, as in networks on graphs"
-    def __init__(self):
-        super().__init__()
-        self.lin = nn.Linear(3, 1)
-        self.register_buffer('near', torch.eye(3).to_sparse())
-    def forward(self, x): return self.lin(torch.sparse.mm(self.near, x.T).T)
 
 
 def scripted(module):

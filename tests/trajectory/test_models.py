@@ -13,7 +13,7 @@ import pytest
 import torch
 from fastai.basics import Learner
 from fastai.text.models.awdlstm import AWD_LSTM
-from learners import Closure
+from learners import Closure, Sparse
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations, spectral_norm, weight_norm
@@ -100,15 +100,6 @@ def quiet_script(make, *args):
 def layers(): return nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 2))
 
 
-class Sparse(nn.Module):
-    "As in networks on graphs"
-    def __init__(self):
-        super().__init__()
-        self.lin = nn.Linear(3, 2)
-        self.register_buffer('near', torch.eye(3).to_sparse())
-    def forward(self, x): return self.lin(torch.sparse.mm(self.near, x.T).T)
-
-
 X, WORDS = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)), torch.arange(20).reshape(4, 5)
 HALF = X.half(), X.bfloat16()
 KINDS = {
@@ -129,7 +120,7 @@ KINDS = {
     'traced': (lambda: quiet_script(torch.jit.trace, layers().eval(), X), X),
     'scripted part': (lambda: nn.Sequential(quiet_script(torch.jit.script, nn.Linear(3, 4)), nn.Linear(4, 2)), X),
     'keeps locks and files': (Keeps, X),
-    'sparse buffer': (Sparse, X),
+    'sparse buffer': (lambda: Sparse(2), X),
     'half': (lambda: nn.Linear(3, 2).half(), HALF[0]),
     'bfloat16': (lambda: nn.Linear(3, 2).bfloat16(), HALF[1]),
     'complex': (lambda: Calls(lambda self, x: (x.cfloat() @ self.a).abs(), torch.complex64), X),
