@@ -61,6 +61,7 @@ class Chain:
         return vmap(self._loss, randomness='same')(answers).clone() # a loss may be a part of them
 
     def _room(self, key, like, *shape) -> torch.Tensor:
+        "The memory kept under this key, of at least this length"
         kept = self.kept.get(key)
         if kept is None or len(kept) < shape[0]: kept = self.kept[key] = like.new_empty(shape)
         return kept[:shape[0]]

@@ -69,8 +69,8 @@ class StepView(View):
         mark_steps([ax], trajs)
         lines = [line for k, t in enumerate(trajs) for line in self._lines(t, k, len(trajs))]
         lines += [('', *self._more(t)) for t in trajs]
-        drawn = [filled(steps for _, steps, _ in lines), filled(plain(values).double() for *_, values in lines)]
-        if len(entries_of(ax)) > 1: legend(ax, *drawn, grow=len(trajs) == 1)
+        drawn = [steps for _, steps, _ in lines], [plain(values).double() for *_, values in lines]
+        if len(entries_of(ax)) > 1: legend(ax, *map(filled, drawn), grow=len(trajs) == 1)
         gone = [left_at(np.arange(len(v)), v, ax.get_ylim()) if len(shown) else None
                 for v in (plain(self._values(t)) for t in trajs)]
         shows.append(departure_note(ax, trajs, gone, drawn))
